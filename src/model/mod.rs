@@ -1,0 +1,26 @@
+//! Facts several modules speak of: plain data, its parsing and its printing. No I/O, no clock.
+//!
+//! What surprises most: times of words and topics are **seconds** (as the transcription service
+//! and Reflector's rows have them), while a transcript's duration is **milliseconds**.
+
+mod ids;
+mod outcome;
+mod recording;
+mod run;
+mod task;
+mod transcript;
+mod usage;
+
+pub use ids::{
+    EnvironmentName, FlagName, ObjectKey, RecordingId, RoomId, RunId, TranscriptId, WorkflowId,
+};
+pub use outcome::{
+    AudioFacts, Event, HttpRequest, Object, Outcome, OutcomeStatus, Published, StepTiming,
+};
+pub use recording::{
+    CalendarEvent, Consent, RecordingFacts, RoomFacts, Subject, TrackName, TranscriptFacts,
+};
+pub use run::{Pipeline, RunState};
+pub use task::TaskName;
+pub use transcript::{Participant, Topic, Word, text_of};
+pub use usage::{Usage, UsageKind};

@@ -1,0 +1,63 @@
+//! Which pipeline a run belongs to, and how far it is.
+
+use serde::{Deserialize, Serialize};
+
+/// One of the two sides of the migration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pipeline {
+    /// The legacy Celery pipeline.
+    Control,
+    /// The Conductor pipeline.
+    Candidate,
+}
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// Our row exists; whether the workflow does is not yet known.
+    Starting,
+    /// The workflow engine has it.
+    Running,
+    /// It ended well.
+    Completed,
+    /// A step gave up.
+    Failed,
+    /// Somebody stopped it.
+    Terminated,
+}
+
+impl RunState {
+    /// The name in SQL and JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Terminated => "terminated",
+        }
+    }
+
+    /// Reads [`as_str`](Self::as_str) back.
+    pub fn parse(name: &str) -> Option<Self> {
+        [
+            Self::Starting,
+            Self::Running,
+            Self::Completed,
+            Self::Failed,
+            Self::Terminated,
+        ]
+        .into_iter()
+        .find(|state| state.as_str() == name)
+    }
+
+    /// Whether nothing more will happen to the run by itself.
+    pub const fn is_final(self) -> bool {
+        match self {
+            Self::Starting | Self::Running => false,
+            Self::Completed | Self::Failed | Self::Terminated => true,
+        }
+    }
+}

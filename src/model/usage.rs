@@ -1,0 +1,46 @@
+//! What a task used of things that cost money.
+
+use serde::{Deserialize, Serialize};
+
+/// A thing that is metered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UsageKind {
+    /// Seconds a GPU worked, measured as the request's duration.
+    GpuSeconds,
+    /// Seconds of audio handed to transcription.
+    AudioSeconds,
+    /// Tokens sent to a language model.
+    TokensIn,
+    /// Tokens a language model answered.
+    TokensOut,
+    /// Bytes read from an object store.
+    BytesRead,
+    /// Bytes written to an object store.
+    BytesWritten,
+}
+
+impl UsageKind {
+    /// The name in SQL and JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::GpuSeconds => "gpu_seconds",
+            Self::AudioSeconds => "audio_seconds",
+            Self::TokensIn => "tokens_in",
+            Self::TokensOut => "tokens_out",
+            Self::BytesRead => "bytes_read",
+            Self::BytesWritten => "bytes_written",
+        }
+    }
+}
+
+/// An amount of one metered thing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Usage {
+    /// What was used.
+    pub kind: UsageKind,
+    /// The model or bucket it was used on; prices differ by it.
+    pub of: String,
+    /// How much, in the kind's own unit.
+    pub amount: f64,
+}
