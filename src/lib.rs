@@ -4,3 +4,6 @@
 
 // Facts
 pub mod model;
+
+// Adapters
+pub mod store;

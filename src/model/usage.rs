@@ -32,6 +32,20 @@ impl UsageKind {
             Self::BytesWritten => "bytes_written",
         }
     }
+
+    /// Reads [`as_str`](Self::as_str) back.
+    pub fn parse(name: &str) -> Option<Self> {
+        [
+            Self::GpuSeconds,
+            Self::AudioSeconds,
+            Self::TokensIn,
+            Self::TokensOut,
+            Self::BytesRead,
+            Self::BytesWritten,
+        ]
+        .into_iter()
+        .find(|kind| kind.as_str() == name)
+    }
 }
 
 /// An amount of one metered thing.

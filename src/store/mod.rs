@@ -1,0 +1,138 @@
+//! Our database: all SQL we own.
+//!
+//! One SQL text serves SQLite and PostgreSQL through sqlx's `Any` driver. That holds as long as
+//! columns are text, bigint or double precision (times are milliseconds since the epoch, JSON is
+//! text), placeholders are `$1`, and statements keep to what both speak: `insert … on conflict`,
+//! `update … returning`.
+
+mod cache;
+mod comparisons;
+pub mod engine;
+mod intents;
+mod outputs;
+mod runs;
+mod spool;
+mod trail;
+
+use std::{str::FromStr, sync::Once, time::Duration};
+
+use anyhow::Context;
+use sqlx::{
+    Any, AnyPool, Transaction,
+    any::{AnyConnectOptions, AnyPoolOptions},
+};
+
+pub use comparisons::StoredComparison;
+pub use intents::{Intent, IntentKind};
+pub use outputs::Output;
+pub use runs::{NewRun, Run};
+pub use spool::Spooled;
+pub use trail::{Attempt, MeteredUsage};
+
+/// The migrations, applied in order by [`Store::open`].
+pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
+
+/// A pool of connections to our database. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    /// The connections; queries outside this module are a mistake.
+    pub(crate) pool: AnyPool,
+    dialect: Dialect,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+impl Store {
+    /// Opens `sqlite:PATH`, `sqlite::memory:` or `postgres://…` and applies pending migrations.
+    /// A SQLite file is made where there is none.
+    pub async fn open(url: &str) -> anyhow::Result<Self> {
+        static DRIVERS: Once = Once::new();
+        DRIVERS.call_once(sqlx::any::install_default_drivers);
+
+        let (dialect, url) = if let Some(path) = url.strip_prefix("sqlite:") {
+            let path = path.trim_start_matches("//");
+            let mode = if path.contains('?') || path == ":memory:" {
+                ""
+            } else {
+                "?mode=rwc"
+            };
+            (Dialect::Sqlite, format!("sqlite:{path}{mode}"))
+        } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            (Dialect::Postgres, url.to_owned())
+        } else {
+            anyhow::bail!(
+                "`database.url` names no database we speak; write `sqlite:PATH` or `postgres://…`"
+            );
+        };
+        let options = AnyConnectOptions::from_str(&url)
+            .map_err(|_| anyhow::anyhow!("`database.url` cannot be read as a URL"))?;
+        let pool = AnyPoolOptions::new()
+            // An in-memory database lives in its one connection.
+            .max_connections(if url.contains(":memory:") { 1 } else { 8 })
+            .acquire_timeout(Duration::from_secs(15))
+            .after_connect(move |connection, _| {
+                Box::pin(async move {
+                    if dialect == Dialect::Sqlite {
+                        for pragma in [
+                            "pragma busy_timeout = 15000",
+                            "pragma journal_mode = wal",
+                            "pragma synchronous = full",
+                            "pragma foreign_keys = on",
+                        ] {
+                            sqlx::query(pragma).execute(&mut *connection).await?;
+                        }
+                    }
+                    Ok(())
+                })
+            })
+            .connect_with(options)
+            .await
+            .context("connecting to our database (`database.url`)")?;
+        MIGRATOR
+            .run(&pool)
+            .await
+            .context("applying migrations to our database")?;
+        Ok(Self { pool, dialect })
+    }
+
+    /// Begins a transaction that may write. On SQLite it takes the write lock at once, since a
+    /// read that turns into a write fails when somebody else wrote in between.
+    pub async fn begin(&self) -> sqlx::Result<Transaction<'static, Any>> {
+        match self.dialect {
+            Dialect::Sqlite => self.pool.begin_with("begin immediate").await,
+            Dialect::Postgres => self.pool.begin().await,
+        }
+    }
+
+    /// Answers whether the database answers.
+    pub async fn ping(&self) -> sqlx::Result<()> {
+        sqlx::query("select 1").execute(&self.pool).await.map(drop)
+    }
+
+    /// Which of the two databases this is, for people.
+    pub const fn kind(&self) -> &'static str {
+        match self.dialect {
+            Dialect::Sqlite => "SQLite",
+            Dialect::Postgres => "PostgreSQL",
+        }
+    }
+
+    /// Closes all connections.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// Milliseconds since the epoch, as every time column has them.
+pub(crate) fn millis(at: chrono::DateTime<chrono::Utc>) -> i64 {
+    at.timestamp_millis()
+}
+
+/// Reads a time column back.
+pub(crate) fn time(millis: i64) -> chrono::DateTime<chrono::Utc> {
+    chrono::DateTime::from_timestamp_millis(millis).unwrap_or_default()
+}

@@ -1,0 +1,239 @@
+//! Runs: one pipeline working on one recording.
+
+use anyhow::Context;
+use chrono::{DateTime, Utc};
+use sqlx::{Row, any::AnyRow};
+
+use super::{Store, millis, time};
+use crate::model::{
+    EnvironmentName, FlagName, RecordingId, RunId, RunState, Subject, TranscriptId, WorkflowId,
+};
+
+/// A candidate run about to start.
+#[derive(Clone, Debug)]
+pub struct NewRun {
+    /// Its id.
+    pub id: RunId,
+    /// Where.
+    pub environment: EnvironmentName,
+    /// For which migration.
+    pub flag: FlagName,
+    /// 1, or higher where a recording is wanted again.
+    pub generation: i64,
+    /// The phase it is dispatched in.
+    pub phase: String,
+    /// What it is about.
+    pub subject: Subject,
+    /// `""` shares paid answers with other runs; the run's own id keeps them apart.
+    pub cache_scope: String,
+    /// Folder of the recorded control, if any.
+    pub control_source: Option<String>,
+}
+
+/// A row of `runs`.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Its id.
+    pub id: RunId,
+    /// Where.
+    pub environment: EnvironmentName,
+    /// For which migration.
+    pub flag: FlagName,
+    /// The recording.
+    pub recording_id: RecordingId,
+    /// The transcript.
+    pub transcript_id: TranscriptId,
+    /// 1, or higher where a recording is run again.
+    pub generation: i64,
+    /// The phase it was dispatched in.
+    pub phase: String,
+    /// How far it is.
+    pub state: RunState,
+    /// The engine's id, once known.
+    pub workflow_id: Option<WorkflowId>,
+    /// Step, attempt and cause.
+    pub failure: Option<String>,
+    /// What it is about.
+    pub subject: Subject,
+    /// Which runs share its paid answers.
+    pub cache_scope: String,
+    /// Folder of the recorded control, if any.
+    pub control_source: Option<String>,
+    /// When our row was made.
+    pub started_at: DateTime<Utc>,
+    /// When it ended.
+    pub finished_at: Option<DateTime<Utc>>,
+}
+
+const COLUMNS: &str = "id, environment, flag, recording_id, transcript_id, generation, phase, state, \
+     workflow_id, failure, subject, cache_scope, control_source, started_at, finished_at";
+
+impl Run {
+    fn read(row: &AnyRow) -> anyhow::Result<Self> {
+        let state: String = row.try_get("state")?;
+        let subject: String = row.try_get("subject")?;
+        Ok(Self {
+            id: RunId::new(row.try_get::<String, _>("id")?),
+            environment: EnvironmentName::new(row.try_get::<String, _>("environment")?),
+            flag: FlagName::new(row.try_get::<String, _>("flag")?),
+            recording_id: RecordingId::new(row.try_get::<String, _>("recording_id")?),
+            transcript_id: TranscriptId::new(row.try_get::<String, _>("transcript_id")?),
+            generation: row.try_get("generation")?,
+            phase: row.try_get("phase")?,
+            state: RunState::parse(&state)
+                .with_context(|| format!("`{state}` is no state of a run"))?,
+            workflow_id: row
+                .try_get::<Option<String>, _>("workflow_id")?
+                .map(WorkflowId::new),
+            failure: row.try_get("failure")?,
+            subject: serde_json::from_str(&subject).context("reading a run's subject")?,
+            cache_scope: row.try_get("cache_scope")?,
+            control_source: row.try_get("control_source")?,
+            started_at: time(row.try_get("started_at")?),
+            finished_at: row.try_get::<Option<i64>, _>("finished_at")?.map(time),
+        })
+    }
+}
+
+impl Store {
+    /// Inserts a run in state `starting`. False when this recording already has one of this
+    /// generation, so two dispatchers cannot both start it.
+    pub async fn insert_run(&self, run: &NewRun, now: DateTime<Utc>) -> anyhow::Result<bool> {
+        let sql = "-- insert_run
+            insert into runs (id, environment, flag, recording_id, transcript_id, generation,
+                pipeline, phase, state, subject, cache_scope, control_source, started_at)
+            values ($1, $2, $3, $4, $5, $6, 'candidate', $7, 'starting', $8, $9, $10, $11)
+            on conflict do nothing";
+        let inserted = sqlx::query(sql)
+            .bind(run.id.as_str())
+            .bind(run.environment.as_str())
+            .bind(run.flag.as_str())
+            .bind(run.subject.recording.id.as_str())
+            .bind(run.subject.transcript.id.as_str())
+            .bind(run.generation)
+            .bind(run.phase.as_str())
+            .bind(serde_json::to_string(&run.subject)?)
+            .bind(run.cache_scope.as_str())
+            .bind(run.control_source.as_deref())
+            .bind(millis(now))
+            .execute(&self.pool)
+            .await
+            .context("inserting a run")?;
+        Ok(inserted.rows_affected() == 1)
+    }
+
+    /// The run of that id.
+    pub async fn run(&self, id: &RunId) -> anyhow::Result<Option<Run>> {
+        let sql = format!("-- run\n select {COLUMNS} from runs where id = $1");
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(id.as_str())
+            .fetch_optional(&self.pool)
+            .await
+            .context("reading a run")?;
+        row.as_ref().map(Run::read).transpose()
+    }
+
+    /// The newest run of a recording.
+    pub async fn newest_run(
+        &self,
+        environment: &EnvironmentName,
+        flag: &FlagName,
+        recording: &RecordingId,
+    ) -> anyhow::Result<Option<Run>> {
+        let sql = format!(
+            "-- newest_run\n select {COLUMNS} from runs
+             where environment = $1 and flag = $2 and recording_id = $3
+             order by generation desc limit 1"
+        );
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(environment.as_str())
+            .bind(flag.as_str())
+            .bind(recording.as_str())
+            .fetch_optional(&self.pool)
+            .await
+            .context("reading a recording's newest run")?;
+        row.as_ref().map(Run::read).transpose()
+    }
+
+    /// Runs that are starting or running, oldest first.
+    pub async fn open_runs(&self) -> anyhow::Result<Vec<Run>> {
+        let sql = format!(
+            "-- open_runs\n select {COLUMNS} from runs
+             where state in ('starting', 'running') order by started_at, id"
+        );
+        self.read_runs(sql, 0).await
+    }
+
+    /// The newest runs, newest first.
+    pub async fn recent_runs(&self, at_most: i64) -> anyhow::Result<Vec<Run>> {
+        let sql = format!(
+            "-- recent_runs\n select {COLUMNS} from runs order by started_at desc, id limit $1"
+        );
+        self.read_runs(sql, at_most).await
+    }
+
+    /// Finished candidate runs that no comparison was written for since they ended.
+    pub async fn runs_to_compare(&self) -> anyhow::Result<Vec<Run>> {
+        let sql = format!(
+            "-- runs_to_compare\n select {COLUMNS} from runs
+             where state in ('completed', 'failed') and control_source is not null
+               and not exists (select 1 from comparisons
+                   where comparisons.run_id = runs.id
+                     and comparisons.compared_at >= runs.finished_at)
+             order by started_at, id"
+        );
+        self.read_runs(sql, 0).await
+    }
+
+    async fn read_runs(&self, sql: String, bound: i64) -> anyhow::Result<Vec<Run>> {
+        let takes_bound = sql.contains("$1");
+        let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
+        if takes_bound {
+            query = query.bind(bound);
+        }
+        query
+            .fetch_all(&self.pool)
+            .await
+            .context("reading runs")?
+            .iter()
+            .map(Run::read)
+            .collect()
+    }
+
+    /// Notes the engine's id. The run is `running` from now on, also when it had failed and was
+    /// taken up again.
+    pub async fn mark_running(&self, id: &RunId, workflow: &WorkflowId) -> anyhow::Result<()> {
+        let sql = "-- mark_running
+            update runs set workflow_id = $2, state = 'running', failure = null, finished_at = null
+            where id = $1";
+        sqlx::query(sql)
+            .bind(id.as_str())
+            .bind(workflow.as_str())
+            .execute(&self.pool)
+            .await
+            .context("marking a run as running")?;
+        Ok(())
+    }
+
+    /// Marks an open run as ended. True only for the call that did it.
+    pub async fn finish_run(
+        &self,
+        id: &RunId,
+        state: RunState,
+        failure: Option<&str>,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<bool> {
+        let sql = "-- finish_run
+            update runs set state = $2, failure = $3, finished_at = $4
+            where id = $1 and state in ('starting', 'running')";
+        let updated = sqlx::query(sql)
+            .bind(id.as_str())
+            .bind(state.as_str())
+            .bind(failure)
+            .bind(millis(now))
+            .execute(&self.pool)
+            .await
+            .context("marking a run as ended")?;
+        Ok(updated.rows_affected() == 1)
+    }
+}

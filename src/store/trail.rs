@@ -1,0 +1,180 @@
+//! The trail: every attempt of every task, and what it used.
+
+use anyhow::Context;
+use chrono::{DateTime, Utc};
+use sqlx::{Any, Row, Transaction};
+
+use super::{Store, millis, time};
+use crate::model::{RunId, Usage, UsageKind};
+
+/// A row of `attempts`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// The engine's id of this attempt.
+    pub task_id: String,
+    /// The task's reference name in the workflow.
+    pub task_ref: String,
+    /// The task kind.
+    pub task_name: String,
+    /// 1 is the first.
+    pub attempt: i64,
+    /// Who worked on it.
+    pub worker: String,
+    /// When it was received.
+    pub started_at: DateTime<Utc>,
+    /// When it ended.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// `running`, `completed`, `failed` or `failed_terminally`.
+    pub status: String,
+    /// Why it failed.
+    pub cause: Option<String>,
+}
+
+/// Usage with the task it belongs to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MeteredUsage {
+    /// The task's reference name in the workflow.
+    pub task_ref: String,
+    /// What and how much.
+    pub usage: Usage,
+}
+
+impl Store {
+    /// Notes that an attempt began.
+    pub async fn begin_attempt(&self, run: &RunId, attempt: &Attempt) -> anyhow::Result<()> {
+        let sql = "-- begin_attempt
+            insert into attempts (task_id, run_id, task_ref, task_name, attempt, worker,
+                started_at, status)
+            values ($1, $2, $3, $4, $5, $6, $7, 'running')
+            on conflict (task_id) do update
+            set worker = excluded.worker, started_at = excluded.started_at, finished_at = null,
+                status = 'running', cause = null";
+        sqlx::query(sql)
+            .bind(attempt.task_id.as_str())
+            .bind(run.as_str())
+            .bind(attempt.task_ref.as_str())
+            .bind(attempt.task_name.as_str())
+            .bind(attempt.attempt)
+            .bind(attempt.worker.as_str())
+            .bind(millis(attempt.started_at))
+            .execute(&self.pool)
+            .await
+            .context("noting the begin of an attempt")?;
+        Ok(())
+    }
+
+    /// Notes how an attempt ended.
+    pub async fn end_attempt(
+        &self,
+        task_id: &str,
+        status: &str,
+        cause: Option<&str>,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<()> {
+        let sql = "-- end_attempt
+            update attempts set status = $2, cause = $3, finished_at = $4 where task_id = $1";
+        sqlx::query(sql)
+            .bind(task_id)
+            .bind(status)
+            .bind(cause)
+            .bind(millis(now))
+            .execute(&self.pool)
+            .await
+            .context("noting the end of an attempt")?;
+        Ok(())
+    }
+
+    /// All attempts of a run, in the order they began.
+    pub async fn attempts(&self, run: &RunId) -> anyhow::Result<Vec<Attempt>> {
+        let sql = "-- attempts
+            select task_id, task_ref, task_name, attempt, worker, started_at, finished_at,
+                status, cause
+            from attempts where run_id = $1 order by started_at, task_ref, attempt";
+        sqlx::query(sql)
+            .bind(run.as_str())
+            .fetch_all(&self.pool)
+            .await
+            .context("reading attempts")?
+            .iter()
+            .map(|row| {
+                Ok(Attempt {
+                    task_id: row.try_get("task_id")?,
+                    task_ref: row.try_get("task_ref")?,
+                    task_name: row.try_get("task_name")?,
+                    attempt: row.try_get("attempt")?,
+                    worker: row.try_get("worker")?,
+                    started_at: time(row.try_get("started_at")?),
+                    finished_at: row.try_get::<Option<i64>, _>("finished_at")?.map(time),
+                    status: row.try_get("status")?,
+                    cause: row.try_get("cause")?,
+                })
+            })
+            .collect()
+    }
+
+    pub(super) async fn add_usage(
+        tx: &mut Transaction<'_, Any>,
+        run: &RunId,
+        task_ref: &str,
+        task_id: &str,
+        usage: &[Usage],
+    ) -> anyhow::Result<()> {
+        let sql = "-- add_usage
+            insert into usages (task_id, run_id, task_ref, kind, used_of, amount)
+            values ($1, $2, $3, $4, $5, $6)
+            on conflict (task_id, kind, used_of) do update
+            set amount = usages.amount + excluded.amount";
+        for used in usage {
+            sqlx::query(sql)
+                .bind(task_id)
+                .bind(run.as_str())
+                .bind(task_ref)
+                .bind(used.kind.as_str())
+                .bind(used.of.as_str())
+                .bind(used.amount)
+                .execute(&mut **tx)
+                .await
+                .context("noting usage")?;
+        }
+        Ok(())
+    }
+
+    /// Notes what a failed attempt used: it is paid for all the same.
+    pub async fn note_usage(
+        &self,
+        run: &RunId,
+        task_ref: &str,
+        task_id: &str,
+        usage: &[Usage],
+    ) -> anyhow::Result<()> {
+        let mut tx = self.begin().await.context("noting usage")?;
+        Self::add_usage(&mut tx, run, task_ref, task_id, usage).await?;
+        tx.commit().await.context("noting usage")
+    }
+
+    /// What a run used, by task.
+    pub async fn usages(&self, run: &RunId) -> anyhow::Result<Vec<MeteredUsage>> {
+        let sql = "-- usages
+            select task_ref, kind, used_of, sum(amount) as amount from usages where run_id = $1
+            group by task_ref, kind, used_of order by task_ref, kind, used_of";
+        sqlx::query(sql)
+            .bind(run.as_str())
+            .fetch_all(&self.pool)
+            .await
+            .context("reading usage")?
+            .iter()
+            .map(|row| {
+                let kind: String = row.try_get("kind")?;
+                Ok(MeteredUsage {
+                    task_ref: row.try_get("task_ref")?,
+                    usage: Usage {
+                        kind: UsageKind::parse(&kind)
+                            .with_context(|| format!("`{kind}` is nothing we meter"))?,
+                        of: row.try_get("used_of")?,
+                        amount: row.try_get("amount")?,
+                    },
+                })
+            })
+            .collect()
+    }
+}
