@@ -3,6 +3,7 @@
 //! The modules in reading order; `docs/architecture.md` tells how they work together.
 
 // Facts
+pub mod config;
 pub mod model;
 
 // Adapters

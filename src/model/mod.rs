@@ -23,4 +23,4 @@ pub use recording::{
 pub use run::{Pipeline, RunState};
 pub use task::TaskName;
 pub use transcript::{Participant, Topic, Word, text_of};
-pub use usage::{Usage, UsageKind};
+pub use usage::{Price, Usage, UsageKind};

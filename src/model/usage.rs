@@ -58,3 +58,16 @@ pub struct Usage {
     /// How much, in the kind's own unit.
     pub amount: f64,
 }
+
+/// What one unit of a metered thing costs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Price {
+    /// What is metered.
+    pub kind: UsageKind,
+    /// The model or bucket it holds for; without one it holds for all.
+    #[serde(default)]
+    pub of: Option<String>,
+    /// US dollars for one unit.
+    pub usd: f64,
+}

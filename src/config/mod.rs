@@ -1,0 +1,528 @@
+//! The settings: one `switchyard.toml`, read once and validated at once.
+//!
+//! Every value is described in `docs/switchyard.example.toml`; a test holds that file to these
+//! types. Errors name the key, what is wrong with it and what to write.
+
+mod secret;
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use serde::Deserialize;
+use url::Url;
+
+use crate::model::{EnvironmentName, FlagName};
+
+pub use secret::Secret;
+
+/// The one migration this version knows.
+pub const FLAG: &str = "daily_diarization_pipeline";
+
+/// Everything in `switchyard.toml`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Our own database.
+    pub database: Database,
+    /// The HTTP server of `serve` and `up`.
+    #[serde(default)]
+    pub server: Server,
+    /// The embedded engine; `engine` and `up` serve it.
+    #[serde(default)]
+    pub engine: Engine,
+    /// The workers of `worker` and `up`.
+    #[serde(default)]
+    pub worker: Worker,
+    /// The environments by name.
+    pub environments: BTreeMap<String, Environment>,
+}
+
+/// Our own database.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    /// `sqlite:PATH` or `postgres://…`.
+    pub url: DatabaseUrl,
+}
+
+/// A database URL; its password is not printed.
+#[derive(Clone, Deserialize)]
+#[serde(transparent)]
+pub struct DatabaseUrl(String);
+
+impl DatabaseUrl {
+    /// Takes the URL as text.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self(url.into())
+    }
+
+    /// The whole URL, password included; for the driver only.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match Url::parse(&self.0) {
+            Ok(url) if url.password().is_some() => write!(
+                f,
+                "{}://{}:***@{}{}",
+                url.scheme(),
+                url.username(),
+                url.host_str().unwrap_or_default(),
+                url.path()
+            ),
+            _ => f.write_str(&self.0),
+        }
+    }
+}
+
+/// The HTTP server.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Server {
+    /// Address and port. Without sign-in only loopback is allowed.
+    pub listen: SocketAddr,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8480)),
+        }
+    }
+}
+
+/// The embedded engine.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Engine {
+    /// Address and port.
+    pub listen: SocketAddr,
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8481)),
+        }
+    }
+}
+
+/// The workers of one process.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Worker {
+    /// How the engine sees this process; the default is host name and process id.
+    pub id: Option<String>,
+    /// Tasks of one kind that run at once.
+    pub concurrency: usize,
+    /// Audio tasks (`pad_track`, `mixdown_tracks`, `generate_waveform`) that run at once, all kinds
+    /// together; they burn processors.
+    pub audio_concurrency: usize,
+    /// Milliseconds one poll waits at the engine, 5000 at most.
+    pub poll_ms: u64,
+    /// Seconds that running tasks get to end when the process is told to stop.
+    pub drain_s: u64,
+}
+
+impl Default for Worker {
+    fn default() -> Self {
+        Self {
+            id: None,
+            concurrency: 4,
+            audio_concurrency: 2,
+            poll_ms: 1000,
+            drain_s: 30,
+        }
+    }
+}
+
+impl Worker {
+    /// How long running tasks get to end.
+    pub const fn drain(&self) -> Duration {
+        Duration::from_secs(self.drain_s)
+    }
+}
+
+/// One environment.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Environment {
+    /// Conductor or the embedded engine.
+    pub conductor: Conductor,
+    /// Where recordings and results lie.
+    pub objects: Objects,
+    /// Daily's REST API.
+    pub daily: Daily,
+    /// The transcription service.
+    pub transcription: Transcription,
+    /// The language model.
+    pub llm: Llm,
+    /// Facts about Reflector itself.
+    pub reflector: Reflector,
+    /// Replaces prompts: a folder with files named as those in `src/workers/prompts/`.
+    pub prompts: Option<PathBuf>,
+    /// Replaces the comparison policy: a file like `comparisons/daily_diarization_pipeline.json`.
+    pub comparisons: Option<PathBuf>,
+    /// Prices, for the cost lines of reports. What has no price is shown as unknown.
+    #[serde(default)]
+    pub prices: Vec<crate::model::Price>,
+}
+
+/// Conductor or the embedded engine.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Conductor {
+    /// Base URL with `/api` at the end.
+    pub url: Url,
+    /// Seconds one request may take.
+    #[serde(default = "ten")]
+    pub timeout_s: u64,
+}
+
+/// An S3 API.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Objects {
+    /// Base URL of the S3 API; none means AWS.
+    pub endpoint: Option<Url>,
+    /// Serves this folder as S3 on the endpoint's port, for `up` and `demo`.
+    pub local_dir: Option<PathBuf>,
+    /// AWS region.
+    #[serde(default = "us_east_1")]
+    pub region: String,
+    /// Access key id.
+    pub access_key: Secret,
+    /// Secret access key.
+    pub secret_key: Secret,
+    /// Reflector's own bucket, where results go.
+    pub bucket: String,
+}
+
+/// Daily's REST API.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Daily {
+    /// Base URL.
+    #[serde(default = "daily_url")]
+    pub url: Url,
+    /// The API key.
+    pub api_key: Secret,
+    /// Seconds one request may take.
+    #[serde(default = "ten")]
+    pub timeout_s: u64,
+}
+
+/// The transcription service.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Transcription {
+    /// Base URL.
+    pub url: Url,
+    /// The API key, where the service wants one.
+    pub api_key: Option<Secret>,
+    /// Seconds one request may take.
+    #[serde(default = "ten_minutes")]
+    pub timeout_s: u64,
+}
+
+/// The language model.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Llm {
+    /// Base URL of an OpenAI-compatible API, usually with `/v1` at the end.
+    pub url: Url,
+    /// The API key.
+    pub api_key: Secret,
+    /// The model's name.
+    pub model: String,
+    /// Seconds one request may take.
+    #[serde(default = "one_minute")]
+    pub timeout_s: u64,
+    /// Tokens the model can take, question and answer together.
+    #[serde(default = "context_window")]
+    pub context_window: usize,
+    /// How often a malformed structured answer is asked for again.
+    #[serde(default = "three")]
+    pub parse_retries: u32,
+}
+
+/// Facts about Reflector itself.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reflector {
+    /// Reflector's `UI_BASE_URL`, which messages link to.
+    pub ui_base_url: Url,
+    /// Reflector's `MIN_TRANSCRIPT_LENGTH`, in characters.
+    #[serde(default = "min_transcript_length")]
+    pub min_transcript_length: usize,
+    /// Bits per second of the mix.
+    #[serde(default = "mp3_bitrate")]
+    pub mp3_bitrate: u32,
+    /// Zulip's host name, for the address of posts.
+    pub zulip_realm: Option<String>,
+}
+
+const fn three() -> u32 {
+    3
+}
+const fn ten() -> u64 {
+    10
+}
+const fn one_minute() -> u64 {
+    60
+}
+const fn ten_minutes() -> u64 {
+    600
+}
+const fn context_window() -> usize {
+    16_000
+}
+const fn min_transcript_length() -> usize {
+    750
+}
+const fn mp3_bitrate() -> u32 {
+    128_000
+}
+fn us_east_1() -> String {
+    "us-east-1".to_owned()
+}
+fn daily_url() -> Url {
+    Url::parse("https://api.daily.co/v1").expect("it is a URL")
+}
+
+/// The settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such file.
+    #[error(
+        "cannot read the settings file `{path}`: {source}; copy docs/switchyard.example.toml there, or name another with --config"
+    )]
+    Unreadable {
+        /// Where it was looked for.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It is not what we expect; the message names line and key.
+    #[error("the settings file `{path}` is wrong: {message}")]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Line, key and remedy.
+        message: String,
+    },
+    /// A value makes no sense.
+    #[error("`{key}` in the settings is wrong: {message}")]
+    Invalid {
+        /// The key with its sections.
+        key: String,
+        /// What is wrong and what to write.
+        message: String,
+    },
+    /// There are several environments, or none of that name.
+    #[error("{0}")]
+    Environment(String),
+}
+
+impl Config {
+    /// Reads and validates a settings file.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let text = std::fs::read_to_string(path).map_err(|source| Error::Unreadable {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::parse(&text).map_err(|error| match error {
+            Error::Malformed { message, .. } => Error::Malformed {
+                path: path.to_owned(),
+                message,
+            },
+            other => other,
+        })
+    }
+
+    /// Parses and validates settings given as text.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let config: Self = toml::from_str(text).map_err(|error| Error::Malformed {
+            path: PathBuf::from("switchyard.toml"),
+            message: explain(text, &error),
+        })?;
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// The environment of that name, or the only one.
+    pub fn environment(
+        &self,
+        name: Option<&str>,
+    ) -> Result<(EnvironmentName, &Environment), Error> {
+        let known = || {
+            let names: Vec<_> = self.environments.keys().map(String::as_str).collect();
+            names.join(", ")
+        };
+        match name {
+            Some(name) => self
+                .environments
+                .get_key_value(name)
+                .ok_or_else(|| {
+                    Error::Environment(format!(
+                        "the settings have no environment `{name}`; they have: {}",
+                        known()
+                    ))
+                })
+                .map(|(name, environment)| (EnvironmentName::new(name.as_str()), environment)),
+            None => match self.environments.iter().next() {
+                Some((name, environment)) if self.environments.len() == 1 => {
+                    Ok((EnvironmentName::new(name.as_str()), environment))
+                }
+                _ => Err(Error::Environment(format!(
+                    "the settings have several environments; name one with --environment: {}",
+                    known()
+                ))),
+            },
+        }
+    }
+
+    /// The one migration this version knows.
+    pub fn flag() -> FlagName {
+        FlagName::new(FLAG)
+    }
+
+    fn validate(&self) -> Result<(), Error> {
+        let invalid = |key: &str, message: &str| {
+            Err(Error::Invalid {
+                key: key.to_owned(),
+                message: message.to_owned(),
+            })
+        };
+        if self.environments.is_empty() {
+            return invalid(
+                "environments",
+                "there is none; add a section `[environments.NAME]`",
+            );
+        }
+        if !self.server.listen.ip().is_loopback() {
+            return invalid(
+                "server.listen",
+                "without sign-in the server binds to loopback only; write `127.0.0.1:8480` and put a proxy that signs people in before it",
+            );
+        }
+        if self.worker.concurrency == 0 || self.worker.audio_concurrency == 0 {
+            return invalid(
+                "worker.concurrency",
+                "a worker that runs nothing at once does nothing; write 1 or more (the same for `worker.audio_concurrency`)",
+            );
+        }
+        if !(1..=5000).contains(&self.worker.poll_ms) {
+            return invalid("worker.poll_ms", "Conductor accepts 1 to 5000 milliseconds");
+        }
+        for (name, environment) in &self.environments {
+            environment.validate(&format!("environments.{name}"))?;
+        }
+        Ok(())
+    }
+}
+
+/// Line, key and cause. Never the value: it may be a secret written where none belongs.
+fn explain(text: &str, error: &toml::de::Error) -> String {
+    let Some(span) = error.span() else {
+        return error.message().to_owned();
+    };
+    let before = text.get(..span.start).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let key = text
+        .lines()
+        .nth(line - 1)
+        .and_then(|line| line.split('=').next())
+        .unwrap_or_default()
+        .trim();
+    format!("line {line}, `{key}`: {}", error.message())
+}
+
+impl Environment {
+    fn validate(&self, section: &str) -> Result<(), Error> {
+        let invalid = |key: &str, message: String| {
+            Err(Error::Invalid {
+                key: format!("{section}.{key}"),
+                message,
+            })
+        };
+        for (key, url) in [
+            ("conductor.url", &self.conductor.url),
+            ("daily.url", &self.daily.url),
+            ("transcription.url", &self.transcription.url),
+            ("llm.url", &self.llm.url),
+            ("reflector.ui_base_url", &self.reflector.ui_base_url),
+        ] {
+            if !matches!(url.scheme(), "http" | "https") {
+                return invalid(
+                    key,
+                    format!(
+                        "`{}:` is no scheme we speak; write http:// or https://",
+                        url.scheme()
+                    ),
+                );
+            }
+        }
+        for (key, seconds) in [
+            ("conductor.timeout_s", self.conductor.timeout_s),
+            ("daily.timeout_s", self.daily.timeout_s),
+            ("transcription.timeout_s", self.transcription.timeout_s),
+            ("llm.timeout_s", self.llm.timeout_s),
+        ] {
+            if seconds == 0 {
+                return invalid(
+                    key,
+                    "a request cannot take 0 seconds; write 1 or more".to_owned(),
+                );
+            }
+        }
+        if self.objects.bucket.is_empty() || self.objects.bucket.contains('/') {
+            return invalid(
+                "objects.bucket",
+                "it is the bucket's bare name, without a key prefix".to_owned(),
+            );
+        }
+        if self.objects.local_dir.is_some() && self.objects.endpoint.is_none() {
+            return invalid(
+                "objects.local_dir",
+                "it is served on the port of `objects.endpoint`, which is missing".to_owned(),
+            );
+        }
+        if self.llm.context_window < 4096 {
+            return invalid(
+                "llm.context_window",
+                format!(
+                    "{} tokens do not hold a question and its answer; write 4096 or more",
+                    self.llm.context_window
+                ),
+            );
+        }
+        if ![64_000, 96_000, 128_000, 160_000, 192_000].contains(&self.reflector.mp3_bitrate) {
+            return invalid(
+                "reflector.mp3_bitrate",
+                "the encoder knows 64000, 96000, 128000, 160000 and 192000".to_owned(),
+            );
+        }
+        for (key, path) in [
+            ("prompts", &self.prompts),
+            ("comparisons", &self.comparisons),
+        ] {
+            if let Some(path) = path
+                && !path.exists()
+            {
+                return invalid(key, format!("`{}` does not exist", path.display()));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
