@@ -3,6 +3,7 @@
 //! What surprises most: times of words and topics are **seconds** (as the transcription service
 //! and Reflector's rows have them), while a transcript's duration is **milliseconds**.
 
+pub mod digest;
 mod ids;
 mod outcome;
 mod recording;
