@@ -7,3 +7,4 @@ pub mod model;
 
 // Calculations
 pub mod contract;
+pub mod progress;
