@@ -7,4 +7,5 @@ pub mod model;
 
 // Calculations
 pub mod contract;
+pub mod cost;
 pub mod progress;
