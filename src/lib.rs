@@ -9,3 +9,6 @@ pub mod model;
 pub mod contract;
 pub mod cost;
 pub mod progress;
+
+// Adapters
+pub mod legacy;
