@@ -6,5 +6,19 @@
 pub mod config;
 pub mod model;
 
+// Calculations
+pub mod contract;
+pub mod cost;
+pub mod progress;
+pub mod rollout;
+
 // Adapters
+pub mod conductor;
+pub mod legacy;
+pub mod objects;
+pub mod providers;
 pub mod store;
+
+// Loops
+pub mod controller;
+pub mod workers;

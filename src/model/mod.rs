@@ -8,6 +8,7 @@ mod ids;
 mod outcome;
 mod recording;
 mod run;
+mod step;
 mod task;
 mod transcript;
 mod usage;
@@ -22,6 +23,7 @@ pub use recording::{
     CalendarEvent, Consent, RecordingFacts, RoomFacts, Subject, TrackName, TranscriptFacts,
 };
 pub use run::{Pipeline, RunState};
+pub use step::StepStatus;
 pub use task::TaskName;
 pub use transcript::{Participant, Topic, Word, text_of};
 pub use usage::{Price, Usage, UsageKind};
