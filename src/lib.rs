@@ -7,4 +7,5 @@ pub mod config;
 pub mod model;
 
 // Adapters
+pub mod conductor;
 pub mod store;
