@@ -75,18 +75,3 @@ pub fn contract(task: TaskName) -> &'static TaskContract {
 pub fn workflow() -> &'static WorkflowDef {
     &WORKFLOW
 }
-
-/// The workflow as the file has it.
-pub fn workflow_json() -> Value {
-    serde_json::from_str(WORKFLOW_FILE).expect("workflows/ holds the workflow")
-}
-
-/// A task definition as its file has it.
-pub fn task_json(task: TaskName) -> Value {
-    let text = TASK_FILES
-        .iter()
-        .find(|(name, _)| *name == task.as_str())
-        .map_or("{}", |(_, text)| text);
-    let mut file: Value = serde_json::from_str(text).expect("workflows/tasks/ holds contracts");
-    file["definition"].take()
-}

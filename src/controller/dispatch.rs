@@ -103,7 +103,11 @@ pub async fn dispatch(
             .context("a run was dispatched at the same moment, and is gone")?;
         return take_up(store, client, &other).await;
     }
-    start(store, client, &id, &wanted.subject).await?;
+    let run = store
+        .run(&id)
+        .await?
+        .context("a run that was just inserted is gone")?;
+    start(store, client, &run).await?;
     Ok(Dispatched::Started(id))
 }
 
@@ -118,7 +122,7 @@ async fn take_up(store: &Store, client: &Client, run: &Run) -> anyhow::Result<Di
         // A new workflow, not a retry of the old one: retrying a failed join never ends on some
         // servers, and finished tasks are found in our store anyway.
         RunState::Failed | RunState::Terminated => {
-            start(store, client, &run.id, &run.subject).await?;
+            start(store, client, run).await?;
             Ok(Dispatched::Resumed(run.id.clone()))
         }
     }
@@ -126,22 +130,26 @@ async fn take_up(store: &Store, client: &Client, run: &Run) -> anyhow::Result<Di
 
 /// Starts a run's workflow, unless one is under way after all.
 pub(super) async fn restart(store: &Store, client: &Client, run: &Run) -> anyhow::Result<()> {
-    let name = &definitions::workflow().name;
-    match client.find_started(name, run.id.as_str()).await? {
-        Some(found) => store.mark_running(&run.id, &WorkflowId::new(found)).await,
-        None => start(store, client, &run.id, &run.subject).await,
+    match find_started(client, run).await? {
+        Some(found) => store.mark_running(&run.id, &found).await,
+        None => start(store, client, run).await,
     }
 }
 
-async fn start(
-    store: &Store,
-    client: &Client,
-    run: &RunId,
-    subject: &Subject,
-) -> anyhow::Result<()> {
+/// A workflow of this run that our row does not know yet.
+async fn find_started(client: &Client, run: &Run) -> Result<Option<WorkflowId>, Error> {
+    let name = &definitions::workflow().name;
+    let found = client.find_started(name, run.id.as_str()).await?;
+    Ok(found
+        .map(|found| found.id)
+        .filter(|id| run.workflow_id.as_ref() != Some(id)))
+}
+
+async fn start(store: &Store, client: &Client, run: &Run) -> anyhow::Result<()> {
     let workflow = definitions::workflow();
+    let subject = &run.subject;
     let input = json!({
-        "run_id": run,
+        "run_id": run.id,
         "recording_id": subject.recording.id,
         "transcript_id": subject.transcript.id,
         "bucket_name": subject.recording.bucket_name,
@@ -151,25 +159,22 @@ async fn start(
     let request = StartWorkflowRequest {
         name: workflow.name.clone(),
         version: Some(workflow.version),
-        correlation_id: Some(run.to_string()),
+        correlation_id: Some(run.id.to_string()),
         input: serde_json::from_value(input).context("writing the workflow's input")?,
         ..StartWorkflowRequest::default()
     };
-    let id = match client.start_workflow(&request).await {
+    let id = match client.start(&request).await {
         Ok(id) => id,
-        Err(error @ (Error::Timeout { .. } | Error::Unreachable { .. } | Error::BadAnswer { .. })) => {
-            // Whether it started is not known.
-            client
-                .find_started(&workflow.name, run.as_str())
-                .await
-                .ok()
-                .flatten()
-                .ok_or(error)
-                .context("starting the workflow; dispatch again once the engine answers")?
-        }
+        // Whether it started is not known.
+        Err(error) if error.is_ambiguous() => find_started(client, run)
+            .await
+            .ok()
+            .flatten()
+            .ok_or(error)
+            .context("starting the workflow; dispatch again once the engine answers")?,
         Err(error) => return Err(error).context("starting the workflow"),
     };
-    store.mark_running(run, &WorkflowId::new(id)).await
+    store.mark_running(&run.id, &id).await
 }
 
 /// The workflow of a run as the engine has it, if it still does.
@@ -177,7 +182,7 @@ pub(super) async fn workflow_of(client: &Client, run: &Run) -> anyhow::Result<Op
     let Some(id) = &run.workflow_id else {
         return Ok(None);
     };
-    match client.workflow(id.as_str(), true).await {
+    match client.workflow(id, true).await {
         Ok(workflow) => Ok(Some(workflow)),
         Err(Error::NotFound { .. }) => Ok(None),
         Err(error) => Err(error).with_context(|| format!("reading workflow `{id}`")),

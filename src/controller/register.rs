@@ -1,15 +1,16 @@
 //! Puts `workflows/` into the engine, and tells what that changed.
 
 use anyhow::Context;
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    conductor::{Client, definitions},
+    conductor::{Client, Error, definitions},
     model::TaskName,
 };
 
 /// What became of one definition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
     /// The engine did not have it.
@@ -21,7 +22,7 @@ pub enum Change {
 }
 
 /// A definition and what became of it.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Registered {
     /// `task` or `workflow`.
     pub kind: &'static str,
@@ -35,15 +36,13 @@ pub struct Registered {
 pub async fn register(client: &Client) -> anyhow::Result<Vec<Registered>> {
     let mut registered = Vec::new();
     for task in TaskName::ALL {
-        let ours = definitions::task_json(task);
-        let theirs = client
-            .task_def(task.as_str())
-            .await
+        let ours = &definitions::contract(task).definition;
+        let theirs = if_any(client.task_def(task.as_str()).await)
             .with_context(|| format!("reading the engine's definition of task `{task}`"))?;
-        let change = change(&ours, theirs.as_ref());
+        let change = change(ours, theirs.as_ref())?;
         if change != Change::Unchanged {
             client
-                .put_task_defs(&[ours])
+                .put_task_defs(std::slice::from_ref(ours))
                 .await
                 .with_context(|| format!("registering task `{task}`"))?;
         }
@@ -54,17 +53,19 @@ pub async fn register(client: &Client) -> anyhow::Result<Vec<Registered>> {
         });
     }
     let workflow = definitions::workflow();
-    let ours = definitions::workflow_json();
-    let theirs = client
-        .workflow_def(&workflow.name, workflow.version)
-        .await
+    let version = Some(workflow.version);
+    let theirs = if_any(client.workflow_def(&workflow.name, version).await)
         .with_context(|| format!("reading the engine's workflow `{}`", workflow.name))?;
-    let change = change(&ours, theirs.as_ref());
+    let change = change(workflow, theirs.as_ref())?;
     if change != Change::Unchanged {
-        client
-            .put_workflow_def(&ours)
+        let answer = client
+            .put_workflow_defs(std::slice::from_ref(workflow))
             .await
             .with_context(|| format!("registering workflow `{}`", workflow.name))?;
+        // The engine answers 200 also where it refused an entry.
+        if let Some((name, why)) = answer.bulk_error_results.first_key_value() {
+            anyhow::bail!("the engine refused workflow `{name}`: {why}");
+        }
     }
     registered.push(Registered {
         kind: "workflow",
@@ -74,12 +75,21 @@ pub async fn register(client: &Client) -> anyhow::Result<Vec<Registered>> {
     Ok(registered)
 }
 
-fn change(ours: &Value, theirs: Option<&Value>) -> Change {
-    match theirs {
-        None => Change::Created,
-        Some(theirs) if contains(theirs, ours) => Change::Unchanged,
-        Some(_) => Change::Updated,
+fn if_any<T>(found: Result<T, Error>) -> Result<Option<T>, Error> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(Error::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
     }
+}
+
+fn change<T: Serialize>(ours: &T, theirs: Option<&T>) -> anyhow::Result<Change> {
+    let json = |definition| serde_json::to_value(definition).context("writing a definition");
+    Ok(match theirs {
+        None => Change::Created,
+        Some(theirs) if contains(&json(theirs)?, &json(ours)?) => Change::Unchanged,
+        Some(_) => Change::Updated,
+    })
 }
 
 /// Whether everything we say is said there too. Engines add defaults of their own, and leave out
@@ -122,8 +132,9 @@ mod tests {
         let ours = json!({ "name": "a", "tasks": [{ "name": "b", "joinOn": [] }] });
         let same = json!({ "name": "a", "updateTime": 7, "tasks": [{ "name": "b", "optional": false }] });
         let other = json!({ "name": "a", "tasks": [{ "name": "c" }] });
-        assert_eq!(change(&ours, Some(&same)), Change::Unchanged);
-        assert_eq!(change(&ours, Some(&other)), Change::Updated);
-        assert_eq!(change(&ours, None), Change::Created);
+        let change = |theirs| change(&ours, theirs).expect("JSON can be written");
+        assert_eq!(change(Some(&same)), Change::Unchanged);
+        assert_eq!(change(Some(&other)), Change::Updated);
+        assert_eq!(change(None), Change::Created);
     }
 }

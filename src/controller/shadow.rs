@@ -80,7 +80,7 @@ impl Shadow {
     pub async fn tick(&self, remind: bool) -> anyhow::Result<()> {
         for run in self.store.open_runs().await? {
             if remind && let Some(id) = &run.workflow_id
-                && let Err(error) = self.client.decide(id.as_str()).await
+                && let Err(error) = self.client.decide(id).await
             {
                 warn!(run.id = %run.id, "cannot remind the engine of a run: {error}");
             }

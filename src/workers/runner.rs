@@ -104,7 +104,13 @@ impl Runner {
             let (name, settings) = (entry.name, &self.settings);
             let polled = self
                 .client
-                .poll_batch(name.as_str(), &settings.worker_id, free.len(), settings.poll)
+                .poll_batch(
+                    name.as_str(),
+                    &settings.worker_id,
+                    None,
+                    free.len(),
+                    settings.poll,
+                )
                 .await;
             match polled {
                 Ok(tasks) => {
