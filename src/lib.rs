@@ -4,3 +4,7 @@
 
 // Facts
 pub mod model;
+
+// Adapters
+pub mod objects;
+pub mod providers;
