@@ -7,6 +7,7 @@ pub mod config;
 pub mod model;
 
 // Calculations
+pub mod audio;
 pub mod contract;
 pub mod cost;
 pub mod progress;
