@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Usage, UsageKind};
+use crate::model::{Price, Usage, UsageKind};
 
 /// What things cost. Any format serde reads will do.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -14,28 +14,6 @@ pub struct PriceTable {
     /// One entry per kind and model or bucket.
     #[serde(default)]
     pub prices: Vec<Price>,
-}
-
-/// The price of one metered thing.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Price {
-    /// What is used.
-    pub kind: UsageKind,
-    /// The model or bucket it is for; without one, for all that have no price of their own.
-    #[serde(default)]
-    pub of: Option<String>,
-    /// US dollars.
-    pub usd: f64,
-    /// For how many units, e.g. 1000000 for prices per million tokens.
-    #[serde(default = "one")]
-    pub per: f64,
-    /// Where the price comes from.
-    pub why: String,
-}
-
-fn one() -> f64 {
-    1.0
 }
 
 /// An entry of a price table cannot be used.

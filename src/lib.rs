@@ -21,5 +21,5 @@ pub mod providers;
 pub mod store;
 
 // Loops
-pub mod controller;
+// pub mod controller;
 pub mod workers;

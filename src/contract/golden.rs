@@ -110,6 +110,7 @@ impl Case {
                 target_language: string(&row["target_language"]).unwrap(),
                 title: None,
                 zulip_message_id: None,
+                participants: Vec::new(),
             },
             room: Some(RoomFacts {
                 id: room["id"].as_str().unwrap().into(),

@@ -17,15 +17,13 @@ use serde_json::Value;
 
 pub use super::field::RecordedError;
 use super::field::{Field, parse};
-use crate::model::{Outcome, Participant, Subject};
+use crate::model::{Outcome, Subject};
 
 /// A recorded run of the legacy pipeline.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recorded {
     /// What was known when the run began.
     pub subject: Subject,
-    /// The participants the transcript's row had before the run; a rerun brings them back.
-    pub participants_before: Vec<Participant>,
     /// What the run made. Its `audio` is left to the caller, who can read the MP3.
     pub outcome: Outcome,
     /// The mix, where it was kept.
@@ -65,7 +63,6 @@ pub fn load(folder: &Path, ui_base_url: Option<&str>) -> Result<Recorded, Record
 
     Ok(Recorded {
         subject: subject::read(&rows, recording, base_url)?,
-        participants_before: subject::participants_before(&rows)?,
         outcome,
         mp3,
         sources,

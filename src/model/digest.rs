@@ -1,5 +1,7 @@
 //! Hashes that stay the same however an engine orders the keys of an object.
 
+use std::io::Read;
+
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -13,6 +15,18 @@ pub fn of_json(value: &Value) -> String {
 /// SHA-256 in hex of a text.
 pub fn of_text(text: &str) -> String {
     hex::encode(Sha256::digest(text.as_bytes()))
+}
+
+/// SHA-256 in hex of everything a reader gives.
+pub fn of_reader(mut reader: impl Read) -> std::io::Result<String> {
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        match reader.read(&mut buffer)? {
+            0 => return Ok(hex::encode(hash.finalize())),
+            count => hash.update(&buffer[..count]),
+        }
+    }
 }
 
 fn write_sorted(value: &Value, text: &mut String) {

@@ -185,6 +185,11 @@ impl Llm {
         })
     }
 
+    /// The model's name.
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+
     /// A request to this model.
     pub fn request(
         &self,

@@ -17,4 +17,4 @@ pub use error::{Cause, Error, Service};
 pub use llm::{Answer, ChatRequest, Finish, Llm, Message, Role, TokenCount};
 pub use retry::Retry;
 pub use structured::{Form, NotStructured, Parsed, structured};
-pub use transcription::{SpokenWord, Transcript, Transcription};
+pub use transcription::{Transcript, Transcription};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
 use url::Url;
 
@@ -10,29 +10,21 @@ use super::{
     Cause, Error, Retry, Service,
     http::{Http, json as read_json},
 };
-use crate::model::{Usage, UsageKind};
+use crate::{
+    contract::merge::HeardWord,
+    model::{Usage, UsageKind},
+};
 
 /// The service behind Reflector's transcription API.
 pub struct Transcription {
     http: Http,
 }
 
-/// A word as the service gave it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SpokenWord {
-    /// The word with its blank, before or after it.
-    pub word: String,
-    /// Seconds since the audio began.
-    pub start: f64,
-    /// Seconds since the audio began.
-    pub end: f64,
-}
-
 /// What was said in one piece of audio.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Transcript {
     /// In the service's order, which is not always that of time.
-    pub words: Vec<SpokenWord>,
+    pub words: Vec<HeardWord>,
     /// Seconds the service was kept busy, requests that failed included.
     pub seconds: f64,
 }
@@ -50,7 +42,7 @@ impl Transcript {
 
 #[derive(Deserialize)]
 struct Body {
-    words: Vec<SpokenWord>,
+    words: Vec<HeardWord>,
 }
 
 impl Transcription {
@@ -92,7 +84,7 @@ impl Transcription {
     }
 }
 
-fn words(body: &[u8]) -> Result<Vec<SpokenWord>, Cause> {
+fn words(body: &[u8]) -> Result<Vec<HeardWord>, Cause> {
     let Body { words } = read_json(body)?;
     match words
         .iter()

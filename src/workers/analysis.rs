@@ -107,7 +107,7 @@ impl<'a> Analyst<'a> {
             let mut answers = Vec::with_capacity(pieces.len());
             for piece in &pieces {
                 let prompts = &self.context.services.prompts;
-                let values = values! { context => piece, query };
+                let values = values! { context => *piece, query };
                 let messages = vec![
                     Message::system(prompts.fill("analysis_system.txt", values! {})?),
                     Message::user(prompts.fill("analysis.txt", values)?),

@@ -1,5 +1,11 @@
 //! How a task fails.
 
+use crate::{
+    audio,
+    objects::{self, ErrorKind},
+    providers,
+};
+
 /// Whether another attempt can help.
 #[derive(Debug, thiserror::Error)]
 pub enum TaskError {
@@ -20,6 +26,48 @@ impl TaskError {
     /// An error another attempt may mend.
     pub fn retry(message: impl Into<String>) -> Self {
         Self::Retry(anyhow::anyhow!(message.into()))
+    }
+}
+
+impl TaskError {
+    /// Says what was being done.
+    #[must_use]
+    pub fn context(self, doing: String) -> Self {
+        match self {
+            Self::Retry(error) => Self::Retry(error.context(doing)),
+            Self::Terminal(error) => Self::Terminal(error.context(doing)),
+        }
+    }
+}
+
+impl From<providers::Error> for TaskError {
+    fn from(error: providers::Error) -> Self {
+        if error.retryable() {
+            Self::Retry(error.into())
+        } else {
+            Self::Terminal(error.into())
+        }
+    }
+}
+
+impl From<objects::Error> for TaskError {
+    fn from(error: objects::Error) -> Self {
+        match error.kind {
+            ErrorKind::Transient => Self::Retry(error.into()),
+            ErrorKind::NotFound | ErrorKind::Denied | ErrorKind::Other => {
+                Self::Terminal(error.into())
+            }
+        }
+    }
+}
+
+impl From<audio::Error> for TaskError {
+    fn from(error: audio::Error) -> Self {
+        if error.is_permanent() {
+            Self::Terminal(error.into())
+        } else {
+            Self::Retry(error.into())
+        }
     }
 }
 

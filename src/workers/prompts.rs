@@ -4,8 +4,7 @@
 use std::path::Path;
 
 use anyhow::Context;
-use minijinja::{Environment, UndefinedBehavior};
-use serde::Serialize;
+use minijinja::{Environment, UndefinedBehavior, Value};
 
 use super::TaskError;
 use crate::model::digest;
@@ -76,7 +75,7 @@ impl Prompts {
     }
 
     /// Fills in a template.
-    pub fn fill(&self, name: &str, values: impl Serialize) -> Result<String, TaskError> {
+    pub fn fill(&self, name: &str, values: Value) -> Result<String, TaskError> {
         self.templates
             .get_template(name)
             .and_then(|template| template.render(values))

@@ -54,14 +54,6 @@ pub(super) fn read(
     })
 }
 
-/// The transcript's participants before the run; none when the run's trigger made the row.
-pub(super) fn participants_before(rows: &Rows<'_>) -> Result<Vec<Participant>, RecordedError> {
-    match row_before(rows, &rows.transcript()?)? {
-        Some(row) => participants(&row),
-        None => Ok(Vec::new()),
-    }
-}
-
 /// A transcript row's participants.
 pub(super) fn participants(row: &Field<'_>) -> Result<Vec<Participant>, RecordedError> {
     row.at("participants")
@@ -94,6 +86,11 @@ fn transcript(rows: &Rows<'_>, after: &Field<'_>) -> Result<TranscriptFacts, Rec
         target_language: row.at("target_language").text()?.to_owned(),
         title,
         zulip_message_id,
+        // Those before the run; none when the run's trigger made the row.
+        participants: match &before {
+            Some(row) => participants(row)?,
+            None => Vec::new(),
+        },
     })
 }
 

@@ -171,9 +171,9 @@ fn a_rerun_knows_the_row_it_found() {
     let transcript = &recorded.subject.transcript;
     assert_eq!(transcript.zulip_message_id, Some(4242));
     assert!(transcript.title.is_some());
-    assert_eq!(recorded.participants_before.len(), 3);
+    assert_eq!(transcript.participants.len(), 3);
     assert_eq!(recorded.outcome.zulip.unwrap().method, "PATCH");
-    assert!(loaded("base").participants_before.is_empty());
+    assert!(loaded("base").subject.transcript.participants.is_empty());
 }
 
 #[test]

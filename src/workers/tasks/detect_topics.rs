@@ -114,7 +114,7 @@ async fn name_all(
     let mut named = Vec::with_capacity(chunks.len());
     for words in chunks {
         let text = text_of(words);
-        let query = context.services.prompts.fill("topic.txt", values! { text })?;
+        let query = context.services.prompts.fill("topic.txt", values! { text => text.as_str() })?;
         named.push(analyst.structured(&query, &text, |_: &Named| Ok(())).await?);
     }
     Ok(named)

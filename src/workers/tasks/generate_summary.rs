@@ -103,6 +103,10 @@ impl Task for GenerateSummary {
         }
         let participants: Vec<Participant> = context.document(&input.participants_ref).await?;
         let analyst = Analyst::new(context, TEMPER);
+        let summariser = Summariser {
+            analyst: &analyst,
+            context,
+        };
         let question = json!({
             "words": topics.iter().map(|topic| &topic.words).collect::<Vec<_>>(),
             "topic_titles": topics.iter().map(|topic| &topic.title).collect::<Vec<_>>(),
@@ -112,7 +116,7 @@ impl Task for GenerateSummary {
         let summaries: Summaries = context
             .remember("summary", &question, || {
                 let transcript = summary::transcript(&topics, &participants);
-                Summariser { analyst: &analyst, context }.summarise(transcript, &participants)
+                summariser.summarise(transcript, &participants)
             })
             .await?;
         if !summaries.short_summary.is_empty() {
@@ -161,11 +165,10 @@ impl Summariser<'_> {
 
         let mut entries = Vec::new();
         for subject in self.find_subjects(&transcript, &names).await? {
-            let query =
-                prompts.fill("subject_detail.txt", values! { subject => subject, names => names })?;
+            let values = values! { subject => subject.as_str(), names => names.as_str() };
+            let query = prompts.fill("subject_detail.txt", values.clone())?;
             let details = self.analyst.analyse(&query, &transcript).await?;
-            let query = prompts
-                .fill("subject_paragraph.txt", values! { subject => subject, names => names })?;
+            let query = prompts.fill("subject_paragraph.txt", values)?;
             let paragraph = self.analyst.analyse(&query, &details).await?;
             entries.push((subject, paragraph));
         }

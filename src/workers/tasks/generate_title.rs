@@ -62,7 +62,7 @@ impl Task for GenerateTitle {
         let question = json!({ "topic_titles": titles, "by": analyst.identity() });
         let answer: String = context
             .remember("title", &question, || async {
-                let values = values! { titles };
+                let values = values! { titles => titles.as_str() };
                 let query = context.services.prompts.fill("title.txt", values)?;
                 analyst.analyse(&query, &titles).await
             })

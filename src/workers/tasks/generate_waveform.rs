@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Mix;
 use crate::{
-    audio,
+    audio::{self, source::Source},
     contract::events::RunEvent,
     model::{ObjectKey, RunId, TaskName},
     workers::{Context, Made, Task, TaskError},
@@ -63,6 +63,6 @@ async fn of_object(key: &ObjectKey, context: &Context) -> Result<Vec<f64>, TaskE
         .get_to_file(&services.tuning.bucket, key.as_str())
         .await?;
     context
-        .on_processors(move |_| audio::waveform::of_mp3(mix.file))
+        .on_processors(move |_| audio::waveform::of_mp3(Source::new(mix.file)))
         .await
 }

@@ -1,13 +1,13 @@
 //! Mixes the padded tracks into one MP3, and in the same pass measures its length and waveform.
 
-use std::{collections::BTreeMap, io::Seek};
+use std::{collections::BTreeMap, io::Seek, sync::atomic::Ordering};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::pad_track::{Padded, in_order};
 use crate::{
-    audio,
+    audio::{self, mp3::Mp3Settings, source::Source},
     contract::events::RunEvent,
     model::{AudioFacts, ObjectKey, RunId, TaskName, Usage, UsageKind},
     store::IntentKind,
@@ -71,25 +71,26 @@ impl Task for MixdownTracks {
             context.own(&key)?;
             let padded = services.objects.get_to_file(bucket, key.as_str()).await?;
             bytes_read += padded.size;
-            sources.push((track.track_index, padded.file));
+            sources.push(Source::new(padded.file));
         }
         if sources.is_empty() {
             return Err(TaskError::terminal(
                 "no track of the recording holds any audio; there is nothing to mix",
             ));
         }
-        let bitrate = services.tuning.mp3_bitrate;
+        let bit_rate_kbps = services.tuning.mp3_bitrate / 1000;
         let (report, facts, file) = context
-            .on_processors(move |cancelled| {
+            .on_processors(move |unwanted| {
                 let mut mp3 = tempfile::tempfile()?;
                 let report = audio::mixdown::mixdown(
                     sources,
-                    &audio::mp3::Settings::new(bitrate),
-                    cancelled,
+                    Mp3Settings { bit_rate_kbps },
+                    &|_| {},
+                    &|| unwanted.load(Ordering::Relaxed),
                     &mut mp3,
                 )?;
+                let facts = audio::decode::facts_of_mp3(Source::new(mp3.try_clone()?))?;
                 mp3.rewind()?;
-                let facts = audio::decode::facts_of_mp3(mp3.try_clone()?)?;
                 Ok((report, facts, mp3))
             })
             .await?;
@@ -106,20 +107,20 @@ impl Task for MixdownTracks {
             usage(UsageKind::BytesRead, bytes_read),
             usage(UsageKind::BytesWritten, put.size),
         ]);
-        context.intend_column("duration", report.duration_ms);
-        context.intend_event(&RunEvent::Duration(report.duration_ms));
+        context.intend_column("duration", report.duration_legacy_ms);
+        context.intend_event(&RunEvent::Duration(report.duration_legacy_ms));
         context.intend(IntentKind::PutObject, format!("{bucket}/{live_key}"), put.size.to_string());
         context.intend_column("audio_location", "storage");
         let output = Output {
             audio_key: key,
             size: put.size,
-            duration_ms: report.duration_ms,
+            duration_ms: report.duration_legacy_ms,
             clipped: report.clipped,
         };
         Made::with_document(
             output,
             Mix {
-                waveform: report.waveform,
+                waveform: report.waveform_legacy,
                 facts,
             },
         )

@@ -1,13 +1,13 @@
 //! Puts one track on the recording's clock: silence in front, holes filled, nothing transcoded.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, io::Seek};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    audio,
-    model::{ObjectKey, RunId, TaskName, Usage, UsageKind},
+    audio::{self, source::Source},
+    model::{ObjectKey, RunId, TaskName, TrackName, Usage, UsageKind, digest},
     store::IntentKind,
     workers::{Context, Made, Task, TaskError},
 };
@@ -40,7 +40,7 @@ pub struct Padded {
     pub size: u64,
     /// SHA-256 of the padded track in hex, which answers are cached by.
     pub sha256: String,
-    /// Milliseconds of silence put in front.
+    /// When its own sound begins, in milliseconds since the recording's start.
     pub offset_ms: f64,
     /// Length in samples of 1/48000 s, silence included.
     pub samples: u64,
@@ -75,6 +75,14 @@ pub fn in_order(
     }
 }
 
+/// When a track without time stamps of its own begins, in milliseconds since the recording's
+/// start, by its file name; 0 where the name does not say.
+fn start_by_name(key: &ObjectKey) -> u64 {
+    TrackName::parse(key.as_str()).map_or(0, |name| {
+        name.track_start_ms.saturating_sub(name.recording_start_ms)
+    })
+}
+
 impl Task for PadTrack {
     const NAME: TaskName = TaskName::PadTrack;
     type Input = Input;
@@ -92,25 +100,29 @@ impl Task for PadTrack {
             of: input.bucket_name.clone(),
             amount: raw.size as f64,
         };
-        let (report, file) = context
+        let source = Source::new(raw.file).starting_at_ms(start_by_name(&input.s3_key));
+        let (report, sha256, file) = context
             .on_processors(move |_| {
                 let mut padded = tempfile::tempfile()?;
-                let report = audio::pad::pad(raw.file, &mut padded)?;
-                Ok((report, padded))
+                let report = audio::pad::pad(source, &mut padded)?;
+                padded.rewind()?;
+                let sha256 = digest::of_reader(&mut padded)?;
+                padded.rewind()?;
+                Ok((report, sha256, padded))
             })
             .await
-            .map_err(|error| error.of_track(index))?;
+            .map_err(|error| error.context(format!("track {index} (`{}`)", input.s3_key)))?;
         context.used([read]);
         let mut made = Padded {
             track_index: index,
             padded_key: None,
             size: 0,
             sha256: String::new(),
-            offset_ms: report.offset_ms,
-            samples: report.samples,
-            gaps: report.gaps,
-            faults: report.resyncs + report.bad_packets,
-            truncated: report.truncated,
+            offset_ms: report.track.start_ms,
+            samples: report.track.samples,
+            gaps: report.track.gaps,
+            faults: report.track.resyncs + report.track.bad_packets,
+            truncated: report.track.truncated,
         };
         if let Some(kind) = report.container {
             let live_key = context.live_padded_key(index, kind.extension());
@@ -125,7 +137,7 @@ impl Task for PadTrack {
             context.intend(IntentKind::PutObject, format!("{bucket}/{live_key}"), put.size.to_string());
             made.padded_key = Some(key);
             made.size = put.size;
-            made.sha256 = put.sha256;
+            made.sha256 = sha256;
         }
         Ok(Made::small(made))
     }

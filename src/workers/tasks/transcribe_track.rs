@@ -9,7 +9,8 @@ use serde_json::json;
 
 use crate::{
     contract::merge::{HeardWord, track_words},
-    model::{ObjectKey, RunId, TaskName, Word},
+    model::{ObjectKey, RunId, TaskName, Usage, UsageKind, Word},
+    providers,
     workers::{Context, Made, Task, TaskError},
 };
 
@@ -67,6 +68,14 @@ impl Task for TranscribeTrack {
     }
 }
 
+fn gpu_seconds(error: &providers::Error) -> Usage {
+    Usage {
+        kind: UsageKind::GpuSeconds,
+        of: error.service.to_string(),
+        amount: error.spent.as_secs_f64(),
+    }
+}
+
 async fn hear(
     key: &ObjectKey,
     input: &Input,
@@ -79,15 +88,21 @@ async fn hear(
         .remember("transcription", &question, || async {
             let bucket = &services.tuning.bucket;
             let url = services.objects.presign_get(bucket, key.as_str(), SIGNED_FOR).await?;
-            let transcript = match services.transcription.transcribe(&url, &input.language).await {
-                Ok(transcript) => transcript,
-                Err(error) => {
-                    context.used(error.usage());
-                    return Err(error.into());
+            let asked = services
+                .transcription
+                .transcribe(url.expose(), &input.language)
+                .await;
+            match asked {
+                Ok(transcript) => {
+                    context.used([transcript.usage()]);
+                    Ok(transcript.words)
                 }
-            };
-            context.used([transcript.usage()]);
-            Ok(transcript.words)
+                // The GPU worked all the same.
+                Err(error) => {
+                    context.used([gpu_seconds(&error)]);
+                    Err(error.into())
+                }
+            }
         })
         .await
 }
