@@ -297,4 +297,20 @@ mod tests {
         );
         assert!(caused_by(TaskName::PadTrack).is_empty());
     }
+
+    #[test]
+    fn an_entry_reads_alone() {
+        let entry = serde_json::to_value(EventKind::Duration.entry()).unwrap();
+        assert_eq!(entry["event"], "DURATION");
+        assert_eq!(entry["caused_by"], "mixdown_tracks");
+        assert_eq!(entry["stored"], true);
+        assert_eq!(
+            entry["channels"],
+            serde_json::json!([
+                {"channel": "ts:{transcript_id}", "event": "DURATION"},
+                {"channel": "user:{user_id}", "event": "TRANSCRIPT_DURATION"},
+            ])
+        );
+        assert_eq!(entry["data"]["required"], serde_json::json!(["duration"]));
+    }
 }

@@ -432,3 +432,53 @@ fn dailys_list_and_the_tracks_become_the_recorded_participants() {
     assert_eq!(matched.participants, Case::of("base").participants());
     assert!(matched.unnamed_tracks.is_empty());
 }
+
+/// Prompts were not recorded, but the lengths of messages were: what is left after taking the
+/// meeting's own text away must be the same prompt in every run.
+#[test]
+fn the_model_is_given_texts_of_the_recorded_lengths() {
+    let (mut subjects, mut titles, mut excerpts) = (Lengths::new(), Lengths::new(), Lengths::new());
+    for name in ENDED
+        .into_iter()
+        .filter(|name| *name != "all_tracks_wordless")
+    {
+        let case = Case::of(name);
+        let (topics, people) = (case.topics(), case.participants());
+        let names = summary::participant_names(&people);
+        let meeting = summary::with_participants(&summary::transcript(&topics, &people), &names);
+        let recorded = |kind: &str| recorded_lengths(name, kind);
+
+        subjects.extend([recorded("subjects.analysis")[0] - length(&meeting)]);
+        titles.extend([recorded("title")[0] - 2 * length(&summary::title_input(&topics))]);
+        // The query has the excerpt as it is, the context has it stripped.
+        excerpts.extend(
+            recorded("topic.analysis")
+                .iter()
+                .zip(&topics)
+                .map(|(chars, topic)| {
+                    let excerpt = &topic.transcript;
+                    chars - length(excerpt) - length(python_text::strip(excerpt))
+                }),
+        );
+    }
+    assert_eq!(subjects.len(), 1, "{subjects:?}");
+    assert_eq!(titles.len(), 1, "{titles:?}");
+    assert_eq!(excerpts.len(), 1, "{excerpts:?}");
+}
+
+type Lengths = std::collections::BTreeSet<usize>;
+
+fn length(text: &str) -> usize {
+    text.chars().count()
+}
+
+/// Code points of the user's message in each call of a kind.
+fn recorded_lengths(case: &str, kind: &str) -> Vec<usize> {
+    let calls = json(&format!("expected/{case}/llm_calls.json"));
+    let calls = calls["calls"].as_array().unwrap().iter();
+    calls
+        .filter(|call| call["kind"] == kind)
+        .map(|call| call["messages"].as_array().unwrap().last().unwrap())
+        .map(|message| usize::try_from(message["chars"].as_u64().unwrap()).unwrap())
+        .collect()
+}

@@ -124,12 +124,33 @@ impl Formatter for Python {
     }
 }
 
-/// `repr(value)`. Rust's `{:?}` takes the same shortest digits and turns to exponents at the same
-/// sizes (below 1e-4, from 1e16 on); only the exponent's sign and width differ.
+/// `repr(value)`. Rust's `{:?}` takes as few digits and turns to exponents at the same sizes
+/// (below 1e-4, from 1e16 on). The exponent's sign and width differ, and the last digit where two
+/// are equally near.
 fn float(value: f64) -> String {
-    let rust = format!("{value:?}");
-    let Some((digits, exponent)) = rust.split_once('e') else {
-        return rust;
+    let shortest = format!("{value:?}");
+    let mantissa = shortest.split('e').next().unwrap_or_default();
+    let decimals = mantissa.split_once('.').map_or(0, |(_, after)| after.len());
+    let rounded = if shortest.contains('e') {
+        format!("{value:.decimals$e}")
+    } else {
+        format!("{value:.decimals$}")
+    };
+    python_exponent(nearest_even(value, rounded).unwrap_or(shortest))
+}
+
+/// A value such as 646058905685108.25 may lie halfway between two equally short texts that both read
+/// back as itself. Python takes the even last digit there, as Rust's printing with a given number
+/// of digits does; Rust's shortest printing takes the upper. Where the rounded text is another
+/// number, the shortest stands.
+fn nearest_even(value: f64, rounded: String) -> Option<String> {
+    (rounded.parse() == Ok(value)).then_some(rounded)
+}
+
+/// `1e-7` as `1e-07`, `1e16` as `1e+16`.
+fn python_exponent(printed: String) -> String {
+    let Some((digits, exponent)) = printed.split_once('e') else {
+        return printed;
     };
     match exponent.strip_prefix('-') {
         Some(size) => format!("{digits}e-{size:0>2}"),
@@ -139,9 +160,26 @@ fn float(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
 
     use super::*;
+
+    proptest! {
+        #[test]
+        fn a_printed_float_reads_back_as_itself(value in any::<f64>()) {
+            let printed = to_string_spaced(&value).unwrap();
+            prop_assert_eq!(serde_json::from_str::<f64>(&printed).unwrap().to_bits(), value.to_bits());
+        }
+
+        #[test]
+        fn a_printed_text_is_ascii_and_reads_back_as_itself(text in ".*") {
+            for printed in [to_string_spaced(&text).unwrap(), to_string_compact(&text).unwrap()] {
+                prop_assert!(printed.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
+                prop_assert_eq!(serde_json::from_str::<Value>(&printed).unwrap(), Value::from(text.clone()));
+            }
+        }
+    }
 
     #[test]
     fn floats_are_printed_as_python_prints_them() {
@@ -155,6 +193,10 @@ mod tests {
             (0.000_099_9, "9.99e-05"),
             (1e-7, "1e-07"),
             (1.5e-10, "1.5e-10"),
+            (1_059_438_285_926_254.0 + 0.25, "1059438285926254.2"),
+            (2_065_800_000_000_000.0 + 0.75, "2065800000000000.8"),
+            (646_058_905_685_108.0 + 0.25, "646058905685108.2"),
+            (-(2_065_800_000_000_000.0 + 0.25), "-2065800000000000.2"),
             (9_999_999_999_999_998.0, "9999999999999998.0"),
             (1e16, "1e+16"),
             (1.234_567_8e22, "1.2345678e+22"),

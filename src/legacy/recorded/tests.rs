@@ -269,3 +269,54 @@ fn text_that_is_no_json_is_named_with_its_line() {
         "{error}"
     );
 }
+
+#[test]
+fn a_record_of_the_post_tasks_alone_is_refused() {
+    let error = load(&case("post_webhook_410"), Some(UI)).unwrap_err();
+    assert!(matches!(error, RecordedError::Read { file, .. } if file == "s3.json"));
+}
+
+#[test]
+fn a_hollow_file_is_an_error_that_names_it() {
+    for file in [
+        "db_before.json",
+        "db_after.json",
+        "s3.json",
+        "requests.json",
+        "events.json",
+        "timings.json",
+        "pubsub.jsonl",
+    ] {
+        for hollow in ["null", "{}", "7", "[7]", "[{}]", "\"text\""] {
+            let copy = copy_of_base();
+            fs::write(copy.path().join(file), hollow).unwrap();
+            let error = load(copy.path(), Some(UI)).unwrap_err().to_string();
+            assert!(error.contains(file), "{file} as {hollow}: {error}");
+        }
+    }
+}
+
+#[test]
+fn a_calendar_event_is_found_through_the_meeting() {
+    let copy = copy_of_base();
+    let path = copy.path().join("db_before.json");
+    let mut rows: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    rows["meeting"][0]["calendar_event_id"] = "event-1".into();
+    fs::write(&path, rows.to_string()).unwrap();
+    let error = load(copy.path(), None).unwrap_err().to_string();
+    assert!(error.contains("calendar_event"), "{error}");
+
+    rows["calendar_event"] = serde_json::json!([{
+        "id": "event-1", "ics_uid": "uid-1", "title": "Standup", "start_time": null,
+        "end_time": null, "attendees": null
+    }]);
+    fs::write(&path, rows.to_string()).unwrap();
+    let event = load(copy.path(), None)
+        .unwrap()
+        .subject
+        .calendar_event
+        .unwrap();
+    assert_eq!(event.ics_uid, "uid-1");
+    assert_eq!(event.title.as_deref(), Some("Standup"));
+    assert_eq!(event.attendees, None);
+}
