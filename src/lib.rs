@@ -8,3 +8,6 @@ pub mod model;
 // Adapters
 pub mod objects;
 pub mod providers;
+
+// Stand-ins for local runs and tests
+pub mod sandbox;
