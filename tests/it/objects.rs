@@ -32,7 +32,7 @@ struct Store {
     objects: Objects,
     shutdown: CancellationToken,
     server: JoinHandle<anyhow::Result<()>>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// A local store with an empty bucket.
@@ -55,7 +55,7 @@ async fn store() -> Store {
         objects,
         shutdown,
         server,
-        _folder: folder,
+        folder,
     }
 }
 
@@ -147,24 +147,12 @@ async fn an_object_put_without_a_type_has_the_stores_own() {
 #[tokio::test]
 async fn a_list_has_every_page_and_nothing_else() {
     let store = store().await;
-    let put = |index: usize| {
-        let objects = store.objects.clone();
-        async move {
-            let key = format!("many/{index:04}");
-            objects
-                .put_bytes(BUCKET, &key, b"x".to_vec(), None)
-                .await
-                .map(drop)
-        }
-    };
+    let folder = store.folder.path().join("objects").join(BUCKET);
+    std::fs::create_dir(folder.join("many")).expect("a folder");
     for index in 0..1_003 {
-        put(index).await.expect("it is put");
+        std::fs::write(folder.join(format!("many/{index:04}")), "x").expect("a file");
     }
-    store
-        .objects
-        .put_bytes(BUCKET, "other", b"x".to_vec(), None)
-        .await
-        .expect("it is put");
+    std::fs::write(folder.join("other"), "x").expect("a file");
     let listed = store.objects.list(BUCKET, "many/").await.expect("it lists");
     assert_eq!(listed.len(), 1_003);
     assert!(listed.is_sorted_by(|a, b| a.key < b.key));
@@ -478,4 +466,20 @@ async fn an_object_that_changes_during_a_cut_download_is_not_mixed() {
         error.to_string().contains("changed while it was read"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn a_key_too_long_for_the_folder_is_refused_at_once() {
+    let store = store().await;
+    for (size, longest) in [(1, 147), (LARGE * 2, 114)] {
+        for (length, expected) in [(longest, None), (longest + 1, Some(ErrorKind::Other))] {
+            let key = "k".repeat(length);
+            let file = file_of(&noise(size));
+            let put = store.objects.put_file(BUCKET, &key, file, None).await;
+            assert_eq!(put.as_ref().err().map(|error| error.kind), expected);
+            if let Err(error) = put {
+                assert!(error.to_string().contains("KeyTooLongError"), "{error}");
+            }
+        }
+    }
 }
