@@ -10,7 +10,11 @@ use std::{
 };
 
 use sha2::{Digest, Sha256};
-use switchyard::objects::{Addressing, ErrorKind, Objects, Settings, local};
+use switchyard::{
+    objects::{Addressing, ErrorKind, Objects, Settings, local},
+    providers::{Retry, Transcription},
+    sandbox::Service,
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -314,6 +318,42 @@ async fn a_presigned_url_gets_its_object_and_nothing_else() {
     // The method is signed too; the transcription service lives with that.
     let head = http.head(signed.expose()).send().await.expect("it answers");
     assert_eq!(head.status().as_u16(), 403);
+}
+
+#[tokio::test]
+async fn a_presigned_track_is_transcribed() {
+    let store = store().await;
+    let tracks = crate::standup::folder().join("input/tracks");
+    let ben = "1760954400000-5f1c2d3e-0a1b-4c2d-8e3f-000000000b02-cam-audio-1760954408339.webm";
+    let track = std::fs::File::open(tracks.join(ben)).expect("a fixture");
+    store
+        .objects
+        .put_file(BUCKET, "x/padded_1.webm", track, Some("video/webm"))
+        .await
+        .expect("it is put");
+    let signed = store
+        .objects
+        .presign_get(BUCKET, "x/padded_1.webm", Duration::from_hours(2))
+        .await
+        .expect("it is signed");
+    let sandbox = crate::standup::sandbox().await;
+    let url = sandbox.url(Service::Transcription);
+    let timeout = Transcription::TIMEOUT;
+    let transcription = Transcription::new(url, Some("key"), timeout, Retry::standard(timeout));
+    let transcription = transcription.expect("settings are right");
+    let transcript = transcription.transcribe(signed.expose(), "en").await;
+    assert_eq!(transcript.expect("Ben spoke").words.len(), 281);
+    let request = &sandbox.requests_to(Service::Transcription)[0];
+    assert_eq!(request.downloaded_bytes, Some(835_311));
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_speak_tls_is_transient() {
+    let store = store().await;
+    let mut url = store.url.clone();
+    url.set_scheme("https").expect("a scheme");
+    let error = client(&url, SECRET).check(BUCKET).await;
+    assert_eq!(error.expect_err("no handshake").kind, ErrorKind::Transient);
 }
 
 #[tokio::test]

@@ -437,6 +437,16 @@ async fn nobody_listening_is_a_connection_that_failed() {
 }
 
 #[tokio::test]
+async fn a_service_that_does_not_speak_tls_is_a_connection_that_failed() {
+    let sandbox = sandbox().await;
+    let mut url = sandbox.url(Service::Daily);
+    url.set_scheme("https").expect("a scheme");
+    let daily = Daily::new(url, KEY, Daily::TIMEOUT, retry()).expect("settings are right");
+    let error = daily.participants(MEETING).await.expect_err("no handshake");
+    assert!(matches!(error.cause, Cause::Connection(_)), "{error}");
+}
+
+#[tokio::test]
 async fn a_model_that_says_nothing_or_declines_is_told_apart() {
     let said = |content: Value, reason: &str| {
         let choice =

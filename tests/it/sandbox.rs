@@ -1,7 +1,8 @@
 //! The stand-ins themselves, through plain HTTP.
 
 use serde_json::{Value, json};
-use switchyard::sandbox::{Fault, FaultKind, Sandbox, Service};
+use switchyard::sandbox::{Fault, FaultKind, Sandbox, Service, Settings, run};
+use tokio_util::sync::CancellationToken;
 
 use crate::standup::{json as fixture, sandbox, sandbox_with};
 
@@ -365,4 +366,30 @@ async fn daily_knows_other_recordings_only_when_it_is_told_to() {
         (&recording["id"], &recording["duration"]),
         (&json!("another"), &json!(283))
     );
+}
+
+#[tokio::test]
+async fn a_folder_without_answers_stops_the_start_by_name() {
+    let settings = Settings {
+        listen: ([127, 0, 0, 1], 0).into(),
+        answers: "no/such/folder".into(),
+    };
+    let error = run(settings, CancellationToken::new())
+        .await
+        .expect_err("nothing is there");
+    assert!(
+        format!("{error:#}").contains("no/such/folder/daily.json"),
+        "{error:#}"
+    );
+}
+
+#[tokio::test]
+async fn running_ends_with_the_shutdown() {
+    let settings = Settings {
+        listen: ([127, 0, 0, 1], 0).into(),
+        answers: crate::standup::folder().join("providers"),
+    };
+    let shutdown = CancellationToken::new();
+    shutdown.cancel();
+    run(settings, shutdown).await.expect("it ends well");
 }
