@@ -4,7 +4,7 @@
 //! A download arrives whole or not at all: it is resumed where the connection was cut, and ends in
 //! an error when the object changed meanwhile.
 
-use std::{fmt, time::Duration};
+use std::{fmt, path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
 use aws_sdk_s3::{
@@ -54,6 +54,8 @@ pub struct Settings {
     pub attempts: u32,
     /// The first wait between requests.
     pub backoff: Duration,
+    /// Where downloads lie while they are used; the system's own place when none.
+    pub scratch: Option<PathBuf>,
 }
 
 impl Settings {
@@ -73,9 +75,10 @@ impl Settings {
             addressing,
             connect_timeout: Duration::from_secs(5),
             read_timeout: Duration::from_secs(30),
-            operation_timeout: Duration::from_secs(120),
+            operation_timeout: Duration::from_mins(2),
             attempts: 3,
             backoff: Duration::from_millis(200),
+            scratch: None,
         }
     }
 }
@@ -96,6 +99,7 @@ pub struct Objects {
     region: String,
     read_timeout: Duration,
     attempts: u32,
+    scratch: Option<PathBuf>,
 }
 
 /// An object as it is listed.
@@ -188,6 +192,7 @@ impl Objects {
             region: settings.region,
             read_timeout: settings.read_timeout,
             attempts: settings.attempts.max(1),
+            scratch: settings.scratch,
         })
     }
 

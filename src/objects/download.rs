@@ -52,7 +52,7 @@ impl Objects {
             asked.error(ErrorKind::Other, format!("temporary file: {error}"))
         };
         let mut download = Download {
-            file: tokio::fs::File::from_std(tempfile::tempfile().map_err(disk)?),
+            file: tokio::fs::File::from_std(self.unlinked().map_err(disk)?),
             hash: Sha256::new(),
             got: 0,
             whole: None,
@@ -87,6 +87,13 @@ impl Objects {
             etag,
             sha256: hex::encode(download.hash.finalize()),
         })
+    }
+
+    fn unlinked(&self) -> std::io::Result<File> {
+        match &self.scratch {
+            Some(folder) => tempfile::tempfile_in(folder),
+            None => tempfile::tempfile(),
+        }
     }
 
     /// A small object. One above `limit` bytes is refused before it is read.

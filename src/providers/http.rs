@@ -104,9 +104,9 @@ impl Http {
         let mut spent = Duration::ZERO;
         let mut attempt = 1;
         loop {
-            let sent = Instant::now();
+            let started = Instant::now();
             let result = self.once(request()).await.and_then(|body| read(&body));
-            spent += sent.elapsed();
+            spent += started.elapsed();
             let cause = match result {
                 Ok(value) => return Ok(Reply { value, spent }),
                 Err(cause) => cause,
@@ -163,6 +163,9 @@ impl Http {
     }
 
     fn cause(&self, error: reqwest::Error) -> Cause {
+        if error.is_timeout() && error.is_connect() {
+            return Cause::Connection("it does not come about in time".to_owned());
+        }
         if error.is_timeout() {
             return Cause::Timeout {
                 after: self.timeout,

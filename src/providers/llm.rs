@@ -169,7 +169,7 @@ struct Tokens {
 
 impl Llm {
     /// How long one answer may take, as in the legacy.
-    pub const TIMEOUT: Duration = Duration::from_secs(60);
+    pub const TIMEOUT: Duration = Duration::from_mins(1);
 
     /// `url` is the API's root with its version, e.g. `https://llm.example.test/v1`.
     pub fn new(

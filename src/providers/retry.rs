@@ -75,7 +75,11 @@ impl Retry {
         }
         let own = self
             .base
-            .saturating_mul(1_u32.checked_shl(attempt - 1).unwrap_or(u32::MAX))
+            .saturating_mul(
+                1_u32
+                    .checked_shl(attempt.saturating_sub(1))
+                    .unwrap_or(u32::MAX),
+            )
             .min(self.cap)
             .mul_f64(0.5 + luck.clamp(0.0, 1.0) / 2.0);
         let wait = match cause.retry_after() {
@@ -83,7 +87,8 @@ impl Retry {
             Some(asked) => asked.max(own),
             None => own,
         };
-        (elapsed + wait + timeout <= self.budget).then_some(wait)
+        let end = elapsed.saturating_add(wait).saturating_add(timeout);
+        (end <= self.budget).then_some(wait)
     }
 }
 

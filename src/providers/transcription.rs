@@ -47,7 +47,7 @@ struct Body {
 
 impl Transcription {
     /// How long one file may take, as in the legacy.
-    pub const TIMEOUT: Duration = Duration::from_secs(600);
+    pub const TIMEOUT: Duration = Duration::from_mins(10);
 
     /// `url` is the service's root, without `/v1`. Without a key no `Authorization` is sent.
     pub fn new(
@@ -64,7 +64,7 @@ impl Transcription {
     /// up its time is not.
     pub const fn retry(timeout: Duration) -> Retry {
         Retry {
-            budget: timeout.saturating_add(Duration::from_secs(120)),
+            budget: timeout.saturating_add(Duration::from_mins(2)),
             ..Retry::standard(timeout)
         }
     }

@@ -1,1 +1,6 @@
 //! Adapters and loops.
+
+mod objects;
+mod providers;
+mod sandbox;
+mod standup;

@@ -41,7 +41,7 @@ async fn ask(answers: &[&str]) -> (Result<Parsed<Topic>, NotStructured<String>>,
         },
         attempts: Form::<Topic>::ATTEMPTS,
     };
-    let result = structured(&form, |request| {
+    let asking = structured(&form, |request| {
         let mut prompts = prompts.lock().expect("no panic");
         prompts.push(request.messages[0].content.clone());
         let next = answers.get(prompts.len() - 1);
@@ -49,9 +49,14 @@ async fn ask(answers: &[&str]) -> (Result<Parsed<Topic>, NotStructured<String>>,
             next.map(|text| answer(text))
                 .ok_or_else(|| "it hung up".to_owned()),
         )
-    })
-    .await;
+    });
+    let result = spawnable(asking).await;
     (result, prompts.into_inner().expect("no panic"))
+}
+
+/// Workers run on many threads.
+fn spawnable<F: Send>(future: F) -> F {
+    future
 }
 
 const GOOD: &str = r#"{"title": "t", "summary": "s"}"#;
