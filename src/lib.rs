@@ -4,3 +4,6 @@
 
 // Facts
 pub mod model;
+
+// Calculations
+pub mod compare;

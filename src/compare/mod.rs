@@ -1,0 +1,2 @@
+//! Compares.
+pub mod metrics;
