@@ -18,7 +18,7 @@ use crate::{
         wire::{TaskStatus, Workflow, WorkflowStatus},
     },
     cost::{self, Metered, PriceTable},
-    model::{RunId, RunState, StepStatus, TaskName},
+    model::{EnvironmentName, RunId, RunState, StepStatus, TaskName},
     progress::{self, Progress},
     report::ReportData,
     store::{Run, Store, StoredComparison},
@@ -30,6 +30,8 @@ pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 /// Follows and compares the runs of one environment.
 #[derive(Clone)]
 pub struct Shadow {
+    /// The environment; others' runs are left alone.
+    pub environment: EnvironmentName,
     /// Our database.
     pub store: Store,
     /// The environment's engine.
@@ -78,7 +80,7 @@ impl Shadow {
 
     /// Looks once at every open run, and compares what has ended.
     pub async fn tick(&self, remind: bool) -> anyhow::Result<()> {
-        for run in self.store.open_runs().await? {
+        for run in self.store.open_runs(&self.environment).await? {
             if remind && let Some(id) = &run.workflow_id
                 && let Err(error) = self.client.decide(id).await
             {
@@ -88,14 +90,23 @@ impl Shadow {
                 warn!(run.id = %run.id, "cannot follow a run, trying again: {error:#}");
             }
         }
-        for run in self.store.runs_to_compare().await? {
+        for run in self.store.runs_to_compare(&self.environment).await? {
             let verdict = self.compare(&run).await?.comparison.verdict;
             info!(run.id = %run.id, "compared run `{}`: {verdict}", run.id);
         }
         Ok(())
     }
 
-    /// Looks once at one run, and notes its end.
+    /// Looks at one run and touches nothing.
+    pub async fn look(&self, run: &Run) -> anyhow::Result<Followed> {
+        let workflow = workflow_of(&self.client, run).await?;
+        Ok(Followed {
+            state: run.state,
+            progress: workflow.map(|workflow| progress_of(&workflow, run)),
+        })
+    }
+
+    /// Looks at one run, and notes its end. A run the engine does not know is started again.
     pub async fn follow(&self, run: &Run) -> anyhow::Result<Followed> {
         let Some(workflow) = workflow_of(&self.client, run).await? else {
             return self.recover(run).await;
