@@ -20,6 +20,8 @@ pub const SAMPLES_PER_FRAME: usize = 1152;
 
 /// Samples LAME puts before the first one.
 const ENCODER_DELAY: u64 = 576;
+/// Samples in front of the first one once decoded: the encoder's and the decoder's 529.
+pub const DELAY: u64 = ENCODER_DELAY + 529;
 /// LAME is fed this many samples at a time, so that its output stays small.
 const FEED: usize = SAMPLES_PER_FRAME * 8;
 /// The bit rates of MPEG-1 layer III that LAME's binding offers, in kb/s.
