@@ -14,6 +14,8 @@ use crate::model::AudioFacts;
 
 /// Rates outside are a damaged header's.
 const RATES: std::ops::RangeInclusive<u32> = 8_000..=192_000;
+/// No codec read here has longer packets (WAV's are cut to as much).
+const MAX_PACKET_FRAMES: u64 = 8192;
 /// Windows of the RMS envelope per second.
 const ENVELOPE_RATE: u32 = 10;
 
@@ -23,6 +25,8 @@ pub(super) struct Stream {
     decoder: Box<dyn AudioDecoder>,
     track: u32,
     coded_frames: Option<u64>,
+    /// Numerator and denominator, in seconds, of the unit of durations.
+    time_base: (u32, u32),
     shape: Shape,
     pcm: Vec<f32>,
     /// Whether `pcm` was decoded by `open` and not handed out yet.
@@ -73,12 +77,16 @@ impl Stream {
         };
         let edges = u64::from(track.delay.unwrap_or(0)) + u64::from(track.padding.unwrap_or(0));
         let coded_frames = track.num_frames.map(|frames| frames + edges);
+        let time_base = track.time_base.map_or((1, shape.rate.max(1)), |base| {
+            (base.numer.get(), base.denom.get())
+        });
         let decoder = symphonia::default::get_codecs()
             .make_audio_decoder(params, &AudioDecoderOptions::default())
             .map_err(unreadable)?;
         let mut stream = Self {
             track: track.id,
             coded_frames,
+            time_base,
             format,
             decoder,
             shape,
@@ -117,8 +125,9 @@ impl Stream {
         Ok(there.then_some(&self.pcm))
     }
 
-    /// Decodes the next good packet into `pcm`; false at the end. Packets of another shape than
-    /// the first are bad ones.
+    /// Decodes the next packet into `pcm`; false at the end. A packet that is undecodable or of
+    /// another shape than expected becomes silence of its own duration; before the shape is known
+    /// such packets are passed over.
     fn decode_next(&mut self, expected: Option<Shape>) -> Result<bool, Error> {
         loop {
             let packet = match self.format.next_packet() {
@@ -134,19 +143,30 @@ impl Stream {
                 continue;
             }
             self.health.packets += 1;
-            match self.decoder.decode(&packet) {
-                Ok(buffer) => {
-                    let shape = shape_of(&buffer);
-                    if expected.is_none_or(|expected| expected == shape) {
-                        self.shape = shape;
-                        buffer.copy_to_vec_interleaved(&mut self.pcm);
-                        return Ok(true);
-                    }
-                    self.health.bad_packets += 1;
+            if let Ok(buffer) = self.decoder.decode(&packet) {
+                let shape = shape_of(&buffer);
+                if expected.is_none_or(|expected| expected == shape) {
+                    self.shape = shape;
+                    buffer.copy_to_vec_interleaved(&mut self.pcm);
+                    return Ok(true);
                 }
-                Err(_) => self.health.bad_packets += 1,
+            }
+            self.health.bad_packets += 1;
+            if let Some(shape) = expected {
+                let frames = self.frames_in(packet.dur.get());
+                self.pcm.clear();
+                self.pcm.resize(frames * shape.channels, 0.0);
+                return Ok(true);
             }
         }
+    }
+
+    /// A duration in the file's own unit as frames, at most those of a packet.
+    fn frames_in(&self, duration: u64) -> usize {
+        let (numerator, denominator) = self.time_base;
+        let per_second = u64::from(numerator) * u64::from(self.shape.rate);
+        let frames = duration.saturating_mul(per_second) / u64::from(denominator);
+        frames.min(MAX_PACKET_FRAMES) as usize
     }
 
     fn check_shape(&self) -> Result<(), Error> {
@@ -156,7 +176,7 @@ impl Stream {
         }
         if !(1..=2).contains(&channels) {
             return Err(Error::Unsupported(format!(
-                "{channels} channels; 1 or 2 are"
+                "{channels} channels; at most 2 are read"
             )));
         }
         Ok(())

@@ -7,6 +7,7 @@ use std::io::{Seek, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::mix::{Block, Mixer};
@@ -21,7 +22,7 @@ const BLOCK: usize = SAMPLE_RATE as usize;
 const AHEAD: usize = 3;
 
 /// What came out of a mixdown.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MixReport {
     /// Samples per channel; a decoder that reads the header gives exactly these.
     pub samples: u64,

@@ -7,6 +7,7 @@ use std::num::NonZeroU32;
 use mp3lame_encoder::{
     Bitrate, BuildError, Builder, DualPcm, EncodeError, Encoder, FlushGap, Mode, Quality, VbrMode,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Error, SAMPLE_RATE};
@@ -42,7 +43,7 @@ const BIT_RATES: [(u32, Bitrate); 13] = [
 ];
 
 /// How an MP3 is encoded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Mp3Settings {
     /// kb/s: 32, 40, 48, 64, 80, 96, 112, 128, 160, 192, 224, 256 or 320.
     pub bit_rate_kbps: u32,

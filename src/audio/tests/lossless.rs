@@ -101,6 +101,28 @@ fn a_padded_track_ends_when_the_raw_one_does() {
 }
 
 #[test]
+fn every_packet_is_heard_when_its_stamp_says() {
+    for name in GOOD.into_iter().filter(|name| *name != "dup_ts") {
+        let raw = hard(name);
+        let (raw_head, raw_packets) = packets(&raw);
+        let (out, _) = padded(&raw);
+        let (head, out_packets) = packets(&out);
+        let mut position = -i64::from(head.pre_skip);
+        let mut raw_packets = raw_packets.iter().peekable();
+        for packet in out_packets {
+            // What was put in between has bytes of its own.
+            if let Some(own) = raw_packets.next_if(|raw| raw.data == packet.data) {
+                let off = position - wanted(&raw_head, own);
+                let bound = if name == "drift" { 888 } else { QUANTUM + 48 };
+                assert!(off.abs() <= bound, "{name}: a packet is {off} samples off");
+            }
+            position += i64::from(packet.samples);
+        }
+        assert_eq!(raw_packets.next(), None, "{name}: a packet is missing");
+    }
+}
+
+#[test]
 fn holes_are_filled_and_counted() {
     let filled = |name: &str| {
         let (_, report) = padded(&hard(name));
@@ -225,6 +247,14 @@ fn webm(head: &OpusHead, runs: &[(i64, i64)]) -> Vec<u8> {
     }
     writer.finish().unwrap();
     out.into_inner()
+}
+
+#[test]
+fn a_packet_stamped_after_a_day_is_not_believed() {
+    let day_ms = 24 * 3600 * 1000;
+    let (_, report) = padded(&webm(&head(0, 0), &[(0, 10), (day_ms + 1, 10)]));
+    assert_eq!((report.track.packets, report.track.bad_packets), (10, 10));
+    assert_eq!(report.track.samples, 9600);
 }
 
 proptest! {

@@ -92,6 +92,14 @@ fn a_truncated_wav_gives_what_is_there() {
 }
 
 #[test]
+fn a_start_after_a_day_is_refused_before_anything_is_written() {
+    let late = source(&wav(48_000, 1, 100)).starting_at_ms(25 * 3600 * 1000);
+    let mut out = Cursor::new(Vec::new());
+    assert!(pad(late, &mut out).unwrap_err().is_permanent());
+    assert!(out.into_inner().is_empty());
+}
+
+#[test]
 fn impossible_rates_and_channels_are_refused() {
     for raw in [wav(7_000, 1, 7_000), wav(48_000, 6, 100)] {
         let error = pad(source(&raw), Cursor::new(Vec::new())).unwrap_err();
