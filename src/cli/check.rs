@@ -76,7 +76,11 @@ async fn within(what: &'static str, check: impl Future<Output = Finding>) -> Fin
         .await
         .unwrap_or_else(|_| {
             let found = format!("no answer within {} s", PATIENCE.as_secs());
-            Finding::bad(what, found, "see whether the service runs and can be reached from here")
+            Finding::bad(
+                what,
+                found,
+                "see whether the service runs and can be reached from here",
+            )
         })
 }
 
@@ -93,7 +97,11 @@ fn show(findings: &[Finding], json: bool) -> anyhow::Result<ExitStatus> {
             } else {
                 console::Style::new().red().bold()
             };
-            table.add_row([style.apply_to(mark).to_string(), finding.what.to_owned(), finding.found.clone()]);
+            table.add_row([
+                style.apply_to(mark).to_string(),
+                finding.what.to_owned(),
+                finding.found.clone(),
+            ]);
         }
         table::print(&table);
         println!();
@@ -148,7 +156,11 @@ async fn registered(app: &App) -> Finding {
     let workflow = definitions::workflow();
     let name = &workflow.name;
     let Ok(client) = app.client() else {
-        return Finding::bad(WHAT, "not asked", "mend the workflow engine's settings first");
+        return Finding::bad(
+            WHAT,
+            "not asked",
+            "mend the workflow engine's settings first",
+        );
     };
     match client.workflow_def(name, Some(workflow.version)).await {
         Ok(_) => Finding::good(WHAT, format!("workflow `{name}` is registered")),
@@ -166,7 +178,13 @@ async fn store(app: &App) -> Finding {
     let bucket = &app.environment.objects.bucket;
     let objects = match app.objects() {
         Ok(objects) => objects,
-        Err(error) => return Finding::bad(WHAT, format!("{error:#}"), "change `objects` in the settings"),
+        Err(error) => {
+            return Finding::bad(
+                WHAT,
+                format!("{error:#}"),
+                "change `objects` in the settings",
+            );
+        }
     };
     match objects.check(bucket).await {
         Ok(()) => Finding::good(WHAT, format!("bucket `{bucket}` can be read")),
@@ -190,7 +208,9 @@ async fn daily(app: &App) -> Finding {
     const WHAT: &str = "Daily";
     let daily = match app.daily() {
         Ok(daily) => daily,
-        Err(error) => return Finding::bad(WHAT, format!("{error:#}"), "change `daily` in the settings"),
+        Err(error) => {
+            return Finding::bad(WHAT, format!("{error:#}"), "change `daily` in the settings");
+        }
     };
     let nowhere = RecordingId::new("00000000-0000-4000-8000-000000000000");
     match daily.recording(&nowhere).await {
@@ -206,11 +226,18 @@ async fn transcription(app: &App) -> Finding {
     let transcription = match app.transcription() {
         Ok(transcription) => transcription,
         Err(error) => {
-            return Finding::bad(WHAT, format!("{error:#}"), "change `transcription` in the settings");
+            return Finding::bad(
+                WHAT,
+                format!("{error:#}"),
+                "change `transcription` in the settings",
+            );
         }
     };
     match transcription.reach().await {
-        Ok(()) => Finding::good(WHAT, "it can be reached; its key is not tested, a test would cost"),
+        Ok(()) => Finding::good(
+            WHAT,
+            "it can be reached; its key is not tested, a test would cost",
+        ),
         Err(error) => Finding::bad(
             WHAT,
             error,
@@ -223,24 +250,37 @@ async fn llm(app: &App) -> Finding {
     const WHAT: &str = "language model";
     let llm = match app.llm() {
         Ok(llm) => llm,
-        Err(error) => return Finding::bad(WHAT, format!("{error:#}"), "change `llm` in the settings"),
+        Err(error) => {
+            return Finding::bad(WHAT, format!("{error:#}"), "change `llm` in the settings");
+        }
     };
-    match llm.models().await {
-        Ok(()) => Finding::good(WHAT, format!("it takes our key; model `{}`", llm.model())),
-        Err(error) => Finding::bad(WHAT, error, "check `llm.url` (it often ends in /v1) and `llm.api_key`"),
+    match llm.reach().await {
+        Ok(()) => Finding::good(WHAT, format!("it answers; model `{}`", llm.model())),
+        Err(error) => Finding::bad(
+            WHAT,
+            error,
+            "check `llm.url` (it often ends in /v1) and `llm.api_key`",
+        ),
     }
 }
 
 fn prompts(app: &App) -> Finding {
     match app.prompts() {
         Ok(_) => Finding::good("prompts", "all can be read"),
-        Err(error) => Finding::bad("prompts", format!("{error:#}"), "mend the file, or take it away"),
+        Err(error) => Finding::bad(
+            "prompts",
+            format!("{error:#}"),
+            "mend the file, or take it away",
+        ),
     }
 }
 
 fn policy(app: &App) -> Finding {
     match app.policy() {
-        Ok(policy) => Finding::good("comparison policy", format!("{} fields", policy.fields.len())),
+        Ok(policy) => Finding::good(
+            "comparison policy",
+            format!("{} fields", policy.fields.len()),
+        ),
         Err(error) => Finding::bad(
             "comparison policy",
             format!("{error:#}"),

@@ -61,7 +61,11 @@ async fn line(app: &App, run: &Run) -> anyhow::Result<Line> {
         workflow_id: run.workflow_id.as_ref().map(ToString::to_string),
         started_at: run.started_at,
         finished_at: run.finished_at,
-        verdict: app.store.newest_comparison(&run.id).await?.map(|found| found.verdict),
+        verdict: app
+            .store
+            .newest_comparison(&run.id)
+            .await?
+            .map(|found| found.verdict),
         failure: run.failure.clone(),
         progress,
     })
@@ -110,10 +114,19 @@ async fn one(app: &App, id: &RunId, json: bool) -> anyhow::Result<()> {
     }
     println!("run        {}", line.run_id);
     println!("recording  {}", line.recording_id);
-    println!("workflow   {}", line.workflow_id.as_deref().unwrap_or("none yet"));
+    println!(
+        "workflow   {}",
+        line.workflow_id.as_deref().unwrap_or("none yet")
+    );
     println!("state      {}", line.state);
     if let Some(progress) = &line.progress {
-        let Progress { step_index, total_steps, percent, label, .. } = progress;
+        let Progress {
+            step_index,
+            total_steps,
+            percent,
+            label,
+            ..
+        } = progress;
         println!("progress   step {step_index} of {total_steps}, {percent} %: {label}");
     }
     if let Some(verdict) = &line.verdict {

@@ -81,7 +81,8 @@ impl Shadow {
     /// Looks once at every open run, and compares what has ended.
     pub async fn tick(&self, remind: bool) -> anyhow::Result<()> {
         for run in self.store.open_runs(&self.environment).await? {
-            if remind && let Some(id) = &run.workflow_id
+            if remind
+                && let Some(id) = &run.workflow_id
                 && let Err(error) = self.client.decide(id).await
             {
                 warn!(run.id = %run.id, "cannot remind the engine of a run: {error}");
@@ -124,7 +125,11 @@ impl Shadow {
                 _ => Some(self.failure(run, &workflow).await?),
             };
             let now = (self.clock)();
-            if self.store.finish_run(&run.id, state, failure.as_deref(), now).await? {
+            if self
+                .store
+                .finish_run(&run.id, state, failure.as_deref(), now)
+                .await?
+            {
                 info!(run.id = %run.id, "run `{}` has ended: {}", run.id, state.as_str());
             }
         }
@@ -155,7 +160,10 @@ impl Shadow {
         if let Some(attempt) = last
             && let Some(cause) = &attempt.cause
         {
-            return Ok(format!("{}, attempt {}: {cause}", attempt.task_ref, attempt.attempt));
+            return Ok(format!(
+                "{}, attempt {}: {cause}",
+                attempt.task_ref, attempt.attempt
+            ));
         }
         Ok(workflow
             .reason_for_incompletion
@@ -165,9 +173,10 @@ impl Shadow {
 
     /// Compares a run that has ended with its control, and keeps the result.
     pub async fn compare(&self, run: &Run) -> anyhow::Result<ReportData> {
-        let control_id = run.control_id.as_deref().with_context(|| {
-            format!("run `{}` has no control to be compared with", run.id)
-        })?;
+        let control_id = run
+            .control_id
+            .as_deref()
+            .with_context(|| format!("run `{}` has no control to be compared with", run.id))?;
         let control = self
             .store
             .control(control_id)
@@ -231,7 +240,9 @@ pub fn progress_of(workflow: &Workflow, run: &Run) -> Progress {
         .iter()
         .filter_map(|task| {
             let name: TaskName = task.task_def_name.parse().ok()?;
-            let allowed = crate::conductor::definitions::contract(name).definition.retry_count;
+            let allowed = crate::conductor::definitions::contract(name)
+                .definition
+                .retry_count;
             Some(progress::Task {
                 reference: task.reference_task_name.clone(),
                 name,

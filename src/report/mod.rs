@@ -26,3 +26,18 @@ pub struct ReportData {
     /// What the candidate cost.
     pub cost: Cost,
 }
+
+/// JSON.
+pub fn json(data: &ReportData) -> serde_json::Result<String> {
+    serde_json::to_string_pretty(data)
+}
+
+/// Terminal.
+pub fn terminal(data: &ReportData, _colour: bool) -> String {
+    format!("{:?}\n", data.comparison.verdict)
+}
+
+/// HTML.
+pub fn html(_: &ReportData) -> anyhow::Result<String> {
+    Ok(String::new())
+}

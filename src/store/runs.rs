@@ -175,10 +175,7 @@ impl Store {
     }
 
     /// Finished candidate runs that no comparison was written for since they ended.
-    pub async fn runs_to_compare(
-        &self,
-        environment: &EnvironmentName,
-    ) -> anyhow::Result<Vec<Run>> {
+    pub async fn runs_to_compare(&self, environment: &EnvironmentName) -> anyhow::Result<Vec<Run>> {
         let sql = format!(
             "-- runs_to_compare\n select {COLUMNS} from runs
              where environment = $1 and state in ('completed', 'failed')
@@ -231,5 +228,8 @@ impl Store {
 }
 
 fn read_all(rows: sqlx::Result<Vec<AnyRow>>) -> anyhow::Result<Vec<Run>> {
-    rows.context("reading runs")?.iter().map(Run::read).collect()
+    rows.context("reading runs")?
+        .iter()
+        .map(Run::read)
+        .collect()
 }
