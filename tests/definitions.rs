@@ -44,7 +44,10 @@ fn every_task_kind_has_a_worker_and_a_file_and_no_file_is_left_over() {
         .unwrap()
         .map(|file| file.unwrap().file_name().into_string().unwrap())
         .collect();
-    let expected: BTreeSet<_> = TaskName::ALL.iter().map(|task| format!("{task}.json")).collect();
+    let expected: BTreeSet<_> = TaskName::ALL
+        .iter()
+        .map(|task| format!("{task}.json"))
+        .collect();
     assert_eq!(files, expected);
     for task in TaskName::ALL {
         assert_eq!(contract(task).definition.name, task.as_str());
@@ -64,7 +67,8 @@ fn schemas_are_those_of_the_workers_types() {
             fs::write(&path, serde_json::to_string_pretty(&kept).unwrap() + "\n").unwrap();
             continue;
         }
-        let accept = "accept a wanted change with: SWITCHYARD_ACCEPT=1 cargo test --test definitions";
+        let accept =
+            "accept a wanted change with: SWITCHYARD_ACCEPT=1 cargo test --test definitions";
         assert_eq!(kept["input"], input, "input of {}; {accept}", entry.name);
         assert_eq!(kept["output"], output, "output of {}; {accept}", entry.name);
     }
@@ -75,7 +79,10 @@ fn the_workflow_gives_each_task_what_its_contract_asks_for() {
     let mut given: Vec<(TaskName, BTreeSet<String>)> = simple_tasks()
         .iter()
         .map(|task| {
-            let name = task.name.parse().expect("the workflow uses known task kinds");
+            let name = task
+                .name
+                .parse()
+                .expect("the workflow uses known task kinds");
             (name, task.input_parameters.keys().cloned().collect())
         })
         .collect();
@@ -87,7 +94,13 @@ fn the_workflow_gives_each_task_what_its_contract_asks_for() {
     ));
     given.push((
         TaskName::TranscribeTrack,
-        keys(&["run_id", "track_index", "padded_key", "padded_sha256", "language"]),
+        keys(&[
+            "run_id",
+            "track_index",
+            "padded_key",
+            "padded_sha256",
+            "language",
+        ]),
     ));
     let mut seen = BTreeSet::new();
     for (task, given) in given {
@@ -95,7 +108,10 @@ fn the_workflow_gives_each_task_what_its_contract_asks_for() {
         let schema = &contract(task).input;
         let known = properties(schema);
         let unknown: Vec<_> = given.difference(&known).collect();
-        assert!(unknown.is_empty(), "{task} is given {unknown:?}, which it does not take");
+        assert!(
+            unknown.is_empty(),
+            "{task} is given {unknown:?}, which it does not take"
+        );
         for required in schema["required"].as_array().unwrap() {
             let required = required.as_str().unwrap();
             assert!(given.contains(required), "{task} is not given `{required}`");
@@ -108,8 +124,13 @@ fn the_workflow_gives_each_task_what_its_contract_asks_for() {
 fn the_workflow_reads_only_outputs_that_exist() {
     let text = serde_json::to_string(workflow()).unwrap();
     let outputs = |reference: &str| {
-        let task = workflow().task(reference).unwrap_or_else(|| panic!("no task `{reference}`"));
-        task.name.parse::<TaskName>().ok().map(|name| properties(&contract(name).output))
+        let task = workflow()
+            .task(reference)
+            .unwrap_or_else(|| panic!("no task `{reference}`"));
+        task.name
+            .parse::<TaskName>()
+            .ok()
+            .map(|name| properties(&contract(name).output))
     };
     let mut checked = 0;
     for expression in text.split("${").skip(1) {
@@ -119,11 +140,17 @@ fn the_workflow_reads_only_outputs_that_exist() {
         if reference == "workflow" {
             let (input, key) = (parts.next(), parts.next().unwrap());
             assert_eq!(input, Some("input"), "{expression}");
-            assert!(workflow().input_parameters.iter().any(|known| known == key), "{expression}");
+            assert!(
+                workflow().input_parameters.iter().any(|known| known == key),
+                "{expression}"
+            );
         } else if let (Some(known), Some("output"), Some(key)) =
             (outputs(reference), parts.next(), parts.next())
         {
-            assert!(known.contains(key), "`{expression}` reads an output that {reference} has not");
+            assert!(
+                known.contains(key),
+                "`{expression}` reads an output that {reference} has not"
+            );
         }
         checked += 1;
     }
@@ -149,7 +176,10 @@ fn joins_wait_for_the_last_task_of_every_branch() {
 #[test]
 fn events_are_those_of_the_dictionary() {
     for task in TaskName::ALL {
-        let known: Vec<_> = dictionary::caused_by(task).iter().map(|kind| kind.name()).collect();
+        let known: Vec<_> = dictionary::caused_by(task)
+            .iter()
+            .map(|kind| kind.name())
+            .collect();
         assert_eq!(contract(task).events, known, "events of {task}");
     }
 }
@@ -158,7 +188,15 @@ fn events_are_those_of_the_dictionary() {
 fn outputs_have_no_place_for_words_names_or_urls() {
     for task in TaskName::ALL {
         for key in properties(&contract(task).output) {
-            for forbidden in ["url", "words", "text", "names", "title", "summary", "participants"] {
+            for forbidden in [
+                "url",
+                "words",
+                "text",
+                "names",
+                "title",
+                "summary",
+                "participants",
+            ] {
                 assert_ne!(key, forbidden, "{task} reports `{key}`");
             }
         }
@@ -194,9 +232,17 @@ fn timeouts_and_retries_are_those_of_the_requirements() {
             definition.retry_count,
         );
         assert_eq!(found, (timeout, response, retries), "{task}");
-        assert_eq!(definition.retry_logic, RetryLogic::ExponentialBackoff, "{task}");
+        assert_eq!(
+            definition.retry_logic,
+            RetryLogic::ExponentialBackoff,
+            "{task}"
+        );
         assert!(definition.retry_delay_seconds > 0, "{task}");
-        assert_eq!(definition.timeout_policy, TaskTimeoutPolicy::Retry, "{task}");
+        assert_eq!(
+            definition.timeout_policy,
+            TaskTimeoutPolicy::Retry,
+            "{task}"
+        );
         assert!(definition.owner_email.is_some(), "{task}");
         assert!(definition.poll_timeout_seconds.is_some(), "{task}");
     }
@@ -222,10 +268,16 @@ fn nothing_is_left_to_a_servers_defaults() {
             assert_ne!(kept["definition"][key], json!(null), "{task}: `{key}`");
         }
     }
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("workflows/daily_diarization_pipeline.json");
+    let path =
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("workflows/daily_diarization_pipeline.json");
     let kept: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
-    for key in ["ownerEmail", "schemaVersion", "timeoutSeconds", "timeoutPolicy", "version"] {
+    for key in [
+        "ownerEmail",
+        "schemaVersion",
+        "timeoutSeconds",
+        "timeoutPolicy",
+        "version",
+    ] {
         assert_ne!(kept[key], json!(null), "workflow: `{key}`");
     }
 }
