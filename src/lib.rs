@@ -9,3 +9,6 @@ pub mod model;
 // Adapters
 pub mod conductor;
 pub mod store;
+
+// Loops
+pub mod engine;
