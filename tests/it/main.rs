@@ -1,1 +1,3 @@
 //! Adapters and loops.
+
+mod engine;
