@@ -1,6 +1,9 @@
 //! Adapters and loops.
 
+#[path = "../support/database.rs"]
+mod database;
 mod objects;
 mod providers;
 mod sandbox;
 mod standup;
+mod store;
