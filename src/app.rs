@@ -1,10 +1,6 @@
 //! The composition root: settings become adapters, adapters become loops and doors. Owns the clock.
 
-use std::{
-    path::Path,
-    sync::Arc,
-    time::Duration,
-};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
@@ -18,7 +14,6 @@ use crate::{
     config::{self, Config, Environment},
     controller::Shadow,
     cost::PriceTable,
-    engine::Engine,
     http,
     legacy::recorded,
     model::{EnvironmentName, Subject},
@@ -205,13 +200,8 @@ impl App {
         listener: TcpListener,
         shutdown: CancellationToken,
     ) -> anyhow::Result<()> {
-        let engine = Engine::open(self.store.clone(), Arc::clone(&self.clock)).await?;
-        let router = engine.router();
-        let stop = shutdown.clone();
-        let serving = axum::serve(listener, router)
-            .with_graceful_shutdown(async move { stop.cancelled().await });
-        let (served, ()) = tokio::join!(serving.into_future(), engine.run(shutdown));
-        served.context("serving the embedded engine")
+        let _ = (listener, shutdown);
+        anyhow::bail!("the engine is being merged")
     }
 
     /// Serves pages and API until told to stop.
@@ -274,7 +264,11 @@ fn make_folder_of(url: &str) -> anyhow::Result<()> {
     let Some(path) = url.strip_prefix("sqlite:") else {
         return Ok(());
     };
-    let path = path.trim_start_matches("//").split('?').next().unwrap_or_default();
+    let path = path
+        .trim_start_matches("//")
+        .split('?')
+        .next()
+        .unwrap_or_default();
     if let Some(folder) = Path::new(path).parent()
         && !folder.as_os_str().is_empty()
         && path != ":memory:"

@@ -78,7 +78,7 @@ pub struct Metered {
 }
 
 /// A sum of money, as far as it is known.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sum {
     /// US dollars of everything that has a price.
     pub usd: f64,
@@ -126,7 +126,7 @@ impl fmt::Display for Sum {
 }
 
 /// One thing that one task used, and what it cost.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Line {
     /// Who used it.
     pub task: String,
@@ -137,7 +137,7 @@ pub struct Line {
 }
 
 /// What a run cost.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cost {
     /// Per task and thing used, in the order of first use.
     pub lines: Vec<Line>,

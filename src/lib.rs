@@ -8,9 +8,11 @@ pub mod model;
 
 // Calculations
 pub mod audio;
+pub mod compare;
 pub mod contract;
 pub mod cost;
 pub mod progress;
+pub mod report;
 pub mod rollout;
 
 // Adapters
@@ -21,5 +23,13 @@ pub mod providers;
 pub mod store;
 
 // Loops
-// pub mod controller;
+pub mod controller;
 pub mod workers;
+
+// Stand-ins for the services that nobody can run locally
+pub mod sandbox;
+
+// Doors
+pub mod app;
+pub mod cli;
+pub mod http;

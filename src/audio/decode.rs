@@ -1,11 +1,11 @@
 //! MP3, WAV and AAC to samples, and what is to be known about an MP3.
 
-use symphonia::core::audio::GenericAudioBufferRef;
+use symphonia::core::audio::{Channels, GenericAudioBufferRef};
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error as Symphonia;
 use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
-use symphonia::core::io::{MediaSource, MediaSourceStream};
+use symphonia::core::io::{MediaSource, MediaSourceStream, MediaSourceStreamOptions};
 use symphonia::core::meta::MetadataOptions;
 
 use super::Error;
@@ -14,6 +14,8 @@ use crate::model::AudioFacts;
 
 /// Rates outside are a damaged header's.
 const RATES: std::ops::RangeInclusive<u32> = 8_000..=192_000;
+/// No codec read here has longer packets (WAV's are cut to as much).
+const MAX_PACKET_FRAMES: u64 = 8192;
 /// Windows of the RMS envelope per second.
 const ENVELOPE_RATE: u32 = 10;
 
@@ -23,6 +25,8 @@ pub(super) struct Stream {
     decoder: Box<dyn AudioDecoder>,
     track: u32,
     coded_frames: Option<u64>,
+    /// Numerator and denominator, in seconds, of the unit of durations.
+    time_base: (u32, u32),
     shape: Shape,
     pcm: Vec<f32>,
     /// Whether `pcm` was decoded by `open` and not handed out yet.
@@ -50,7 +54,7 @@ pub(super) struct Health {
 impl Stream {
     /// Reads up to the first samples, since some formats know their shape only then.
     pub fn open(reader: Box<dyn MediaSource>) -> Result<Self, Error> {
-        let stream = MediaSourceStream::new(reader, Default::default());
+        let stream = MediaSourceStream::new(reader, MediaSourceStreamOptions::default());
         let format = symphonia::default::get_probe()
             .probe(
                 &Hint::new(),
@@ -69,19 +73,20 @@ impl Stream {
             .ok_or_else(|| Error::Unsupported("an unknown codec".into()))?;
         let shape = Shape {
             rate: params.sample_rate.unwrap_or(super::SAMPLE_RATE),
-            channels: params
-                .channels
-                .as_ref()
-                .map_or(1, |channels| channels.count()),
+            channels: params.channels.as_ref().map_or(1, Channels::count),
         };
         let edges = u64::from(track.delay.unwrap_or(0)) + u64::from(track.padding.unwrap_or(0));
         let coded_frames = track.num_frames.map(|frames| frames + edges);
+        let time_base = track.time_base.map_or((1, shape.rate.max(1)), |base| {
+            (base.numer.get(), base.denom.get())
+        });
         let decoder = symphonia::default::get_codecs()
             .make_audio_decoder(params, &AudioDecoderOptions::default())
             .map_err(unreadable)?;
         let mut stream = Self {
             track: track.id,
             coded_frames,
+            time_base,
             format,
             decoder,
             shape,
@@ -120,8 +125,9 @@ impl Stream {
         Ok(there.then_some(&self.pcm))
     }
 
-    /// Decodes the next good packet into `pcm`; false at the end. Packets of another shape than
-    /// the first are bad ones.
+    /// Decodes the next packet into `pcm`; false at the end. A packet that is undecodable or of
+    /// another shape than expected becomes silence of its own duration; before the shape is known
+    /// such packets are passed over.
     fn decode_next(&mut self, expected: Option<Shape>) -> Result<bool, Error> {
         loop {
             let packet = match self.format.next_packet() {
@@ -137,19 +143,30 @@ impl Stream {
                 continue;
             }
             self.health.packets += 1;
-            match self.decoder.decode(&packet) {
-                Ok(buffer) => {
-                    let shape = shape_of(&buffer);
-                    if expected.is_none_or(|expected| expected == shape) {
-                        self.shape = shape;
-                        buffer.copy_to_vec_interleaved(&mut self.pcm);
-                        return Ok(true);
-                    }
-                    self.health.bad_packets += 1;
+            if let Ok(buffer) = self.decoder.decode(&packet) {
+                let shape = shape_of(&buffer);
+                if expected.is_none_or(|expected| expected == shape) {
+                    self.shape = shape;
+                    buffer.copy_to_vec_interleaved(&mut self.pcm);
+                    return Ok(true);
                 }
-                Err(_) => self.health.bad_packets += 1,
+            }
+            self.health.bad_packets += 1;
+            if let Some(shape) = expected {
+                let frames = self.frames_in(packet.dur.get());
+                self.pcm.clear();
+                self.pcm.resize(frames * shape.channels, 0.0);
+                return Ok(true);
             }
         }
+    }
+
+    /// A duration in the file's own unit as frames, at most those of a packet.
+    fn frames_in(&self, duration: u64) -> usize {
+        let (numerator, denominator) = self.time_base;
+        let per_second = u64::from(numerator) * u64::from(self.shape.rate);
+        let frames = duration.saturating_mul(per_second) / u64::from(denominator);
+        frames.min(MAX_PACKET_FRAMES) as usize
     }
 
     fn check_shape(&self) -> Result<(), Error> {
@@ -159,7 +176,7 @@ impl Stream {
         }
         if !(1..=2).contains(&channels) {
             return Err(Error::Unsupported(format!(
-                "{channels} channels; 1 or 2 are"
+                "{channels} channels; at most 2 are read"
             )));
         }
         Ok(())
@@ -184,16 +201,30 @@ fn unreadable(error: Symphonia) -> Error {
 
 /// Rate, channels, exact length and envelope of an MP3 (or WAV or AAC), by decoding it.
 pub fn facts_of_mp3(source: Source) -> Result<AudioFacts, Error> {
+    facts_of_mp3_after(source, 0)
+}
+
+/// The same, with an envelope that begins `skip` samples in. The legacy places tracks some 7 ms
+/// early, which is enough to spoil the correlation of 100 ms windows; skipping as much here
+/// before comparing takes that out.
+pub fn facts_of_mp3_after(source: Source, skip: u64) -> Result<AudioFacts, Error> {
     let mut stream = Stream::open(source.open()?.reader)?;
     let Shape { rate, channels } = stream.shape();
+    let mut values = 0;
+    let mut skip = usize::try_from(skip)
+        .unwrap_or(usize::MAX)
+        .saturating_mul(channels);
     let mut envelope = Envelope::new((rate / ENVELOPE_RATE) as usize * channels);
     while let Some(pcm) = stream.next_samples()? {
-        envelope.add(pcm);
+        values += pcm.len() as u64;
+        let skipped = skip.min(pcm.len());
+        skip -= skipped;
+        envelope.add(&pcm[skipped..]);
     }
     Ok(AudioFacts {
         sample_rate: rate,
         channels: channels as u16,
-        samples: envelope.samples / channels as u64,
+        samples: values / channels as u64,
         envelope: envelope.finish(),
     })
 }
@@ -203,7 +234,6 @@ struct Envelope {
     window: usize,
     filled: usize,
     energy: f64,
-    samples: u64,
     values: Vec<f32>,
 }
 
@@ -213,13 +243,11 @@ impl Envelope {
             window,
             filled: 0,
             energy: 0.0,
-            samples: 0,
             values: Vec::new(),
         }
     }
 
     fn add(&mut self, mut pcm: &[f32]) {
-        self.samples += pcm.len() as u64;
         while !pcm.is_empty() {
             let (part, rest) = pcm.split_at(pcm.len().min(self.window - self.filled));
             self.energy += part

@@ -7,10 +7,11 @@ use std::io::{Seek, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::mix::{Block, Mixer};
-use super::mp3::{self, Mp3Settings};
+use super::mp3::{self, DELAY, Mp3Settings};
 use super::source::Source;
 use super::track::{Track, TrackReport};
 use super::{Error, SAMPLE_RATE, milliseconds};
@@ -19,11 +20,9 @@ use super::{Error, SAMPLE_RATE, milliseconds};
 const BLOCK: usize = SAMPLE_RATE as usize;
 /// Blocks a track may be ahead of the mix.
 const AHEAD: usize = 3;
-/// The delay the legacy counts into its duration: encoder and decoder delay of layer III.
-const LEGACY_DELAY: u64 = 1105;
 
 /// What came out of a mixdown.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MixReport {
     /// Samples per channel; a decoder that reads the header gives exactly these.
     pub samples: u64,
@@ -110,7 +109,7 @@ pub fn mixdown(
 
 /// `round((samples + 1105) / 48000 * 1000, 2)` as Python rounds: halves to even, exactly.
 pub fn legacy_duration_ms(samples: u64) -> f64 {
-    let exact = (samples + LEGACY_DELAY) as f64 / f64::from(SAMPLE_RATE) * 1000.0;
+    let exact = (samples + DELAY) as f64 / f64::from(SAMPLE_RATE) * 1000.0;
     format!("{exact:.2}")
         .parse()
         .expect("a printed number reads back")

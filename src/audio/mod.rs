@@ -24,6 +24,7 @@
     clippy::cast_sign_loss,
     reason = "sizes, sample counts and samples are bounded by the guards in `webm` and `track`"
 )]
+#![allow(clippy::doc_markdown, reason = "WebM is a name, not code")]
 
 pub mod decode;
 pub mod mixdown;

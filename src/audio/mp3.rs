@@ -7,6 +7,7 @@ use std::num::NonZeroU32;
 use mp3lame_encoder::{
     Bitrate, BuildError, Builder, DualPcm, EncodeError, Encoder, FlushGap, Mode, Quality, VbrMode,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Error, SAMPLE_RATE};
@@ -20,6 +21,8 @@ pub const SAMPLES_PER_FRAME: usize = 1152;
 
 /// Samples LAME puts before the first one.
 const ENCODER_DELAY: u64 = 576;
+/// Samples in front of the first one once decoded: the encoder's and the decoder's 529.
+pub const DELAY: u64 = ENCODER_DELAY + 529;
 /// LAME is fed this many samples at a time, so that its output stays small.
 const FEED: usize = SAMPLES_PER_FRAME * 8;
 /// The bit rates of MPEG-1 layer III that LAME's binding offers, in kb/s.
@@ -40,7 +43,7 @@ const BIT_RATES: [(u32, Bitrate); 13] = [
 ];
 
 /// How an MP3 is encoded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Mp3Settings {
     /// kb/s: 32, 40, 48, 64, 80, 96, 112, 128, 160, 192, 224, 256 or 320.
     pub bit_rate_kbps: u32,

@@ -74,18 +74,19 @@ impl Decoder {
     /// Decodes a packet that lasts `samples` into interleaved floats.
     /// The result always has that duration, however bad the packet is.
     pub fn decode(&mut self, packet: &[u8], samples: u32) -> (&[f32], Decoded) {
-        let expected = samples.min(MAX_SAMPLES) as usize;
+        let samples = samples.min(MAX_SAMPLES);
+        let expected = samples as usize;
         let (data, length) = match c_int::try_from(packet.len()) {
             Ok(length) if length > 0 => (packet.as_ptr(), length),
             _ => (ptr::null(), 0),
         };
         let mut decoded = Decoded::Whole;
         // SAFETY: `data` has `length` bytes and `pcm` room for MAX_SAMPLES frames.
-        let mut frames = unsafe { self.call(data, length, MAX_SAMPLES as usize) };
+        let mut frames = unsafe { self.call(data, length, MAX_SAMPLES) };
         if frames != expected {
             decoded = Decoded::Concealed;
-            // SAFETY: no data asks for concealment; `expected` frames fit into `pcm`.
-            frames = unsafe { self.call(ptr::null(), 0, expected) };
+            // SAFETY: no data asks for concealment; `samples` frames fit into `pcm`.
+            frames = unsafe { self.call(ptr::null(), 0, samples) };
         }
         if frames != expected {
             self.pcm[..expected * self.channels].fill(0.0);
@@ -98,7 +99,7 @@ impl Decoder {
     /// # Safety
     /// `data` must point to `length` readable bytes or be null with `length` 0, and `room` must
     /// not exceed `MAX_SAMPLES`.
-    unsafe fn call(&mut self, data: *const u8, length: c_int, room: usize) -> usize {
+    unsafe fn call(&mut self, data: *const u8, length: c_int, room: u32) -> usize {
         // SAFETY: the caller vouches for `data`; `pcm` holds MAX_SAMPLES frames of `channels`.
         let frames = unsafe {
             opusic_sys::opus_decode_float(
@@ -106,7 +107,7 @@ impl Decoder {
                 data,
                 length,
                 self.pcm.as_mut_ptr(),
-                room as c_int,
+                room.cast_signed(),
                 0,
             )
         };
@@ -124,8 +125,8 @@ mod tests {
         for channels in [1, 2] {
             for (samples, packet) in CELT_SILENCE {
                 let mut decoder = Decoder::new(channels, 0).unwrap();
-                let (pcm, decoded) = decoder.decode(packet, samples);
-                assert_eq!(decoded, Decoded::Whole);
+                let (pcm, outcome) = decoder.decode(packet, samples);
+                assert_eq!(outcome, Decoded::Whole);
                 assert_eq!(pcm.len(), samples as usize * usize::from(channels));
                 assert!(pcm.iter().all(|sample| sample.abs() < 1e-9));
             }
@@ -135,8 +136,8 @@ mod tests {
     #[test]
     fn garbage_is_concealed_for_its_own_duration() {
         let mut decoder = Decoder::new(1, 0).unwrap();
-        let (pcm, decoded) = decoder.decode(&[0xFF], 960);
-        assert_eq!((pcm.len(), decoded), (960, Decoded::Concealed));
+        let (pcm, outcome) = decoder.decode(&[0xFF], 960);
+        assert_eq!((pcm.len(), outcome), (960, Decoded::Concealed));
         let (pcm, _) = decoder.decode(&[], 2880);
         assert_eq!(pcm.len(), 2880);
     }

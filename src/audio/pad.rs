@@ -6,6 +6,7 @@
 
 use std::io::{Read, Seek, Write};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::source::{Kind, Source};
@@ -14,7 +15,7 @@ use super::track::{Track, TrackReport, opus_report};
 use super::{Error, wav, webm};
 
 /// What a padded track is stored as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Container {
     /// WebM with the source's Opus packets.
@@ -42,7 +43,7 @@ impl Container {
 }
 
 /// What became of a track.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PadReport {
     /// What was done and how whole the source was.
     #[serde(flatten)]
@@ -81,11 +82,11 @@ fn pad_opus(source: impl Read, sink: impl Write + Seek) -> Result<PadReport, Err
     while let Some(piece) = timeline.next_piece()? {
         let samples = i64::from(piece.samples);
         let time_ms = (piece.position + pre_skip + 24) / 48;
-        end = piece.position + samples - i64::from(piece.discard());
+        end = (piece.position + samples - i64::from(piece.discard())).max(0);
         writer.packet(time_ms, &piece.data, end as f64 / 48.0, piece.discard_ns)?;
     }
     let mut track = opus_report(&timeline);
-    track.samples = end.max(0).cast_unsigned();
+    track.samples = end.cast_unsigned();
     Ok(PadReport {
         track,
         container: Some(Container::Webm),

@@ -72,8 +72,8 @@ pub struct Timeline<R> {
     empty: bool,
     /// Silence still to be handed out before the next packet, in samples.
     silence: i64,
-    /// Whether that silence ends in a SILK packet.
-    silk_tail: bool,
+    /// How much of that silence a SILK packet at its end takes.
+    silk_tail: i64,
     /// Losses still to be handed out before that silence, in frames like the last packet's.
     losses: i64,
     position: i64,
@@ -92,7 +92,7 @@ impl<R: Read> Timeline<R> {
             reader_ended: false,
             empty: false,
             silence: 0,
-            silk_tail: false,
+            silk_tail: 0,
             losses: 0,
             position: 0,
             pre_skip: 0,
@@ -193,7 +193,12 @@ impl<R: Read> Timeline<R> {
         let pre_skip = pre_skip_for(wanted, own);
         let lead = (wanted + pre_skip).max(0);
         self.silence = lead;
-        self.silk_tail = lead >= i64::from(SILK_SILENCE.0) && opus_packet::is_celt(&first.data);
+        let tail = i64::from(SILK_SILENCE.0);
+        self.silk_tail = if lead >= tail && opus_packet::is_celt(&first.data) {
+            tail
+        } else {
+            0
+        };
         self.position = -pre_skip;
         self.pre_skip = u16::try_from(pre_skip).expect("capped at MAX_PRE_SKIP, never negative");
         self.placement.lead = lead.cast_unsigned();
@@ -226,7 +231,7 @@ impl<R: Read> Timeline<R> {
     fn fill(&mut self, hole: i64) {
         self.placement.gaps += 1;
         self.placement.gap_samples += hole.cast_unsigned();
-        self.silk_tail = false;
+        self.silk_tail = 0;
         self.silence = hole;
         if hole <= LONGEST_CONCEALED {
             let frame = i64::from(opus_packet::loss(self.last_toc).0);
@@ -243,21 +248,20 @@ impl<R: Read> Timeline<R> {
             let (samples, byte) = opus_packet::loss(self.last_toc);
             return Some(self.piece(Cow::Owned(vec![byte]), samples, 0));
         }
-        let (tail, tail_packet) = SILK_SILENCE;
-        let reserved = if self.silk_tail { i64::from(tail) } else { 0 };
-        let fits = |samples: u32| i64::from(samples) <= self.silence - reserved;
-        if let Some((samples, packet)) =
-            CELT_SILENCE.into_iter().find(|(samples, _)| fits(*samples))
-        {
-            self.silence -= i64::from(samples);
-            return Some(self.piece(Cow::Borrowed(packet), samples, 0));
-        }
-        if self.silk_tail && self.silence >= i64::from(tail) {
-            self.silk_tail = false;
-            self.silence -= i64::from(tail);
-            return Some(self.piece(Cow::Borrowed(tail_packet), tail, 0));
-        }
-        None
+        let before_tail = self.silence - self.silk_tail;
+        let fitting = CELT_SILENCE
+            .into_iter()
+            .find(|(samples, _)| i64::from(*samples) <= before_tail);
+        let (samples, packet) = match fitting {
+            Some(silence) => silence,
+            None if self.silk_tail > 0 => {
+                self.silk_tail = 0;
+                SILK_SILENCE
+            }
+            None => return None,
+        };
+        self.silence -= i64::from(samples);
+        Some(self.piece(Cow::Borrowed(packet), samples, 0))
     }
 
     fn piece(&mut self, data: Cow<'static, [u8]>, samples: u32, discard_ns: i64) -> Piece {

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::decode::{Shape, Stream};
@@ -17,7 +18,7 @@ const PER_MILLISECOND: u64 = SAMPLE_RATE as u64 / 1000;
 const SILENCE_PIECE: u64 = 48_000;
 
 /// What a track was coded as.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Codec {
     /// WebM/Opus, the usual one.
@@ -32,7 +33,7 @@ pub enum Codec {
 }
 
 /// What was done to a track, and how whole it was. Samples are per channel at 48 kHz.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TrackReport {
     /// What it was coded as.
     pub codec: Codec,
@@ -179,6 +180,9 @@ pub(super) fn opus_report<R: Read>(timeline: &Timeline<R>) -> TrackReport {
 
 /// A track without time stamps: silence up to its start, then its samples at 48 kHz, each rounded
 /// to 16 bits so that a padded copy mixes to the same bytes.
+///
+/// AAC keeps its encoder's priming, some 20 to 45 ms of silence: containers do not reliably say
+/// how much it is.
 pub(super) struct OtherTrack {
     stream: Stream,
     shape: Shape,
@@ -199,6 +203,9 @@ impl OtherTrack {
             Kind::Mp3 => Codec::Mp3,
         };
         let lead = opened.start_ms.saturating_mul(PER_MILLISECOND);
+        if lead > MAX_SAMPLES {
+            return Err(Error::Unsupported("a track that starts after a day".into()));
+        }
         let stream = Stream::open(opened.reader)?;
         let shape = stream.shape();
         let resampler = match shape.rate {

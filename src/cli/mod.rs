@@ -27,16 +27,33 @@ use crate::{app::App, config::Config};
 #[command(version, about, propagate_version = true)]
 pub struct Cli {
     /// The settings file.
-    #[arg(long, global = true, env = "SWITCHYARD_CONFIG", default_value = "switchyard.toml", value_name = "PATH")]
+    #[arg(
+        long,
+        global = true,
+        env = "SWITCHYARD_CONFIG",
+        default_value = "switchyard.toml",
+        value_name = "PATH"
+    )]
     config: PathBuf,
     /// The environment, where the settings have several.
-    #[arg(long, global = true, env = "SWITCHYARD_ENVIRONMENT", value_name = "NAME")]
+    #[arg(
+        long,
+        global = true,
+        env = "SWITCHYARD_ENVIRONMENT",
+        value_name = "NAME"
+    )]
     environment: Option<String>,
     /// Prints JSON for machines.
     #[arg(long, global = true)]
     json: bool,
     /// How log lines look.
-    #[arg(long, global = true, env = "SWITCHYARD_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
+    #[arg(
+        long,
+        global = true,
+        env = "SWITCHYARD_LOG_FORMAT",
+        default_value = "text",
+        value_name = "FORMAT"
+    )]
     log_format: LogFormat,
     #[command(subcommand)]
     command: Command,

@@ -14,7 +14,11 @@ pub(super) struct Args {
     #[arg(long, default_value = "127.0.0.1:8483", value_name = "ADDRESS")]
     listen: SocketAddr,
     /// The folder with their answers.
-    #[arg(long, default_value = "tests/fixtures/standup/providers", value_name = "FOLDER")]
+    #[arg(
+        long,
+        default_value = "tests/fixtures/standup/providers",
+        value_name = "FOLDER"
+    )]
     answers: PathBuf,
 }
 

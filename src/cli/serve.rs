@@ -36,7 +36,10 @@ pub(super) async fn engine(globals: &Globals) -> anyhow::Result<ExitStatus> {
     let listener = listen(app.config.engine.listen, "engine.listen").await?;
     let shutdown = CancellationToken::new();
     stop_on_signal(shutdown.clone());
-    info!("the embedded engine listens at http://{}/api", listener.local_addr()?);
+    info!(
+        "the embedded engine listens at http://{}/api",
+        listener.local_addr()?
+    );
     app.serve_engine(listener, shutdown).await?;
     Ok(ExitStatus::Success)
 }

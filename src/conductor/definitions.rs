@@ -62,9 +62,8 @@ static CONTRACTS: LazyLock<BTreeMap<TaskName, TaskContract>> = LazyLock::new(|| 
         .collect()
 });
 
-static WORKFLOW: LazyLock<WorkflowDef> = LazyLock::new(|| {
-    serde_json::from_str(WORKFLOW_FILE).expect("workflows/ holds the workflow")
-});
+static WORKFLOW: LazyLock<WorkflowDef> =
+    LazyLock::new(|| serde_json::from_str(WORKFLOW_FILE).expect("workflows/ holds the workflow"));
 
 /// The contract of one task kind.
 pub fn contract(task: TaskName) -> &'static TaskContract {

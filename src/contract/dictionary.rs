@@ -104,17 +104,18 @@ impl EventKind {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// The task that causes it; none where every task does.
-    pub const fn caused_by(self) -> Option<TaskName> {
+    /// The tasks that cause it.
+    pub const fn caused_by(self) -> &'static [TaskName] {
         match self {
-            Self::Status => Some(TaskName::Finalize),
-            Self::Duration => Some(TaskName::MixdownTracks),
-            Self::Waveform => Some(TaskName::GenerateWaveform),
-            Self::Transcript => Some(TaskName::MergeTranscripts),
-            Self::Topic => Some(TaskName::DetectTopics),
-            Self::FinalTitle => Some(TaskName::GenerateTitle),
-            Self::FinalShortSummary | Self::FinalLongSummary => Some(TaskName::GenerateSummary),
-            Self::PipelineProgress => None,
+            // `processing` when a run begins, `ended` or `error` when it is over.
+            Self::Status => &[TaskName::GetRecording, TaskName::Finalize],
+            Self::Duration => &[TaskName::MixdownTracks],
+            Self::Waveform => &[TaskName::GenerateWaveform],
+            Self::Transcript => &[TaskName::MergeTranscripts],
+            Self::Topic => &[TaskName::DetectTopics],
+            Self::FinalTitle => &[TaskName::GenerateTitle],
+            Self::FinalShortSummary | Self::FinalLongSummary => &[TaskName::GenerateSummary],
+            Self::PipelineProgress => &TaskName::ALL,
         }
     }
 
@@ -180,7 +181,7 @@ impl EventKind {
     pub fn entry(self) -> Entry {
         Entry {
             event: self.name(),
-            caused_by: self.caused_by(),
+            caused_by: self.caused_by().to_vec(),
             stored: self.is_stored(),
             channels: self
                 .channels()
@@ -205,8 +206,8 @@ impl EventKind {
 pub struct Entry {
     /// The event's name.
     pub event: &'static str,
-    /// The task that causes it; none where every task does.
-    pub caused_by: Option<TaskName>,
+    /// The tasks that cause it.
+    pub caused_by: Vec<TaskName>,
     /// Whether it is kept in `transcript.events`.
     pub stored: bool,
     /// Where it is told, in order.
@@ -231,12 +232,11 @@ pub fn dictionary() -> Vec<Entry> {
     EventKind::ALL.into_iter().map(EventKind::entry).collect()
 }
 
-/// The events a task causes, for its entry in the workflow's documentation. Progress, which every
-/// task causes, is left out.
+/// The events a task causes, for its file in `workflows/tasks/`.
 pub fn caused_by(task: TaskName) -> Vec<EventKind> {
     EventKind::ALL
         .into_iter()
-        .filter(|kind| kind.caused_by() == Some(task))
+        .filter(|kind| kind.caused_by().contains(&task))
         .collect()
 }
 
@@ -290,19 +290,23 @@ mod tests {
     }
 
     #[test]
-    fn the_summary_task_causes_two_events() {
+    fn the_summary_task_causes_two_events_of_its_own() {
         assert_eq!(
             caused_by(TaskName::GenerateSummary),
-            [EventKind::FinalShortSummary, EventKind::FinalLongSummary]
+            [
+                EventKind::FinalShortSummary,
+                EventKind::FinalLongSummary,
+                EventKind::PipelineProgress,
+            ]
         );
-        assert!(caused_by(TaskName::PadTrack).is_empty());
+        assert_eq!(caused_by(TaskName::PadTrack), [EventKind::PipelineProgress]);
     }
 
     #[test]
     fn an_entry_reads_alone() {
         let entry = serde_json::to_value(EventKind::Duration.entry()).unwrap();
         assert_eq!(entry["event"], "DURATION");
-        assert_eq!(entry["caused_by"], "mixdown_tracks");
+        assert_eq!(entry["caused_by"], serde_json::json!(["mixdown_tracks"]));
         assert_eq!(entry["stored"], true);
         assert_eq!(
             entry["channels"],

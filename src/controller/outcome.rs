@@ -25,9 +25,15 @@ pub async fn candidate_outcome(store: &Store, run: &Run) -> anyhow::Result<Outco
             }
         },
         failure: run.failure.clone(),
-        participants: outputs.document(TaskName::GetParticipants)?.unwrap_or_default(),
-        words: outputs.document(TaskName::MergeTranscripts)?.unwrap_or_default(),
-        waveform: outputs.document(TaskName::GenerateWaveform)?.unwrap_or_default(),
+        participants: outputs
+            .document(TaskName::GetParticipants)?
+            .unwrap_or_default(),
+        words: outputs
+            .document(TaskName::MergeTranscripts)?
+            .unwrap_or_default(),
+        waveform: outputs
+            .document(TaskName::GenerateWaveform)?
+            .unwrap_or_default(),
         steps: steps(&store.attempts(&run.id).await?),
         usage: store
             .usages(&run.id)
@@ -63,7 +69,9 @@ struct Outputs(Vec<Output>);
 
 impl Outputs {
     fn find(&self, task: TaskName) -> Option<&Output> {
-        self.0.iter().find(|output| output.task_ref == task.as_str())
+        self.0
+            .iter()
+            .find(|output| output.task_ref == task.as_str())
     }
 
     fn raw(&self, task: TaskName) -> Option<&Value> {

@@ -130,7 +130,8 @@ mod tests {
     #[test]
     fn defaults_an_engine_adds_are_no_change_but_other_values_are() {
         let ours = json!({ "name": "a", "tasks": [{ "name": "b", "joinOn": [] }] });
-        let same = json!({ "name": "a", "updateTime": 7, "tasks": [{ "name": "b", "optional": false }] });
+        let same =
+            json!({ "name": "a", "updateTime": 7, "tasks": [{ "name": "b", "optional": false }] });
         let other = json!({ "name": "a", "tasks": [{ "name": "c" }] });
         let change = |theirs| change(&ours, theirs).expect("JSON can be written");
         assert_eq!(change(Some(&same)), Change::Unchanged);

@@ -18,7 +18,7 @@ use crate::{
         wire::{TaskStatus, Workflow, WorkflowStatus},
     },
     cost::{self, Metered, PriceTable},
-    model::{RunId, RunState, StepStatus, TaskName},
+    model::{EnvironmentName, RunId, RunState, StepStatus, TaskName},
     progress::{self, Progress},
     report::ReportData,
     store::{Run, Store, StoredComparison},
@@ -30,6 +30,8 @@ pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 /// Follows and compares the runs of one environment.
 #[derive(Clone)]
 pub struct Shadow {
+    /// The environment; others' runs are left alone.
+    pub environment: EnvironmentName,
     /// Our database.
     pub store: Store,
     /// The environment's engine.
@@ -78,8 +80,9 @@ impl Shadow {
 
     /// Looks once at every open run, and compares what has ended.
     pub async fn tick(&self, remind: bool) -> anyhow::Result<()> {
-        for run in self.store.open_runs().await? {
-            if remind && let Some(id) = &run.workflow_id
+        for run in self.store.open_runs(&self.environment).await? {
+            if remind
+                && let Some(id) = &run.workflow_id
                 && let Err(error) = self.client.decide(id).await
             {
                 warn!(run.id = %run.id, "cannot remind the engine of a run: {error}");
@@ -88,14 +91,23 @@ impl Shadow {
                 warn!(run.id = %run.id, "cannot follow a run, trying again: {error:#}");
             }
         }
-        for run in self.store.runs_to_compare().await? {
+        for run in self.store.runs_to_compare(&self.environment).await? {
             let verdict = self.compare(&run).await?.comparison.verdict;
             info!(run.id = %run.id, "compared run `{}`: {verdict}", run.id);
         }
         Ok(())
     }
 
-    /// Looks once at one run, and notes its end.
+    /// Looks at one run and touches nothing.
+    pub async fn look(&self, run: &Run) -> anyhow::Result<Followed> {
+        let workflow = workflow_of(&self.client, run).await?;
+        Ok(Followed {
+            state: run.state,
+            progress: workflow.map(|workflow| progress_of(&workflow, run)),
+        })
+    }
+
+    /// Looks at one run, and notes its end. A run the engine does not know is started again.
     pub async fn follow(&self, run: &Run) -> anyhow::Result<Followed> {
         let Some(workflow) = workflow_of(&self.client, run).await? else {
             return self.recover(run).await;
@@ -113,7 +125,11 @@ impl Shadow {
                 _ => Some(self.failure(run, &workflow).await?),
             };
             let now = (self.clock)();
-            if self.store.finish_run(&run.id, state, failure.as_deref(), now).await? {
+            if self
+                .store
+                .finish_run(&run.id, state, failure.as_deref(), now)
+                .await?
+            {
                 info!(run.id = %run.id, "run `{}` has ended: {}", run.id, state.as_str());
             }
         }
@@ -144,7 +160,10 @@ impl Shadow {
         if let Some(attempt) = last
             && let Some(cause) = &attempt.cause
         {
-            return Ok(format!("{}, attempt {}: {cause}", attempt.task_ref, attempt.attempt));
+            return Ok(format!(
+                "{}, attempt {}: {cause}",
+                attempt.task_ref, attempt.attempt
+            ));
         }
         Ok(workflow
             .reason_for_incompletion
@@ -154,9 +173,10 @@ impl Shadow {
 
     /// Compares a run that has ended with its control, and keeps the result.
     pub async fn compare(&self, run: &Run) -> anyhow::Result<ReportData> {
-        let control_id = run.control_id.as_deref().with_context(|| {
-            format!("run `{}` has no control to be compared with", run.id)
-        })?;
+        let control_id = run
+            .control_id
+            .as_deref()
+            .with_context(|| format!("run `{}` has no control to be compared with", run.id))?;
         let control = self
             .store
             .control(control_id)
@@ -220,7 +240,9 @@ pub fn progress_of(workflow: &Workflow, run: &Run) -> Progress {
         .iter()
         .filter_map(|task| {
             let name: TaskName = task.task_def_name.parse().ok()?;
-            let allowed = crate::conductor::definitions::contract(name).definition.retry_count;
+            let allowed = crate::conductor::definitions::contract(name)
+                .definition
+                .retry_count;
             Some(progress::Task {
                 reference: task.reference_task_name.clone(),
                 name,

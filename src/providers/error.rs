@@ -51,6 +51,21 @@ impl Error {
     pub const fn retry_after(&self) -> Option<Duration> {
         self.cause.retry_after()
     }
+
+    /// The status the service answered with, if it did and that was the trouble.
+    pub const fn status(&self) -> Option<u16> {
+        match self.cause {
+            Cause::Busy { status, .. }
+            | Cause::Server { status, .. }
+            | Cause::Refused { status } => Some(status),
+            Cause::Timeout { .. }
+            | Cause::Connection(_)
+            | Cause::BadAnswer(_)
+            | Cause::Empty { .. }
+            | Cause::Filtered
+            | Cause::Invalid(_) => None,
+        }
+    }
 }
 
 /// How one request ended, other than well.

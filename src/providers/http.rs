@@ -92,6 +92,19 @@ impl Http {
         &self.client
     }
 
+    /// Asks for a path that costs nothing, to learn whether the service can be reached and takes
+    /// our key. Where there is no such path, an answer of 404 or 405 says as much.
+    pub(super) async fn reach(&self, segments: &[&str]) -> Result<(), Error> {
+        let url = self.url(segments);
+        let asked = self
+            .call("reaching it", || self.client.get(url.clone()), |_| Ok(()))
+            .await;
+        match asked {
+            Err(error) if !matches!(error.status(), Some(404 | 405)) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// Sends the request until `read` accepts the answer or the policy gives up. `asked` says
     /// what for, without secrets.
     pub(super) async fn call<T>(

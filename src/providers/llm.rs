@@ -205,6 +205,11 @@ impl Llm {
         }
     }
 
+    /// Whether the service can be reached and takes our key.
+    pub async fn reach(&self) -> Result<(), Error> {
+        self.http.reach(&["models"]).await
+    }
+
     /// Asks once, transient failures aside. `session_id` groups the requests of one run at the
     /// service and decides nothing.
     pub async fn chat(&self, request: &ChatRequest, session_id: &str) -> Result<Answer, Error> {

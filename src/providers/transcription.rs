@@ -69,6 +69,11 @@ impl Transcription {
         }
     }
 
+    /// Whether the service can be reached. Its key is not tested: only a transcription would.
+    pub async fn reach(&self) -> Result<(), Error> {
+        self.http.reach(&[]).await
+    }
+
     /// Has the audio behind a (presigned) URL transcribed. The service decides by the URL's
     /// extension what kind of audio it is.
     pub async fn transcribe(&self, audio_url: &str, language: &str) -> Result<Transcript, Error> {

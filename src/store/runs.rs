@@ -156,12 +156,13 @@ impl Store {
     }
 
     /// Runs that are starting or running, oldest first.
-    pub async fn open_runs(&self) -> anyhow::Result<Vec<Run>> {
+    pub async fn open_runs(&self, environment: &EnvironmentName) -> anyhow::Result<Vec<Run>> {
         let sql = format!(
             "-- open_runs\n select {COLUMNS} from runs
-             where state in ('starting', 'running') order by started_at, id"
+             where environment = $1 and state in ('starting', 'running') order by started_at, id"
         );
-        self.read_runs(sql, 0).await
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(environment.as_str());
+        read_all(query.fetch_all(&self.pool).await)
     }
 
     /// The newest runs, newest first.
@@ -169,35 +170,23 @@ impl Store {
         let sql = format!(
             "-- recent_runs\n select {COLUMNS} from runs order by started_at desc, id limit $1"
         );
-        self.read_runs(sql, at_most).await
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(at_most);
+        read_all(query.fetch_all(&self.pool).await)
     }
 
     /// Finished candidate runs that no comparison was written for since they ended.
-    pub async fn runs_to_compare(&self) -> anyhow::Result<Vec<Run>> {
+    pub async fn runs_to_compare(&self, environment: &EnvironmentName) -> anyhow::Result<Vec<Run>> {
         let sql = format!(
             "-- runs_to_compare\n select {COLUMNS} from runs
-             where state in ('completed', 'failed') and control_id is not null
+             where environment = $1 and state in ('completed', 'failed')
+               and control_id is not null
                and not exists (select 1 from comparisons
                    where comparisons.run_id = runs.id
                      and comparisons.compared_at >= runs.finished_at)
              order by started_at, id"
         );
-        self.read_runs(sql, 0).await
-    }
-
-    async fn read_runs(&self, sql: String, bound: i64) -> anyhow::Result<Vec<Run>> {
-        let takes_bound = sql.contains("$1");
-        let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
-        if takes_bound {
-            query = query.bind(bound);
-        }
-        query
-            .fetch_all(&self.pool)
-            .await
-            .context("reading runs")?
-            .iter()
-            .map(Run::read)
-            .collect()
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(environment.as_str());
+        read_all(query.fetch_all(&self.pool).await)
     }
 
     /// Notes the engine's id. The run is `running` from now on, also when it had failed and was
@@ -236,4 +225,11 @@ impl Store {
             .context("marking a run as ended")?;
         Ok(updated.rows_affected() == 1)
     }
+}
+
+fn read_all(rows: sqlx::Result<Vec<AnyRow>>) -> anyhow::Result<Vec<Run>> {
+    rows.context("reading runs")?
+        .iter()
+        .map(Run::read)
+        .collect()
 }

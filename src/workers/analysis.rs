@@ -131,9 +131,8 @@ impl<'a> Analyst<'a> {
     fn room_for(&self, query: &str) -> usize {
         const FRAME: usize = 200;
         let tuning = &self.context.services.tuning;
-        let taken = query.chars().count() / CHARACTERS_PER_TOKEN
-            + self.temper.max_tokens as usize
-            + FRAME;
+        let taken =
+            query.chars().count() / CHARACTERS_PER_TOKEN + self.temper.max_tokens as usize + FRAME;
         tuning.context_window.saturating_sub(taken).max(FRAME) * CHARACTERS_PER_TOKEN
     }
 

@@ -87,7 +87,10 @@ impl Assignment {
 
     /// Step and attempt, for people.
     pub fn title(&self) -> String {
-        format!("{}, attempt {} of {}", self.task_ref, self.attempt, self.attempts)
+        format!(
+            "{}, attempt {} of {}",
+            self.task_ref, self.attempt, self.attempts
+        )
     }
 }
 
@@ -106,11 +109,7 @@ pub struct Context {
 
 impl Context {
     /// The context of one attempt.
-    pub fn new(
-        services: Arc<Services>,
-        run: Run,
-        assignment: Assignment,
-    ) -> Self {
+    pub fn new(services: Arc<Services>, run: Run, assignment: Assignment) -> Self {
         Self {
             isolation: Isolation::of(&run.id),
             services,
@@ -147,7 +146,9 @@ impl Context {
     /// The live key behind one of the run's own keys.
     pub fn live_key<'a>(&self, key: &'a ObjectKey) -> Result<&'a str, TaskError> {
         self.isolation.live_key(key).ok_or_else(|| {
-            TaskError::terminal(format!("the key `{key}` lies outside this run's own prefix"))
+            TaskError::terminal(format!(
+                "the key `{key}` lies outside this run's own prefix"
+            ))
         })
     }
 

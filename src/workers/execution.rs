@@ -91,7 +91,9 @@ impl Execution {
     /// Keeps the task ours and learns whether it still is. The engine takes a task away after its
     /// response timeout without a sign of life.
     async fn heartbeats(&self) -> Infallible {
-        let timeout = u64::try_from(self.task.response_timeout_seconds).unwrap_or(0).max(2);
+        let timeout = u64::try_from(self.task.response_timeout_seconds)
+            .unwrap_or(0)
+            .max(2);
         let mut beats = tokio::time::interval(Duration::from_secs(timeout).mul_f64(0.4));
         beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         beats.tick().await;
@@ -131,14 +133,17 @@ impl Execution {
                 let mut result = TaskResult::new(&self.task, status);
                 let reason = format!("{}: {error}", self.assignment().title());
                 warn!("{reason}");
-                result.reason_for_incompletion = Some(reason.chars().take(LONGEST_REASON).collect());
+                result.reason_for_incompletion =
+                    Some(reason.chars().take(LONGEST_REASON).collect());
                 result
             }
         }
     }
 
     fn assignment(&self) -> Assignment {
-        let attempts = definitions::contract(self.entry.name).definition.retry_count;
+        let attempts = definitions::contract(self.entry.name)
+            .definition
+            .retry_count;
         Assignment {
             task_id: self.task.task_id.clone(),
             task_ref: self.task.reference_task_name.clone(),
@@ -184,11 +189,7 @@ impl Execution {
         };
         store.begin_attempt(&run_id, &attempt).await?;
 
-        let context = Arc::new(Context::new(
-            Arc::clone(&self.services),
-            run,
-            assignment,
-        ));
+        let context = Arc::new(Context::new(Arc::clone(&self.services), run, assignment));
         let made = self.guarded(input, Arc::clone(&context)).await;
         let task_id = &attempt.task_id;
         let now = (self.services.clock)();
@@ -213,7 +214,9 @@ impl Execution {
                     TaskError::Retry(_) => "failed",
                     TaskError::Terminal(_) => "failed_terminally",
                 };
-                store.note_usage(&run_id, &task_ref, task_id, &usage).await?;
+                store
+                    .note_usage(&run_id, &task_ref, task_id, &usage)
+                    .await?;
                 store
                     .end_attempt(task_id, status, Some(&error.to_string()), now)
                     .await?;
@@ -224,13 +227,11 @@ impl Execution {
 
     /// Runs the task's own code: within its time, ending early when it is cancelled, and with a
     /// panic caught.
-    async fn guarded(
-        &self,
-        input: Value,
-        context: Arc<Context>,
-    ) -> Result<Made<Value>, TaskError> {
+    async fn guarded(&self, input: Value, context: Arc<Context>) -> Result<Made<Value>, TaskError> {
         let run = self.entry.run;
-        let seconds = definitions::contract(self.entry.name).definition.timeout_seconds;
+        let seconds = definitions::contract(self.entry.name)
+            .definition
+            .timeout_seconds;
         let time = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
         let working = tokio::spawn(
             async move { run(input, &context).await }.instrument(tracing::Span::current()),

@@ -51,7 +51,9 @@ impl Prompts {
             refuse_strangers(folder)?;
         }
         for (name, text) in TEMPLATES {
-            let replacement = folder.map(|folder| folder.join(name)).filter(|path| path.exists());
+            let replacement = folder
+                .map(|folder| folder.join(name))
+                .filter(|path| path.exists());
             let text = match &replacement {
                 Some(path) => std::fs::read_to_string(path)
                     .with_context(|| format!("reading the prompt `{}`", path.display()))?,

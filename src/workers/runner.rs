@@ -66,7 +66,10 @@ impl Runner {
         let hand_back = CancellationToken::new();
         let polls = TaskTracker::new();
         for entry in &REGISTRY {
-            polls.spawn(self.clone().poll(entry, shutdown.clone(), hand_back.clone()));
+            polls.spawn(
+                self.clone()
+                    .poll(entry, shutdown.clone(), hand_back.clone()),
+            );
         }
         polls.spawn(self.clone().resend(shutdown.clone()));
         polls.close();
@@ -179,7 +182,10 @@ impl Runner {
         let store = &self.services.store;
         for spooled in store.spooled().await? {
             if spooled.give_up_at < (self.services.clock)() {
-                warn!(task.id = spooled.task_id, "giving up a result nobody waits for any more");
+                warn!(
+                    task.id = spooled.task_id,
+                    "giving up a result nobody waits for any more"
+                );
                 store.unspool(&spooled.task_id).await?;
                 continue;
             }
@@ -187,7 +193,10 @@ impl Runner {
             match self.client.update_task(&result).await {
                 Ok(()) => store.unspool(&spooled.task_id).await?,
                 Err(error) => {
-                    debug!(task.id = spooled.task_id, "the engine does not take a result: {error}");
+                    debug!(
+                        task.id = spooled.task_id,
+                        "the engine does not take a result: {error}"
+                    );
                 }
             }
         }
@@ -215,7 +224,11 @@ impl Pause {
             info!("the engine answers polls for `{task}` again");
         }
         self.failures = 0;
-        self.idle = if has_tasks { 0 } else { self.idle.saturating_add(1) };
+        self.idle = if has_tasks {
+            0
+        } else {
+            self.idle.saturating_add(1)
+        };
     }
 
     fn failed(&mut self, task: TaskName, error: &crate::conductor::Error) {

@@ -81,7 +81,7 @@ fn track_entry(entry: &[u8]) -> Result<Entry, Error> {
     if head.channels > 2 {
         let channels = head.channels;
         return Err(Error::Unsupported(format!(
-            "an Opus track of {channels} channels; 1 or 2 are"
+            "an Opus track of {channels} channels; at most 2 are read"
         )));
     }
     head.channels = head.channels.max(1);

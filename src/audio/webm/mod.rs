@@ -4,13 +4,15 @@
 //! live recorder leaves them unknown and a damaged file has them wrong.
 
 mod block;
+mod contents;
 mod head;
 mod reader;
 mod window;
 mod writer;
 
+pub use contents::{Health, Packet};
 pub use head::OpusHead;
-pub use reader::{Health, Packet, Reader};
+pub use reader::Reader;
 pub use writer::Writer;
 
 /// Nothing is placed later than a day after the recording's start.

@@ -4,15 +4,13 @@
 //! few packets instead of the rest of the track. Element sizes are bounded before anything is
 //! allocated for them.
 
-use std::collections::VecDeque;
 use std::io::Read;
 
-use super::block::Block;
-use super::head::{self, OpusHead};
+use super::contents::{Contents, Health, Packet};
+use super::head::OpusHead;
 use super::window::Window;
-use super::{MAX_TIME_NS, MIN_TIME_NS};
+use crate::audio::Error;
 use crate::audio::ebml::{self, Size, id};
-use crate::audio::{Error, opus_packet};
 
 /// The largest element inside a cluster that is believed.
 const MAX_IN_CLUSTER: u64 = 4 << 20;
@@ -20,53 +18,11 @@ const MAX_IN_CLUSTER: u64 = 4 << 20;
 const MAX_OUTSIDE: u64 = 256 << 20;
 /// The largest element that is read as a whole.
 const MAX_READ: u64 = 8 << 20;
-/// The largest cluster time in ticks that is believed.
-const MAX_CLUSTER_TICKS: u64 = 1 << 40;
-const MAX_SCALE_NS: u64 = 1_000_000_000;
-/// No packet discards more than its own 120 ms.
-const MAX_DISCARD_NS: i64 = 120_000_000;
-
-/// What the reader met on its way.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Health {
-    /// Packets handed out.
-    pub packets: u64,
-    /// Packets without a readable duration or with an impossible time.
-    pub bad_packets: u64,
-    /// How often it lost the thread and looked for the next cluster.
-    pub resyncs: u64,
-    /// Bytes passed over while looking.
-    pub skipped_bytes: u64,
-    /// Whether the stream ended inside an element.
-    pub truncated: bool,
-}
-
-/// One Opus packet as it was stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Packet {
-    /// Block time in nanoseconds; the codec delay is not subtracted.
-    pub time_ns: i64,
-    /// The packet's bytes, never empty.
-    pub data: Vec<u8>,
-    /// How long it lasts at 48 kHz.
-    pub samples: u32,
-    /// How much of its end is not to be played, in nanoseconds.
-    pub discard_ns: i64,
-}
 
 /// A WebM stream past its track description.
 pub struct Reader<R> {
     window: Window<R>,
-    state: State,
-}
-
-/// What the elements read so far have said.
-struct State {
-    track: Option<OpusHead>,
-    scale_ns: i64,
-    cluster_ticks: Option<i64>,
-    ready: VecDeque<Packet>,
-    health: Health,
+    contents: Contents,
 }
 
 /// An element's header.
@@ -86,24 +42,17 @@ enum Step {
 impl<R: Read> Reader<R> {
     /// Reads up to the description of the first Opus track.
     pub fn open(source: R) -> Result<Self, Error> {
-        let state = State {
-            track: None,
-            scale_ns: 1_000_000,
-            cluster_ticks: None,
-            ready: VecDeque::new(),
-            health: Health::default(),
-        };
         let mut reader = Self {
             window: Window::new(source),
-            state,
+            contents: Contents::default(),
         };
-        while reader.state.track.is_none() {
+        while reader.contents.track.is_none() {
             if reader.step()? == Step::End {
                 return Err(Error::Damaged(
                     "the WebM file ends before it describes a track".into(),
                 ));
             }
-            if reader.state.cluster_ticks.is_some() && reader.state.track.is_none() {
+            if reader.contents.in_cluster() && reader.contents.track.is_none() {
                 return Err(Error::Unsupported(
                     "a WebM file without an audio track".into(),
                 ));
@@ -114,7 +63,7 @@ impl<R: Read> Reader<R> {
 
     /// The track's description.
     pub fn head(&self) -> &OpusHead {
-        self.state
+        self.contents
             .track
             .as_ref()
             .expect("open reads until there is a track")
@@ -122,13 +71,13 @@ impl<R: Read> Reader<R> {
 
     /// What was met so far; final once [`next_packet`](Self::next_packet) gave `None`.
     pub fn health(&self) -> &Health {
-        &self.state.health
+        &self.contents.health
     }
 
     /// The next packet of the track, in file order; `None` at the end.
     pub fn next_packet(&mut self) -> Result<Option<Packet>, Error> {
         loop {
-            if let Some(packet) = self.state.ready.pop_front() {
+            if let Some(packet) = self.contents.ready.pop_front() {
                 return Ok(Some(packet));
             }
             if self.step()? == Step::End {
@@ -145,7 +94,7 @@ impl<R: Read> Reader<R> {
                 return Ok(Step::End);
             }
             if self.window.ended() && self.window.bytes().len() < ebml::MAX_HEADER {
-                self.state.health.truncated = true;
+                self.contents.health.truncated = true;
                 self.window.consume_all();
                 return Ok(Step::End);
             }
@@ -158,7 +107,7 @@ impl<R: Read> Reader<R> {
             }
             (id::CLUSTER, _) => {
                 self.window.consume(header.length);
-                self.state.cluster_ticks = None;
+                self.contents.leave_cluster();
                 Ok(Step::More)
             }
             (_, Size::Known(size)) if header.believable(size) => self.content(&header, size),
@@ -171,10 +120,7 @@ impl<R: Read> Reader<R> {
             id::INFO | id::TRACKS | id::TIMESTAMP | id::SIMPLE_BLOCK | id::BLOCK_GROUP => {
                 self.whole_element(header, size)
             }
-            id if header.in_cluster()
-                && !is_known_in_cluster(id)
-                && self.state.cluster_ticks.is_some() =>
-            {
+            id if header.in_cluster() && !is_known_in_cluster(id) && self.contents.in_cluster() => {
                 self.resync()
             }
             _ => {
@@ -182,7 +128,7 @@ impl<R: Read> Reader<R> {
                 if self.window.skip(size)? {
                     return Ok(Step::More);
                 }
-                self.state.health.truncated = true;
+                self.contents.health.truncated = true;
                 Ok(Step::End)
             }
         }
@@ -197,12 +143,12 @@ impl<R: Read> Reader<R> {
         };
         let length = header.length + size;
         if !self.window.fill(length)? {
-            self.state.health.truncated = true;
-            self.state.health.skipped_bytes += self.window.consume_all() as u64;
+            self.contents.health.truncated = true;
+            self.contents.health.skipped_bytes += self.window.consume_all() as u64;
             return Ok(Step::End);
         }
         let content = &self.window.bytes()[header.length..length];
-        if self.state.take(header.id, content)? {
+        if self.contents.take(header.id, content)? {
             self.window.consume(length);
             Ok(Step::More)
         } else {
@@ -213,14 +159,14 @@ impl<R: Read> Reader<R> {
     /// Scans forward to the next Cluster whose first child is one that clusters have.
     fn resync(&mut self) -> Result<Step, Error> {
         const CLUSTER: [u8; 4] = id::CLUSTER.to_be_bytes();
-        self.state.health.resyncs += 1;
-        self.state.cluster_ticks = None;
+        self.contents.health.resyncs += 1;
+        self.contents.leave_cluster();
         let mut passed = 1;
         loop {
             self.window.consume(passed);
-            self.state.health.skipped_bytes += passed as u64;
+            self.contents.health.skipped_bytes += passed as u64;
             if !self.window.fill(CLUSTER.len() + ebml::MAX_HEADER)? {
-                self.state.health.skipped_bytes += self.window.consume_all() as u64;
+                self.contents.health.skipped_bytes += self.window.consume_all() as u64;
                 return Ok(Step::End);
             }
             let bytes = self.window.bytes();
@@ -303,89 +249,4 @@ fn starts_like_a_cluster(after_id: &[u8]) -> bool {
         ]
         .contains(&u32::from(*child))
     })
-}
-
-impl State {
-    /// Takes in an element; false when its content is nonsense.
-    fn take(&mut self, id: u32, content: &[u8]) -> Result<bool, Error> {
-        Ok(match id {
-            id::INFO => {
-                self.info(content);
-                true
-            }
-            id::TRACKS => {
-                if self.track.is_none() {
-                    self.track = head::opus_track(content)?;
-                }
-                true
-            }
-            id::TIMESTAMP => self.cluster_time(content),
-            id::SIMPLE_BLOCK => self.block(content, 0).is_some(),
-            _ => self.block_group(content),
-        })
-    }
-
-    fn info(&mut self, content: &[u8]) {
-        if let Some((_, scale)) = ebml::children(content).find(|(id, _)| *id == id::TIMESTAMP_SCALE)
-        {
-            self.scale_ns = ebml::unsigned(scale).clamp(1, MAX_SCALE_NS).cast_signed();
-        }
-    }
-
-    fn cluster_time(&mut self, content: &[u8]) -> bool {
-        let ticks = ebml::unsigned(content);
-        let good = content.len() <= 8 && ticks < MAX_CLUSTER_TICKS;
-        if good {
-            self.cluster_ticks = Some(ticks.cast_signed());
-        }
-        good
-    }
-
-    fn block_group(&mut self, content: &[u8]) -> bool {
-        let (mut block, mut discard_ns) = (None, 0);
-        for (id, content) in ebml::children(content) {
-            match id {
-                id::BLOCK => block = Some(content),
-                id::DISCARD_PADDING => {
-                    discard_ns = ebml::signed(content).clamp(0, MAX_DISCARD_NS);
-                }
-                _ => {}
-            }
-        }
-        block.is_none_or(|block| self.block(block, discard_ns).is_some())
-    }
-
-    /// Queues a block's packets; `None` when it is nonsense.
-    fn block(&mut self, content: &[u8], discard_ns: i64) -> Option<()> {
-        let block = Block::parse(content)?;
-        let cluster = self.cluster_ticks?;
-        if Some(block.track) != self.track.as_ref().map(|track| track.number) {
-            return (block.track < 128).then_some(()); // another track's, or nonsense
-        }
-        let time_ns = (cluster + i64::from(block.relative))
-            .checked_mul(self.scale_ns)
-            .filter(|time| (MIN_TIME_NS..MAX_TIME_NS).contains(time));
-        let Some(mut time_ns) = time_ns else {
-            self.health.bad_packets += 1;
-            return Some(());
-        };
-        let packets = block.packets()?;
-        let last = packets.len() - 1;
-        for (index, data) in packets.into_iter().enumerate() {
-            let Some(samples) = opus_packet::duration(data) else {
-                self.health.bad_packets += 1;
-                continue;
-            };
-            self.health.packets += 1;
-            let discard_ns = if index == last { discard_ns } else { 0 };
-            self.ready.push_back(Packet {
-                time_ns,
-                data: data.to_vec(),
-                samples,
-                discard_ns,
-            });
-            time_ns += i64::from(samples) * 1_000_000 / 48;
-        }
-        Some(())
-    }
 }

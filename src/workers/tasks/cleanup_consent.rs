@@ -64,13 +64,20 @@ impl Task for CleanupConsent {
         let bucket = &context.services.tuning.bucket;
         let live_key = context.live_audio_key();
         let own_copy = context.key(&live_key);
-        context.services.objects.delete(bucket, own_copy.as_str()).await?;
+        context
+            .services
+            .objects
+            .delete(bucket, own_copy.as_str())
+            .await?;
         context.intend(IntentKind::DeleteObject, format!("{bucket}/{live_key}"), "");
         context.intend_column("audio_deleted", true);
         Ok(Made::small(Output {
             denied: true,
             audio_deleted: true,
-            reason: format!("{denials} of {} answers deny consent", subject.consents.len()),
+            reason: format!(
+                "{denials} of {} answers deny consent",
+                subject.consents.len()
+            ),
         }))
     }
 }

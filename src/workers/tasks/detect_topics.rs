@@ -76,7 +76,8 @@ impl Task for DetectTopics {
         };
         let chunks = chunks::chunks(&words, rule);
         let analyst = Analyst::new(context, TEMPER);
-        let question = json!({ "words": words, "by": analyst.identity(), "rule": rule.longer_than });
+        let question =
+            json!({ "words": words, "by": analyst.identity(), "rule": rule.longer_than });
         let named: Vec<Named> = context
             .remember("topics", &question, || name_all(&chunks, &analyst, context))
             .await?;
@@ -114,8 +115,15 @@ async fn name_all(
     let mut named = Vec::with_capacity(chunks.len());
     for words in chunks {
         let text = text_of(words);
-        let query = context.services.prompts.fill("topic.txt", values! { text => text.as_str() })?;
-        named.push(analyst.structured(&query, &text, |_: &Named| Ok(())).await?);
+        let query = context
+            .services
+            .prompts
+            .fill("topic.txt", values! { text => text.as_str() })?;
+        named.push(
+            analyst
+                .structured(&query, &text, |_: &Named| Ok(()))
+                .await?,
+        );
     }
     Ok(named)
 }

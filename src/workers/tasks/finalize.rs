@@ -66,7 +66,9 @@ impl Task for Finalize {
             let Ok(padded) = serde_json::from_value::<Padded>(output.output) else {
                 continue;
             };
-            let Some(key) = padded.padded_key else { continue };
+            let Some(key) = padded.padded_key else {
+                continue;
+            };
             let live_key = context.live_key(&key)?;
             services.objects.delete(bucket, key.as_str()).await?;
             context.intend(IntentKind::DeleteObject, format!("{bucket}/{live_key}"), "");

@@ -126,9 +126,7 @@ impl Task for GenerateSummary {
             ));
         }
         context.intend_column("long_summary", &summaries.long_summary);
-        context.intend_event(&RunEvent::FinalLongSummary(
-            summaries.long_summary.clone(),
-        ));
+        context.intend_event(&RunEvent::FinalLongSummary(summaries.long_summary.clone()));
         let output = Output {
             summary_ref: Some(context.reference()),
             subject_count: summaries.subject_count,
@@ -177,7 +175,10 @@ impl Summariser<'_> {
             .map(|(subject, text)| Paragraph { subject, text })
             .collect();
         let query = prompts.fill("recap.txt", values! { names })?;
-        let recap = self.analyst.analyse(&query, &summary::recap_input(&entries)).await?;
+        let recap = self
+            .analyst
+            .analyse(&query, &summary::recap_input(&entries))
+            .await?;
         Ok(Summaries {
             long_summary: summary::long_summary(&recap, &entries),
             short_summary: recap,
@@ -187,7 +188,11 @@ impl Summariser<'_> {
 
     /// Names found in the text itself. As in the legacy, a model that cannot say is no failure.
     async fn find_people(&self, transcript: &str) -> Result<Vec<String>, TaskError> {
-        let query = self.context.services.prompts.fill("participants.txt", values! {})?;
+        let query = self
+            .context
+            .services
+            .prompts
+            .fill("participants.txt", values! {})?;
         let found = self
             .analyst
             .structured(&query, transcript, |_: &People| Ok(()))

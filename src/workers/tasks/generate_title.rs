@@ -68,7 +68,15 @@ impl Task for GenerateTitle {
             })
             .await?;
         let title = clean_title(&answer);
-        if context.run.subject.transcript.title.as_deref().unwrap_or_default().is_empty() {
+        if context
+            .run
+            .subject
+            .transcript
+            .title
+            .as_deref()
+            .unwrap_or_default()
+            .is_empty()
+        {
             context.intend_column("title", &title);
         }
         context.intend_event(&RunEvent::FinalTitle(title.clone()));

@@ -41,7 +41,9 @@ impl Task for GenerateWaveform {
 
     async fn run(input: Input, context: &Context) -> Result<Made<Output>, TaskError> {
         context.own(&input.audio_key)?;
-        let mixed = context.document::<Mix>(TaskName::MixdownTracks.as_str()).await;
+        let mixed = context
+            .document::<Mix>(TaskName::MixdownTracks.as_str())
+            .await;
         let waveform = match mixed {
             Ok(mix) => mix.waveform,
             Err(TaskError::Terminal(_)) => of_object(&input.audio_key, context).await?,

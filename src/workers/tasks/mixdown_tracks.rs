@@ -1,4 +1,4 @@
-//! Mixes the padded tracks into one MP3, and in the same pass measures its length and waveform.
+//! Mixes the padded tracks into one MP3, and measures its length and waveform.
 
 use std::{collections::BTreeMap, io::Seek, sync::atomic::Ordering};
 
@@ -67,7 +67,9 @@ impl Task for MixdownTracks {
         let mut sources = Vec::new();
         let mut bytes_read = 0;
         for track in in_order(input.tracks, input.track_keys.len())? {
-            let Some(key) = track.padded_key else { continue };
+            let Some(key) = track.padded_key else {
+                continue;
+            };
             context.own(&key)?;
             let padded = services.objects.get_to_file(bucket, key.as_str()).await?;
             bytes_read += padded.size;
@@ -79,7 +81,7 @@ impl Task for MixdownTracks {
             ));
         }
         let bit_rate_kbps = services.tuning.mp3_bitrate / 1000;
-        let (report, facts, file) = context
+        let (report, mix, file) = context
             .on_processors(move |unwanted| {
                 let mut mp3 = tempfile::tempfile()?;
                 let report = audio::mixdown::mixdown(
@@ -89,15 +91,20 @@ impl Task for MixdownTracks {
                     &|| unwanted.load(Ordering::Relaxed),
                     &mut mp3,
                 )?;
+                // As the legacy does, both are taken from the MP3 itself.
                 let facts = audio::decode::facts_of_mp3(Source::new(mp3.try_clone()?))?;
+                let waveform = audio::waveform::of_mp3(Source::new(mp3.try_clone()?))?;
                 mp3.rewind()?;
-                Ok((report, facts, mp3))
+                Ok((report, Mix { waveform, facts }, mp3))
             })
             .await?;
 
         let live_key = context.live_audio_key();
         let key = context.key(&live_key);
-        let put = services.objects.put_file(bucket, key.as_str(), file, None).await?;
+        let put = services
+            .objects
+            .put_file(bucket, key.as_str(), file, None)
+            .await?;
         let usage = |kind, amount: u64| Usage {
             kind,
             of: bucket.clone(),
@@ -109,7 +116,11 @@ impl Task for MixdownTracks {
         ]);
         context.intend_column("duration", report.duration_legacy_ms);
         context.intend_event(&RunEvent::Duration(report.duration_legacy_ms));
-        context.intend(IntentKind::PutObject, format!("{bucket}/{live_key}"), put.size.to_string());
+        context.intend(
+            IntentKind::PutObject,
+            format!("{bucket}/{live_key}"),
+            put.size.to_string(),
+        );
         context.intend_column("audio_location", "storage");
         let output = Output {
             audio_key: key,
@@ -117,12 +128,6 @@ impl Task for MixdownTracks {
             duration_ms: report.duration_legacy_ms,
             clipped: report.clipped,
         };
-        Made::with_document(
-            output,
-            Mix {
-                waveform: report.waveform_legacy,
-                facts,
-            },
-        )
+        Made::with_document(output, mix)
     }
 }

@@ -128,13 +128,20 @@ impl Task for PadTrack {
             let live_key = context.live_padded_key(index, kind.extension());
             let key = context.key(&live_key);
             let bucket = &services.tuning.bucket;
-            let put = services.objects.put_file(bucket, key.as_str(), file, None).await?;
+            let put = services
+                .objects
+                .put_file(bucket, key.as_str(), file, None)
+                .await?;
             context.used([Usage {
                 kind: UsageKind::BytesWritten,
                 of: bucket.clone(),
                 amount: put.size as f64,
             }]);
-            context.intend(IntentKind::PutObject, format!("{bucket}/{live_key}"), put.size.to_string());
+            context.intend(
+                IntentKind::PutObject,
+                format!("{bucket}/{live_key}"),
+                put.size.to_string(),
+            );
             made.padded_key = Some(key);
             made.size = put.size;
             made.sha256 = sha256;

@@ -75,7 +75,10 @@ impl Task for PostZulip {
         let content = zulip::content(&zulip::Message {
             transcript: &subject.transcript,
             title: finished.title.as_deref(),
-            long_summary: finished.summaries.as_ref().map(|made| made.long_summary.as_str()),
+            long_summary: finished
+                .summaries
+                .as_ref()
+                .map(|made| made.long_summary.as_str()),
             duration_ms: finished.duration_ms,
             topics: &finished.topics.topics,
             ui_base_url: &subject.ui_base_url,

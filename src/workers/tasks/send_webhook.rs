@@ -56,8 +56,14 @@ impl Task for SendWebhook {
         let now = context.now();
         let row = webhook::Row {
             title: finished.title.as_deref(),
-            short_summary: finished.summaries.as_ref().map(|made| made.short_summary.as_str()),
-            long_summary: finished.summaries.as_ref().map(|made| made.long_summary.as_str()),
+            short_summary: finished
+                .summaries
+                .as_ref()
+                .map(|made| made.short_summary.as_str()),
+            long_summary: finished
+                .summaries
+                .as_ref()
+                .map(|made| made.long_summary.as_str()),
             webvtt: Some(&finished.topics.webvtt),
             duration_ms: finished.duration_ms,
             topics: &finished.topics.topics,
@@ -66,7 +72,10 @@ impl Task for SendWebhook {
         };
         let body = webhook::body(&event_id, now, subject, &row)
             .map_err(|error| TaskError::Terminal(error.into()))?;
-        let secret = subject.room.as_ref().and_then(|room| room.webhook_secret.as_deref());
+        let secret = subject
+            .room
+            .as_ref()
+            .and_then(|room| room.webhook_secret.as_deref());
         let request = webhook::request(url, body, secret, 0, now);
         context.intend_request(IntentKind::Webhook, &request)?;
         Ok(Made::small(Output {

@@ -87,7 +87,10 @@ async fn hear(
     context
         .remember("transcription", &question, || async {
             let bucket = &services.tuning.bucket;
-            let url = services.objects.presign_get(bucket, key.as_str(), SIGNED_FOR).await?;
+            let url = services
+                .objects
+                .presign_get(bucket, key.as_str(), SIGNED_FOR)
+                .await?;
             let asked = services
                 .transcription
                 .transcribe(url.expose(), &input.language)
