@@ -57,7 +57,7 @@ fn table() -> BTreeMap<&'static str, Vec<&'static str>> {
             "app",
             and(&[&adapters[..], &loops, &["sandbox", "http"]].concat()),
         ),
-        ("cli", and(&["controller", "app"])),
+        ("cli", and(&["store", "controller", "app"])),
     ])
 }
 

@@ -46,7 +46,7 @@ on_both_databases!(
     runs::a_run_ends_once,
     runs::of_many_that_end_a_run_at_once_one_does,
     runs::a_failed_run_taken_up_again_is_running_and_has_no_failure,
-    runs::open_runs_are_the_starting_and_the_running_oldest_first,
+    runs::open_runs_are_the_environments_starting_and_running_oldest_first,
     runs::recent_runs_are_the_newest_first_and_no_more_than_asked,
     runs::a_run_waits_for_comparison_until_one_is_written_after_its_end,
     checkpoints::a_checkpoint_is_read_as_it_was_written,

@@ -23,8 +23,13 @@ pub struct Database {
 
 enum Place {
     /// The folder lives as long as the database.
-    Folder { _folder: TempDir },
-    Server { admin: String, name: String },
+    Folder {
+        _folder: TempDir,
+    },
+    Server {
+        admin: String,
+        name: String,
+    },
 }
 
 impl Database {

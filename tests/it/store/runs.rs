@@ -194,7 +194,7 @@ pub async fn a_failed_run_taken_up_again_is_running_and_has_no_failure(database:
     assert!(again.expect("it is written"), "it may end again");
 }
 
-pub async fn open_runs_are_the_starting_and_the_running_oldest_first(database: &Database) {
+pub async fn open_runs_are_the_environments_starting_and_running_oldest_first(database: &Database) {
     let store = database.store().await;
     for (id, ms) in [
         ("run_c", 1),
@@ -218,7 +218,15 @@ pub async fn open_runs_are_the_starting_and_the_running_oldest_first(database: &
         let ended = store.finish_run(&RunId::new(id), state, None, at(3)).await;
         assert!(ended.expect("it is written"));
     }
-    let open = store.open_runs().await.expect("they are read");
+    let mut elsewhere = new_run("run_0", "recording");
+    elsewhere.environment = EnvironmentName::new("production");
+    assert!(
+        store
+            .insert_run(&elsewhere, at(0))
+            .await
+            .expect("it is written")
+    );
+    let open = store.open_runs(&staging()).await.expect("they are read");
     assert_eq!(ids(&open), ["run_c", "run_a", "run_b"]);
 }
 
@@ -253,7 +261,10 @@ pub async fn a_run_waits_for_comparison_until_one_is_written_after_its_end(datab
         assert!(ended.expect("it is written"));
     }
     let waiting = || async {
-        let waiting = store.runs_to_compare().await.expect("they are read");
+        let waiting = store
+            .runs_to_compare(&staging())
+            .await
+            .expect("they are read");
         waiting
             .into_iter()
             .map(|run| run.id.to_string())
