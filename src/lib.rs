@@ -7,3 +7,6 @@ pub mod model;
 
 // Calculations
 pub mod compare;
+
+// Renderings
+pub mod report;

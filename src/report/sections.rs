@@ -1,0 +1,397 @@
+//! What the page shows, in its order, as plain values: the template decides nothing.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::charts::{self, TopicAxis, Waveform};
+use super::transcript::{self, Turn};
+use super::words::{self, Face};
+use super::{CostLine, ReportData};
+use crate::compare::{Difference, FieldResult, FieldVerdict, TextChangeKind, TextDifference};
+use crate::model::{OutcomeStatus, Pipeline};
+
+#[derive(Serialize)]
+pub(super) struct Page {
+    verdict: FaceView,
+    sentence: String,
+    recording: String,
+    about: Vec<(&'static str, String)>,
+    failures: Vec<(&'static str, String)>,
+    reasons: Vec<Reason>,
+    counts: Vec<Count>,
+    fields: Vec<FieldRow>,
+    details: Vec<Detail>,
+    texts: Vec<SideBySide>,
+    turns: Vec<Turn>,
+    turns_changed: usize,
+    waveform: Option<Waveform>,
+    topics: Option<TopicAxis>,
+    steps: Vec<StepRow>,
+    costs: Vec<CostRow>,
+    totals: Option<(String, String)>,
+}
+
+#[derive(Serialize)]
+struct FaceView {
+    sign: &'static str,
+    label: &'static str,
+    tone: &'static str,
+}
+
+impl From<Face> for FaceView {
+    fn from(face: Face) -> Self {
+        Self {
+            sign: face.sign,
+            label: face.label,
+            tone: face.tone.as_str(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Reason {
+    face: FaceView,
+    field: &'static str,
+    label: &'static str,
+    reason: String,
+    has_detail: bool,
+}
+
+#[derive(Serialize)]
+struct Count {
+    face: FaceView,
+    count: usize,
+}
+
+#[derive(Serialize)]
+struct FieldRow {
+    field: &'static str,
+    label: &'static str,
+    face: FaceView,
+    strictness: &'static str,
+    judged: Vec<NumberView>,
+    info: Vec<NumberView>,
+    reason: String,
+    why: String,
+    has_detail: bool,
+}
+
+#[derive(Serialize)]
+struct NumberView {
+    name: String,
+    value: String,
+    limit: String,
+    holds: bool,
+}
+
+#[derive(Serialize)]
+struct Detail {
+    field: &'static str,
+    label: &'static str,
+    face: FaceView,
+    reason: String,
+    open: bool,
+    texts: Vec<TextView>,
+    differences: Vec<DifferenceView>,
+    left_out: usize,
+}
+
+#[derive(Serialize)]
+struct TextView {
+    path: String,
+    runs: Vec<(&'static str, String)>,
+}
+
+#[derive(Serialize)]
+struct DifferenceView {
+    path: String,
+    kind: &'static str,
+    control: String,
+    candidate: String,
+}
+
+#[derive(Serialize)]
+struct SideBySide {
+    label: &'static str,
+    same: bool,
+    control: Option<String>,
+    candidate: Option<String>,
+}
+
+#[derive(Serialize)]
+struct StepRow {
+    name: String,
+    control: String,
+    candidate: String,
+    control_percent: f64,
+    candidate_percent: f64,
+}
+
+#[derive(Serialize)]
+struct CostRow {
+    pipeline: &'static str,
+    step: String,
+    what: String,
+    amount: String,
+    cost: String,
+}
+
+/// Differences shown under a field; the JSON report has all that were kept.
+const SHOWN: usize = 40;
+
+pub(super) fn page(data: &ReportData) -> Page {
+    let comparison = &data.comparison;
+    let turns = transcript::turns(&data.control, &data.candidate);
+    Page {
+        verdict: words::of_recording(comparison.verdict).into(),
+        sentence: words::sentence(comparison),
+        recording: data.recording.to_string(),
+        about: about(data),
+        failures: failures(data),
+        reasons: comparison
+            .reasons()
+            .into_iter()
+            .take(5)
+            .map(reason)
+            .collect(),
+        counts: counts(data),
+        fields: comparison.fields.iter().map(field_row).collect(),
+        details: comparison
+            .fields
+            .iter()
+            .filter(|result| has_detail(result))
+            .map(detail)
+            .collect(),
+        texts: side_by_side(data),
+        turns_changed: turns.iter().filter(|turn| turn.is_changed()).count(),
+        turns,
+        waveform: charts::waveform(&data.control, &data.candidate),
+        topics: charts::topics(&data.control, &data.candidate),
+        steps: steps(data),
+        costs: data
+            .costs
+            .iter()
+            .map(|line| cost_row(line, &data.currency))
+            .collect(),
+        totals: totals(data),
+    }
+}
+
+fn about(data: &ReportData) -> Vec<(&'static str, String)> {
+    let run = |id: &Option<crate::model::RunId>| {
+        id.as_ref()
+            .map_or_else(|| "recorded elsewhere".to_owned(), ToString::to_string)
+    };
+    let digest: String = data.comparison.policy.chars().take(12).collect();
+    vec![
+        ("Environment", data.environment.clone()),
+        ("Flag", data.flag.clone()),
+        ("Compared", data.compared_at.clone()),
+        ("Control run", run(&data.control_run)),
+        ("Candidate run", run(&data.candidate_run)),
+        ("Policy", digest),
+    ]
+}
+
+fn failures(data: &ReportData) -> Vec<(&'static str, String)> {
+    [("Control", &data.control), ("Candidate", &data.candidate)]
+        .into_iter()
+        .filter(|(_, outcome)| outcome.status == OutcomeStatus::Error)
+        .map(|(side, outcome)| {
+            (
+                side,
+                outcome
+                    .failure
+                    .clone()
+                    .unwrap_or_else(|| "no cause was recorded".to_owned()),
+            )
+        })
+        .collect()
+}
+
+fn counts(data: &ReportData) -> Vec<Count> {
+    [
+        FieldVerdict::Differs,
+        FieldVerdict::NotComparable,
+        FieldVerdict::WithinNoise,
+        FieldVerdict::Match,
+    ]
+    .into_iter()
+    .map(|verdict| Count {
+        face: words::of_field(verdict).into(),
+        count: data.comparison.count(verdict),
+    })
+    .filter(|count| count.count > 0)
+    .collect()
+}
+
+fn has_detail(result: &FieldResult) -> bool {
+    !result.differences.is_empty() || !result.texts.is_empty()
+}
+
+fn reason(result: &FieldResult) -> Reason {
+    Reason {
+        face: words::of_field(result.verdict).into(),
+        field: result.field.as_str(),
+        label: result.field.label(),
+        reason: result.reason.clone(),
+        has_detail: has_detail(result),
+    }
+}
+
+fn field_row(result: &FieldResult) -> FieldRow {
+    let (judged, info): (Vec<_>, Vec<_>) = result
+        .measured
+        .iter()
+        .partition(|number| number.bound.is_some());
+    let view = |numbers: Vec<&crate::compare::Measured>| {
+        let one = |number: &&crate::compare::Measured| NumberView {
+            name: words::name(number),
+            value: words::value(number),
+            limit: words::limit(number.bound),
+            holds: number.holds,
+        };
+        numbers.iter().map(one).collect()
+    };
+    FieldRow {
+        field: result.field.as_str(),
+        label: result.field.label(),
+        face: words::of_field(result.verdict).into(),
+        strictness: words::strictness(result.strictness),
+        judged: view(judged),
+        info: view(info),
+        reason: result.reason.clone(),
+        why: result.why.clone(),
+        has_detail: has_detail(result),
+    }
+}
+
+fn detail(result: &FieldResult) -> Detail {
+    Detail {
+        field: result.field.as_str(),
+        label: result.field.label(),
+        face: words::of_field(result.verdict).into(),
+        reason: result.reason.clone(),
+        open: result.verdict == FieldVerdict::Differs,
+        texts: result.texts.iter().map(text_view).collect(),
+        differences: result
+            .differences
+            .iter()
+            .take(SHOWN)
+            .map(difference_view)
+            .collect(),
+        left_out: result.differences_left_out + result.differences.len().saturating_sub(SHOWN),
+    }
+}
+
+fn text_view(text: &TextDifference) -> TextView {
+    let run = |change: &crate::compare::TextChange| {
+        let kind = match change.kind {
+            TextChangeKind::Kept => "kept",
+            TextChangeKind::Deleted => "deleted",
+            TextChangeKind::Inserted => "inserted",
+        };
+        (kind, change.text.clone())
+    };
+    TextView {
+        path: text.path.clone(),
+        runs: text.changes.iter().map(run).collect(),
+    }
+}
+
+fn difference_view(difference: &Difference) -> DifferenceView {
+    DifferenceView {
+        path: difference.path.clone(),
+        kind: difference.kind.label(),
+        control: excerpt(difference.control.as_ref()),
+        candidate: excerpt(difference.candidate.as_ref()),
+    }
+}
+
+/// JSON as it stands, cut where it would bury the rest.
+fn excerpt(value: Option<&Value>) -> String {
+    const LETTERS: usize = 240;
+    let text = match value {
+        None => return String::new(),
+        Some(value) => value.to_string(),
+    };
+    let cut: String = text.chars().take(LETTERS).collect();
+    if cut.len() < text.len() {
+        cut + "…"
+    } else {
+        text
+    }
+}
+
+fn side_by_side(data: &ReportData) -> Vec<SideBySide> {
+    let (left, right) = (&data.control, &data.candidate);
+    [
+        ("Title", &left.title, &right.title),
+        ("Short summary", &left.short_summary, &right.short_summary),
+        ("Long summary", &left.long_summary, &right.long_summary),
+    ]
+    .into_iter()
+    .filter(|(_, left, right)| left.is_some() || right.is_some())
+    .map(|(label, left, right)| SideBySide {
+        label,
+        same: left == right,
+        control: left.clone(),
+        candidate: right.clone(),
+    })
+    .collect()
+}
+
+fn steps(data: &ReportData) -> Vec<StepRow> {
+    let steps = charts::paired_steps(&data.control, &data.candidate);
+    let longest = steps
+        .iter()
+        .flat_map(|step| [step.control_ms, step.candidate_ms])
+        .flatten()
+        .fold(1.0, f64::max);
+    let told = |ms: Option<f64>| ms.map_or_else(|| "–".to_owned(), words::span);
+    let percent = |ms: Option<f64>| ms.map_or(0.0, |ms| (ms / longest * 1000.0).round() / 10.0);
+    let row = |step: charts::PairedStep| StepRow {
+        control: told(step.control_ms),
+        candidate: told(step.candidate_ms),
+        control_percent: percent(step.control_ms),
+        candidate_percent: percent(step.candidate_ms),
+        name: step.name,
+    };
+    steps.into_iter().map(row).collect()
+}
+
+fn cost_row(line: &CostLine, currency: &str) -> CostRow {
+    CostRow {
+        pipeline: match line.pipeline {
+            Pipeline::Control => "control",
+            Pipeline::Candidate => "candidate",
+        },
+        step: line.step.clone(),
+        what: line.what.clone(),
+        amount: format!("{} {}", words::number(line.amount), line.unit)
+            .trim_end()
+            .to_owned(),
+        cost: line
+            .cost
+            .map_or_else(|| "–".to_owned(), |cost| money(cost, currency)),
+    }
+}
+
+fn totals(data: &ReportData) -> Option<(String, String)> {
+    let told = |pipeline| {
+        data.total_cost(pipeline)
+            .map(|cost| money(cost, &data.currency))
+    };
+    let (control, candidate) = (told(Pipeline::Control), told(Pipeline::Candidate));
+    let unknown = || "unknown".to_owned();
+    (control.is_some() || candidate.is_some()).then(|| {
+        (
+            control.unwrap_or_else(unknown),
+            candidate.unwrap_or_else(unknown),
+        )
+    })
+}
+
+fn money(cost: f64, currency: &str) -> String {
+    format!("{cost:.4} {currency}")
+}
