@@ -192,12 +192,21 @@ fn a_changed_name_and_a_lost_not_differ() {
             .short_summary
             .take()
             .map(|text| text.replace("Ben", "Dora"));
+        candidate.long_summary = candidate
+            .long_summary
+            .take()
+            .map(|text| text.replace("Chloe", "She"));
         candidate.topics[0].summary = candidate.topics[0]
             .summary
             .replace("will fix", "will not fix");
     });
     assert_eq!(
         comparison.field(Field::ShortSummary).expect("it").reason,
+        "1 name changed"
+    );
+    // She is called Chloé in the list of participants.
+    assert_eq!(
+        comparison.field(Field::LongSummary).expect("it").reason,
         "1 name changed"
     );
     assert_eq!(

@@ -5,8 +5,8 @@ use serde::Serialize;
 use super::words;
 use crate::model::{Outcome, Topic};
 
-/// Width of every drawing's coordinate system.
-pub(super) const WIDTH: f64 = 1000.0;
+/// Width of the waveform's coordinate system.
+const WIDTH: f64 = 1000.0;
 const HALF: f64 = 60.0;
 
 /// A waveform as the points of a filled shape: control up from the middle line, candidate down.
@@ -59,7 +59,8 @@ fn coordinate(value: f64) -> String {
     words::number((value * 10.0).round() / 10.0)
 }
 
-/// Topics of both sides on one axis of time.
+/// Topics of both sides on one axis of time; places and widths in percent, so that letters keep
+/// their size on any screen.
 #[derive(Serialize)]
 pub(super) struct TopicAxis {
     lanes: Vec<Lane>,
@@ -69,7 +70,6 @@ pub(super) struct TopicAxis {
 #[derive(Serialize)]
 struct Lane {
     name: &'static str,
-    y: f64,
     blocks: Vec<Block>,
 }
 
@@ -95,15 +95,15 @@ pub(super) fn topics(control: &Outcome, candidate: &Outcome) -> Option<TopicAxis
     if length <= 0.0 || (control.topics.is_empty() && candidate.topics.is_empty()) {
         return None;
     }
-    let lane = |name, y, topics: &[Topic], end: f64| {
+    let lane = |name, topics: &[Topic], end: f64| {
         let starts: Vec<f64> = topics
             .iter()
             .map(|topic| topic.timestamp)
             .chain([end])
             .collect();
         let blocks = topics.iter().enumerate().map(|(at, topic)| {
-            let x = starts[at] / length * WIDTH;
-            let width = ((starts[at + 1] - starts[at]) / length * WIDTH - 3.0).max(2.0);
+            let x = percent(starts[at] / length);
+            let width = percent((starts[at + 1] - starts[at]) / length - 0.003).max(0.2);
             Block {
                 number: at + 1,
                 x,
@@ -115,12 +115,11 @@ pub(super) fn topics(control: &Outcome, candidate: &Outcome) -> Option<TopicAxis
         });
         Lane {
             name,
-            y,
             blocks: blocks.collect(),
         }
     };
     let ticks = (0..=4).map(|at| Tick {
-        x: WIDTH * f64::from(at) / 4.0,
+        x: percent(f64::from(at) / 4.0),
         label: words::clock(length * f64::from(at) / 4.0),
         anchor: match at {
             0 => "start",
@@ -130,11 +129,16 @@ pub(super) fn topics(control: &Outcome, candidate: &Outcome) -> Option<TopicAxis
     });
     Some(TopicAxis {
         lanes: vec![
-            lane("Control", 0.0, &control.topics, length),
-            lane("Candidate", 42.0, &candidate.topics, length),
+            lane("Control", &control.topics, length),
+            lane("Candidate", &candidate.topics, length),
         ],
         ticks: ticks.collect(),
     })
+}
+
+/// A share as percent with one decimal.
+fn percent(share: f64) -> f64 {
+    (share * 1000.0).round() / 10.0
 }
 
 /// Seconds: the mix, or where there is none the last word.

@@ -7,7 +7,9 @@ use super::charts::{self, TopicAxis, Waveform};
 use super::transcript::{self, Turn};
 use super::words::{self, Face};
 use super::{CostLine, ReportData};
-use crate::compare::{Difference, FieldResult, FieldVerdict, TextChangeKind, TextDifference};
+use crate::compare::{
+    Difference, DifferenceKind, FieldResult, FieldVerdict, Measured, TextChangeKind, TextDifference,
+};
 use crate::model::{OutcomeStatus, Pipeline};
 
 #[derive(Serialize)]
@@ -53,7 +55,7 @@ struct Reason {
     face: FaceView,
     field: &'static str,
     label: &'static str,
-    reason: String,
+    told: String,
     has_detail: bool,
 }
 
@@ -69,8 +71,8 @@ struct FieldRow {
     label: &'static str,
     face: FaceView,
     strictness: &'static str,
-    judged: Vec<NumberView>,
-    info: Vec<NumberView>,
+    numbers: Vec<NumberView>,
+    more_numbers: Vec<NumberView>,
     reason: String,
     why: String,
     has_detail: bool,
@@ -105,6 +107,8 @@ struct TextView {
 #[derive(Serialize)]
 struct DifferenceView {
     path: String,
+    /// Where a run of the same difference ends; empty for a single one.
+    to: String,
     kind: &'static str,
     control: String,
     candidate: String,
@@ -114,8 +118,16 @@ struct DifferenceView {
 struct SideBySide {
     label: &'static str,
     same: bool,
-    control: Option<String>,
-    candidate: Option<String>,
+    control: Option<Vec<Line>>,
+    candidate: Option<Vec<Line>>,
+}
+
+/// A line of Markdown as far as the program itself writes it.
+#[derive(Serialize)]
+struct Line {
+    /// `heading`, `subject` or `text`.
+    kind: &'static str,
+    text: String,
 }
 
 #[derive(Serialize)]
@@ -234,39 +246,63 @@ fn reason(result: &FieldResult) -> Reason {
         face: words::of_field(result.verdict).into(),
         field: result.field.as_str(),
         label: result.field.label(),
-        reason: result.reason.clone(),
+        told: result.reason.clone(),
         has_detail: has_detail(result),
     }
 }
 
 fn field_row(result: &FieldResult) -> FieldRow {
+    // Of a match one number is enough at a glance; the others are a click away.
+    let at_a_glance = if result.verdict == FieldVerdict::Match {
+        1
+    } else {
+        usize::MAX
+    };
     let (judged, info): (Vec<_>, Vec<_>) = result
         .measured
         .iter()
         .partition(|number| number.bound.is_some());
-    let view = |numbers: Vec<&crate::compare::Measured>| {
-        let one = |number: &&crate::compare::Measured| NumberView {
-            name: words::name(number),
-            value: words::value(number),
-            limit: words::limit(number.bound),
-            holds: number.holds,
-        };
-        numbers.iter().map(one).collect()
-    };
+    let (shown, more) = judged.split_at(judged.len().min(at_a_glance));
     FieldRow {
         field: result.field.as_str(),
         label: result.field.label(),
         face: words::of_field(result.verdict).into(),
         strictness: words::strictness(result.strictness),
-        judged: view(judged),
-        info: view(info),
+        numbers: shown.iter().copied().map(number_view).collect(),
+        more_numbers: more.iter().copied().chain(info).map(number_view).collect(),
         reason: result.reason.clone(),
         why: result.why.clone(),
         has_detail: has_detail(result),
     }
 }
 
+fn number_view(number: &Measured) -> NumberView {
+    NumberView {
+        name: words::name(number),
+        value: words::value(number),
+        limit: words::limit(number.bound),
+        holds: number.holds,
+    }
+}
+
 fn detail(result: &FieldResult) -> Detail {
+    let mut shown: Vec<DifferenceView> = Vec::new();
+    let mut told = 0;
+    for difference in &result.differences {
+        let view = difference_view(difference);
+        let is_full = shown.len() == SHOWN;
+        // A run of words given to another speaker is one thing to read.
+        let run = shown.last_mut().filter(|last| {
+            difference.kind == DifferenceKind::SpeakerChanged
+                && (&last.control, &last.candidate) == (&view.control, &view.candidate)
+        });
+        match run {
+            Some(run) => run.to = view.path,
+            None if is_full => break,
+            None => shown.push(view),
+        }
+        told += 1;
+    }
     Detail {
         field: result.field.as_str(),
         label: result.field.label(),
@@ -274,13 +310,8 @@ fn detail(result: &FieldResult) -> Detail {
         reason: result.reason.clone(),
         open: result.verdict == FieldVerdict::Differs,
         texts: result.texts.iter().map(text_view).collect(),
-        differences: result
-            .differences
-            .iter()
-            .take(SHOWN)
-            .map(difference_view)
-            .collect(),
-        left_out: result.differences_left_out + result.differences.len().saturating_sub(SHOWN),
+        differences: shown,
+        left_out: result.differences_left_out + result.differences.len() - told,
     }
 }
 
@@ -302,6 +333,7 @@ fn text_view(text: &TextDifference) -> TextView {
 fn difference_view(difference: &Difference) -> DifferenceView {
     DifferenceView {
         path: difference.path.clone(),
+        to: String::new(),
         kind: difference.kind.label(),
         control: excerpt(difference.control.as_ref()),
         candidate: excerpt(difference.candidate.as_ref()),
@@ -335,8 +367,27 @@ fn side_by_side(data: &ReportData) -> Vec<SideBySide> {
     .map(|(label, left, right)| SideBySide {
         label,
         same: left == right,
-        control: left.clone(),
-        candidate: right.clone(),
+        control: left.as_deref().map(lines),
+        candidate: right.as_deref().map(lines),
+    })
+    .collect()
+}
+
+fn lines(text: &str) -> Vec<Line> {
+    let told = text.lines().filter(|line| !line.trim().is_empty());
+    told.map(|line| {
+        let subject = line
+            .strip_prefix("**")
+            .and_then(|rest| rest.trim_end().strip_suffix("**"));
+        let (kind, text) = match (line.strip_prefix('#'), subject) {
+            (Some(rest), _) => ("heading", rest.trim_start_matches('#').trim()),
+            (None, Some(subject)) => ("subject", subject),
+            (None, None) => ("text", line),
+        };
+        Line {
+            kind,
+            text: text.to_owned(),
+        }
     })
     .collect()
 }
