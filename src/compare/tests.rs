@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::fixture::standup;
+use super::fixture::{recorded, standup};
 use super::*;
 use crate::model::{Outcome, OutcomeStatus, Topic};
 
@@ -86,6 +86,19 @@ fn an_outcome_matches_itself() {
     );
     assert_eq!(comparison.fields.len(), Field::ALL.len());
     assert_eq!(comparison.policy, Policy::shipped().digest);
+}
+
+#[test]
+fn two_real_runs_of_the_control_differ_only_in_the_edited_post() {
+    let (first, again) = (standup(), recorded("reprocess_zulip_patch"));
+    let comparison = compare(&first, &again, &Policy::shipped());
+    assert_eq!(told(&comparison), ["zulip: differs"]);
+    let zulip = comparison.field(Field::Zulip).expect("it");
+    assert!(
+        zulip.reason.starts_with("/method changed"),
+        "{}",
+        zulip.reason
+    );
 }
 
 #[test]

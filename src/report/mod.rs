@@ -6,6 +6,7 @@ pub mod json;
 pub mod terminal;
 
 mod charts;
+mod fields;
 mod sections;
 mod transcript;
 mod words;

@@ -1,28 +1,25 @@
 //! What the page shows, in its order, as plain values: the template decides nothing.
 
 use serde::Serialize;
-use serde_json::Value;
 
 use super::charts::{self, TopicAxis, Waveform};
 use super::transcript::{self, Turn};
 use super::words::{self, Face};
-use super::{CostLine, ReportData};
-use crate::compare::{
-    Difference, DifferenceKind, FieldResult, FieldVerdict, Measured, TextChangeKind, TextDifference,
-};
+use super::{CostLine, ReportData, fields};
+use crate::compare::{FieldResult, FieldVerdict};
 use crate::model::{OutcomeStatus, Pipeline};
 
 #[derive(Serialize)]
 pub(super) struct Page {
-    verdict: FaceView,
+    verdict: Face,
     sentence: String,
     recording: String,
     about: Vec<(&'static str, String)>,
     failures: Vec<(&'static str, String)>,
     reasons: Vec<Reason>,
     counts: Vec<Count>,
-    fields: Vec<FieldRow>,
-    details: Vec<Detail>,
+    fields: Vec<fields::Row>,
+    details: Vec<fields::Detail>,
     texts: Vec<SideBySide>,
     turns: Vec<Turn>,
     turns_changed: usize,
@@ -34,25 +31,8 @@ pub(super) struct Page {
 }
 
 #[derive(Serialize)]
-struct FaceView {
-    sign: &'static str,
-    label: &'static str,
-    tone: &'static str,
-}
-
-impl From<Face> for FaceView {
-    fn from(face: Face) -> Self {
-        Self {
-            sign: face.sign,
-            label: face.label,
-            tone: face.tone.as_str(),
-        }
-    }
-}
-
-#[derive(Serialize)]
 struct Reason {
-    face: FaceView,
+    face: Face,
     field: &'static str,
     label: &'static str,
     told: String,
@@ -61,57 +41,8 @@ struct Reason {
 
 #[derive(Serialize)]
 struct Count {
-    face: FaceView,
+    face: Face,
     count: usize,
-}
-
-#[derive(Serialize)]
-struct FieldRow {
-    field: &'static str,
-    label: &'static str,
-    face: FaceView,
-    strictness: &'static str,
-    numbers: Vec<NumberView>,
-    more_numbers: Vec<NumberView>,
-    reason: String,
-    why: String,
-    has_detail: bool,
-}
-
-#[derive(Serialize)]
-struct NumberView {
-    name: String,
-    value: String,
-    limit: String,
-    holds: bool,
-}
-
-#[derive(Serialize)]
-struct Detail {
-    field: &'static str,
-    label: &'static str,
-    face: FaceView,
-    reason: String,
-    open: bool,
-    texts: Vec<TextView>,
-    differences: Vec<DifferenceView>,
-    left_out: usize,
-}
-
-#[derive(Serialize)]
-struct TextView {
-    path: String,
-    runs: Vec<(&'static str, String)>,
-}
-
-#[derive(Serialize)]
-struct DifferenceView {
-    path: String,
-    /// Where a run of the same difference ends; empty for a single one.
-    to: String,
-    kind: &'static str,
-    control: String,
-    candidate: String,
 }
 
 #[derive(Serialize)]
@@ -148,14 +79,19 @@ struct CostRow {
     cost: String,
 }
 
-/// Differences shown under a field; the JSON report has all that were kept.
-const SHOWN: usize = 40;
-
 pub(super) fn page(data: &ReportData) -> Page {
     let comparison = &data.comparison;
-    let turns = transcript::turns(&data.control, &data.candidate);
+    let both_ended = [&data.control, &data.candidate]
+        .iter()
+        .all(|outcome| outcome.status == OutcomeStatus::Ended);
+    // Half a transcript struck out word by word tells nobody anything.
+    let turns = if both_ended {
+        transcript::turns(&data.control, &data.candidate)
+    } else {
+        Vec::new()
+    };
     Page {
-        verdict: words::of_recording(comparison.verdict).into(),
+        verdict: words::of_recording(comparison.verdict),
         sentence: words::sentence(comparison),
         recording: data.recording.to_string(),
         about: about(data),
@@ -167,12 +103,12 @@ pub(super) fn page(data: &ReportData) -> Page {
             .map(reason)
             .collect(),
         counts: counts(data),
-        fields: comparison.fields.iter().map(field_row).collect(),
+        fields: comparison.fields.iter().map(fields::row).collect(),
         details: comparison
             .fields
             .iter()
-            .filter(|result| has_detail(result))
-            .map(detail)
+            .filter(|result| fields::has_detail(result))
+            .map(fields::detail)
             .collect(),
         texts: side_by_side(data),
         turns_changed: turns.iter().filter(|turn| turn.is_changed()).count(),
@@ -230,128 +166,20 @@ fn counts(data: &ReportData) -> Vec<Count> {
     ]
     .into_iter()
     .map(|verdict| Count {
-        face: words::of_field(verdict).into(),
+        face: words::of_field(verdict),
         count: data.comparison.count(verdict),
     })
     .filter(|count| count.count > 0)
     .collect()
 }
 
-fn has_detail(result: &FieldResult) -> bool {
-    !result.differences.is_empty() || !result.texts.is_empty()
-}
-
 fn reason(result: &FieldResult) -> Reason {
     Reason {
-        face: words::of_field(result.verdict).into(),
+        face: words::of_field(result.verdict),
         field: result.field.as_str(),
         label: result.field.label(),
         told: result.reason.clone(),
-        has_detail: has_detail(result),
-    }
-}
-
-fn field_row(result: &FieldResult) -> FieldRow {
-    // Of a match one number is enough at a glance; the others are a click away.
-    let at_a_glance = if result.verdict == FieldVerdict::Match {
-        1
-    } else {
-        usize::MAX
-    };
-    let (judged, info): (Vec<_>, Vec<_>) = result
-        .measured
-        .iter()
-        .partition(|number| number.bound.is_some());
-    let (shown, more) = judged.split_at(judged.len().min(at_a_glance));
-    FieldRow {
-        field: result.field.as_str(),
-        label: result.field.label(),
-        face: words::of_field(result.verdict).into(),
-        strictness: words::strictness(result.strictness),
-        numbers: shown.iter().copied().map(number_view).collect(),
-        more_numbers: more.iter().copied().chain(info).map(number_view).collect(),
-        reason: result.reason.clone(),
-        why: result.why.clone(),
-        has_detail: has_detail(result),
-    }
-}
-
-fn number_view(number: &Measured) -> NumberView {
-    NumberView {
-        name: words::name(number),
-        value: words::value(number),
-        limit: words::limit(number.bound),
-        holds: number.holds,
-    }
-}
-
-fn detail(result: &FieldResult) -> Detail {
-    let mut shown: Vec<DifferenceView> = Vec::new();
-    let mut told = 0;
-    for difference in &result.differences {
-        let view = difference_view(difference);
-        let is_full = shown.len() == SHOWN;
-        // A run of words given to another speaker is one thing to read.
-        let run = shown.last_mut().filter(|last| {
-            difference.kind == DifferenceKind::SpeakerChanged
-                && (&last.control, &last.candidate) == (&view.control, &view.candidate)
-        });
-        match run {
-            Some(run) => run.to = view.path,
-            None if is_full => break,
-            None => shown.push(view),
-        }
-        told += 1;
-    }
-    Detail {
-        field: result.field.as_str(),
-        label: result.field.label(),
-        face: words::of_field(result.verdict).into(),
-        reason: result.reason.clone(),
-        open: result.verdict == FieldVerdict::Differs,
-        texts: result.texts.iter().map(text_view).collect(),
-        differences: shown,
-        left_out: result.differences_left_out + result.differences.len() - told,
-    }
-}
-
-fn text_view(text: &TextDifference) -> TextView {
-    let run = |change: &crate::compare::TextChange| {
-        let kind = match change.kind {
-            TextChangeKind::Kept => "kept",
-            TextChangeKind::Deleted => "deleted",
-            TextChangeKind::Inserted => "inserted",
-        };
-        (kind, change.text.clone())
-    };
-    TextView {
-        path: text.path.clone(),
-        runs: text.changes.iter().map(run).collect(),
-    }
-}
-
-fn difference_view(difference: &Difference) -> DifferenceView {
-    DifferenceView {
-        path: difference.path.clone(),
-        to: String::new(),
-        kind: difference.kind.label(),
-        control: excerpt(difference.control.as_ref()),
-        candidate: excerpt(difference.candidate.as_ref()),
-    }
-}
-
-/// JSON as it stands, cut where it would bury the rest.
-fn excerpt(value: Option<&Value>) -> String {
-    const LETTERS: usize = 240;
-    let text = match value {
-        None => return String::new(),
-        Some(value) => value.to_string(),
-    };
-    let cut: String = text.chars().take(LETTERS).collect();
-    if cut.len() < text.len() {
-        cut + "…"
-    } else {
-        text
+        has_detail: fields::has_detail(result),
     }
 }
 

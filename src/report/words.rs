@@ -1,34 +1,25 @@
 //! How verdicts and numbers are put in words, the same in every rendering.
 
+use serde::Serialize;
+
 use crate::compare::{Bound, Comparison, FieldVerdict, Measured, Strictness, Verdict};
 
 /// A verdict as people meet it. The sign carries the meaning where there is no colour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Face {
     pub(super) sign: &'static str,
     pub(super) label: &'static str,
     pub(super) tone: Tone,
 }
 
-/// What a verdict means for the reader.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a verdict means for the reader; also the name of its style in the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub(super) enum Tone {
     Good,
     Noise,
     Bad,
     Open,
-}
-
-impl Tone {
-    /// The name in the page's style sheet.
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Good => "good",
-            Self::Noise => "noise",
-            Self::Bad => "bad",
-            Self::Open => "open",
-        }
-    }
 }
 
 const fn face(sign: &'static str, label: &'static str, tone: Tone) -> Face {
