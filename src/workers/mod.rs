@@ -7,6 +7,7 @@ mod analysis;
 mod context;
 mod error;
 mod execution;
+mod predecessor;
 mod prompts;
 mod registry;
 mod runner;

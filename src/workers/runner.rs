@@ -13,7 +13,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, info, warn};
 
-use super::{Entry, REGISTRY, Services, execution::Execution};
+use super::{Entry, REGISTRY, Services, execution::Execution, predecessor};
 use crate::{
     conductor::{
         Client,
@@ -65,13 +65,14 @@ impl Runner {
     pub async fn run(self, shutdown: CancellationToken) {
         let hand_back = CancellationToken::new();
         let polls = TaskTracker::new();
+        polls.spawn(self.clone().resend(shutdown.clone()));
+        predecessor::hand_back(&self.client, &self.services, &self.settings, &shutdown).await;
         for entry in &REGISTRY {
             polls.spawn(
                 self.clone()
                     .poll(entry, shutdown.clone(), hand_back.clone()),
             );
         }
-        polls.spawn(self.clone().resend(shutdown.clone()));
         polls.close();
         polls.wait().await;
 
