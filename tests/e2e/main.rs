@@ -1,4 +1,6 @@
 //! The program: whole runs over real HTTP.
 
+mod crash;
 mod meeting;
+mod program;
 mod world;
