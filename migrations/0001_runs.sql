@@ -1,3 +1,12 @@
+-- A control is what the legacy pipeline made of a recording, taken before people edit it.
+create table controls (
+    id            text   not null primary key,
+    recording_id  text   not null,
+    source        text   not null,                 -- where it was taken from
+    outcome       text   not null,                 -- JSON
+    taken_at      bigint not null
+);
+
 -- A run is one pipeline working on one recording. Its state is ours: the engine's own record may be
 -- lost with the engine. A recording is run again by a higher generation, never by a second row.
 create table runs (
@@ -14,7 +23,7 @@ create table runs (
     failure         text,                          -- step, attempt and cause; no meeting text
     subject         text   not null,               -- JSON: what Reflector's rows said at dispatch
     cache_scope     text   not null,               -- '' shares paid answers with other runs
-    control_source  text,                          -- where the control's outcome is read from
+    control_id      text references controls (id), -- null while the control has not ended
     started_at      bigint not null,
     finished_at     bigint,
     unique (environment, flag, recording_id, generation, pipeline)

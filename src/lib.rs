@@ -6,9 +6,31 @@
 pub mod config;
 pub mod model;
 
+// Calculations
+pub mod audio;
+pub mod compare;
+pub mod contract;
+pub mod cost;
+pub mod progress;
+pub mod report;
+pub mod rollout;
+
 // Adapters
 pub mod conductor;
+pub mod legacy;
+pub mod objects;
+pub mod providers;
 pub mod store;
 
 // Loops
+pub mod controller;
 pub mod engine;
+pub mod workers;
+
+// Stand-ins for the services that nobody can run locally
+pub mod sandbox;
+
+// Doors
+pub mod app;
+pub mod cli;
+pub mod http;

@@ -4,6 +4,7 @@
 //! embedded engine answers with the same types.
 
 pub mod client;
+pub mod definitions;
 pub mod wire;
 
 pub use client::{Client, ClientConfig, Error, RetryPolicy, Started, install_crypto};

@@ -84,6 +84,7 @@ id! {
 impl RunId {
     /// A fresh id.
     pub fn random() -> Self {
-        Self(format!("run_{}", uuid::Uuid::new_v4().simple()))
+        let id = uuid::Uuid::new_v4().simple().to_string();
+        Self(format!("run_{}", &id[..20]))
     }
 }

@@ -3,10 +3,12 @@
 //! What surprises most: times of words and topics are **seconds** (as the transcription service
 //! and Reflector's rows have them), while a transcript's duration is **milliseconds**.
 
+pub mod digest;
 mod ids;
 mod outcome;
 mod recording;
 mod run;
+mod step;
 mod task;
 mod transcript;
 mod usage;
@@ -21,6 +23,7 @@ pub use recording::{
     CalendarEvent, Consent, RecordingFacts, RoomFacts, Subject, TrackName, TranscriptFacts,
 };
 pub use run::{Pipeline, RunState};
+pub use step::StepStatus;
 pub use task::TaskName;
 pub use transcript::{Participant, Topic, Word, text_of};
 pub use usage::{Price, Usage, UsageKind};

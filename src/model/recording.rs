@@ -59,6 +59,9 @@ pub struct TranscriptFacts {
     pub title: Option<String>,
     /// The Zulip message a run before this one posted.
     pub zulip_message_id: Option<i64>,
+    /// The participants a run before this one left.
+    #[serde(default)]
+    pub participants: Vec<super::Participant>,
 }
 
 /// A row of `room`.

@@ -59,15 +59,24 @@ pub struct Usage {
     pub amount: f64,
 }
 
-/// What one unit of a metered thing costs.
+/// The price of one metered thing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Price {
-    /// What is metered.
+    /// What is used.
     pub kind: UsageKind,
-    /// The model or bucket it holds for; without one it holds for all.
+    /// The model or bucket it is for; without one, for all that have no price of their own.
     #[serde(default)]
     pub of: Option<String>,
-    /// US dollars for one unit.
+    /// US dollars.
     pub usd: f64,
+    /// For how many units, e.g. 1000000 for prices per million tokens.
+    #[serde(default = "one")]
+    pub per: f64,
+    /// Where the price comes from.
+    pub why: String,
+}
+
+const fn one() -> f64 {
+    1.0
 }

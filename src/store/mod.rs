@@ -7,6 +7,7 @@
 
 mod cache;
 mod comparisons;
+mod controls;
 pub mod engine;
 mod intents;
 mod outputs;
@@ -23,6 +24,7 @@ use sqlx::{
 };
 
 pub use comparisons::StoredComparison;
+pub use controls::Control;
 pub use intents::{Intent, IntentKind};
 pub use outputs::Output;
 pub use runs::{NewRun, Run};

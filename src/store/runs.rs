@@ -26,8 +26,8 @@ pub struct NewRun {
     pub subject: Subject,
     /// `""` shares paid answers with other runs; the run's own id keeps them apart.
     pub cache_scope: String,
-    /// Folder of the recorded control, if any.
-    pub control_source: Option<String>,
+    /// The control it is compared with, if there is one.
+    pub control_id: Option<String>,
 }
 
 /// A row of `runs`.
@@ -57,8 +57,8 @@ pub struct Run {
     pub subject: Subject,
     /// Which runs share its paid answers.
     pub cache_scope: String,
-    /// Folder of the recorded control, if any.
-    pub control_source: Option<String>,
+    /// The control it is compared with, if there is one.
+    pub control_id: Option<String>,
     /// When our row was made.
     pub started_at: DateTime<Utc>,
     /// When it ended.
@@ -66,7 +66,7 @@ pub struct Run {
 }
 
 const COLUMNS: &str = "id, environment, flag, recording_id, transcript_id, generation, phase, state, \
-     workflow_id, failure, subject, cache_scope, control_source, started_at, finished_at";
+     workflow_id, failure, subject, cache_scope, control_id, started_at, finished_at";
 
 impl Run {
     fn read(row: &AnyRow) -> anyhow::Result<Self> {
@@ -88,7 +88,7 @@ impl Run {
             failure: row.try_get("failure")?,
             subject: serde_json::from_str(&subject).context("reading a run's subject")?,
             cache_scope: row.try_get("cache_scope")?,
-            control_source: row.try_get("control_source")?,
+            control_id: row.try_get("control_id")?,
             started_at: time(row.try_get("started_at")?),
             finished_at: row.try_get::<Option<i64>, _>("finished_at")?.map(time),
         })
@@ -101,7 +101,7 @@ impl Store {
     pub async fn insert_run(&self, run: &NewRun, now: DateTime<Utc>) -> anyhow::Result<bool> {
         let sql = "-- insert_run
             insert into runs (id, environment, flag, recording_id, transcript_id, generation,
-                pipeline, phase, state, subject, cache_scope, control_source, started_at)
+                pipeline, phase, state, subject, cache_scope, control_id, started_at)
             values ($1, $2, $3, $4, $5, $6, 'candidate', $7, 'starting', $8, $9, $10, $11)
             on conflict do nothing";
         let inserted = sqlx::query(sql)
@@ -114,7 +114,7 @@ impl Store {
             .bind(run.phase.as_str())
             .bind(serde_json::to_string(&run.subject)?)
             .bind(run.cache_scope.as_str())
-            .bind(run.control_source.as_deref())
+            .bind(run.control_id.as_deref())
             .bind(millis(now))
             .execute(&self.pool)
             .await
@@ -156,12 +156,13 @@ impl Store {
     }
 
     /// Runs that are starting or running, oldest first.
-    pub async fn open_runs(&self) -> anyhow::Result<Vec<Run>> {
+    pub async fn open_runs(&self, environment: &EnvironmentName) -> anyhow::Result<Vec<Run>> {
         let sql = format!(
             "-- open_runs\n select {COLUMNS} from runs
-             where state in ('starting', 'running') order by started_at, id"
+             where environment = $1 and state in ('starting', 'running') order by started_at, id"
         );
-        self.read_runs(sql, 0).await
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(environment.as_str());
+        read_all(query.fetch_all(&self.pool).await)
     }
 
     /// The newest runs, newest first.
@@ -169,35 +170,23 @@ impl Store {
         let sql = format!(
             "-- recent_runs\n select {COLUMNS} from runs order by started_at desc, id limit $1"
         );
-        self.read_runs(sql, at_most).await
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(at_most);
+        read_all(query.fetch_all(&self.pool).await)
     }
 
     /// Finished candidate runs that no comparison was written for since they ended.
-    pub async fn runs_to_compare(&self) -> anyhow::Result<Vec<Run>> {
+    pub async fn runs_to_compare(&self, environment: &EnvironmentName) -> anyhow::Result<Vec<Run>> {
         let sql = format!(
             "-- runs_to_compare\n select {COLUMNS} from runs
-             where state in ('completed', 'failed') and control_source is not null
+             where environment = $1 and state in ('completed', 'failed')
+               and control_id is not null
                and not exists (select 1 from comparisons
                    where comparisons.run_id = runs.id
                      and comparisons.compared_at >= runs.finished_at)
              order by started_at, id"
         );
-        self.read_runs(sql, 0).await
-    }
-
-    async fn read_runs(&self, sql: String, bound: i64) -> anyhow::Result<Vec<Run>> {
-        let takes_bound = sql.contains("$1");
-        let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
-        if takes_bound {
-            query = query.bind(bound);
-        }
-        query
-            .fetch_all(&self.pool)
-            .await
-            .context("reading runs")?
-            .iter()
-            .map(Run::read)
-            .collect()
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(environment.as_str());
+        read_all(query.fetch_all(&self.pool).await)
     }
 
     /// Notes the engine's id. The run is `running` from now on, also when it had failed and was
@@ -236,4 +225,11 @@ impl Store {
             .context("marking a run as ended")?;
         Ok(updated.rows_affected() == 1)
     }
+}
+
+fn read_all(rows: sqlx::Result<Vec<AnyRow>>) -> anyhow::Result<Vec<Run>> {
+    rows.context("reading runs")?
+        .iter()
+        .map(Run::read)
+        .collect()
 }

@@ -8,7 +8,7 @@ use super::{Store, millis, time};
 use crate::model::{RunId, Usage, UsageKind};
 
 /// A row of `attempts`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Attempt {
     /// The engine's id of this attempt.
     pub task_id: String,

@@ -1,3 +1,10 @@
 //! Adapters and loops.
 
+#[path = "../support/database.rs"]
+mod database;
 mod engine;
+mod objects;
+mod providers;
+mod sandbox;
+mod standup;
+mod store;

@@ -1,0 +1,295 @@
+//! The composition root: settings become adapters, adapters become loops and doors. Owns the clock.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use chrono::{DateTime, Utc};
+use tokio::{net::TcpListener, sync::Semaphore};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    audio::{self, source::Source},
+    compare::Policy,
+    conductor::{Client, ClientConfig},
+    config::{self, Config, Environment},
+    controller::Shadow,
+    cost::PriceTable,
+    engine::Engine,
+    http,
+    legacy::recorded,
+    model::{EnvironmentName, Subject},
+    objects::{self, Addressing, Objects},
+    providers::{Daily, Llm, Retry, Transcription},
+    store::{Control, Store},
+    workers::{Clock, Prompts, Runner, RunnerSettings, Services, Tuning},
+};
+
+/// The one place that asks what time it is.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "this is the clock that everything else is given"
+)]
+fn now() -> DateTime<Utc> {
+    Utc::now()
+}
+
+/// One environment of the settings, ready to be worked with.
+pub struct App {
+    /// All settings.
+    pub config: Config,
+    /// Which environment this is.
+    pub name: EnvironmentName,
+    /// Its settings.
+    pub environment: Environment,
+    /// Our database.
+    pub store: Store,
+    /// The time.
+    pub clock: Clock,
+}
+
+impl App {
+    /// Opens our database for one environment of the settings.
+    pub async fn open(config: Config, environment: Option<&str>) -> anyhow::Result<Self> {
+        let (name, environment) = config.environment(environment)?;
+        let environment = environment.clone();
+        make_folder_of(config.database.url.expose())?;
+        let store = Store::open(config.database.url.expose()).await?;
+        Ok(Self {
+            name,
+            environment,
+            store,
+            clock: Arc::new(now),
+            config,
+        })
+    }
+
+    /// The engine's client.
+    pub fn client(&self) -> anyhow::Result<Client> {
+        let conductor = &self.environment.conductor;
+        let mut config = ClientConfig::new(conductor.url.clone());
+        config.request_timeout = Duration::from_secs(conductor.timeout_s);
+        Client::new(config)
+    }
+
+    /// The object store's client.
+    pub fn objects(&self) -> anyhow::Result<Objects> {
+        let settings = &self.environment.objects;
+        // Bucket names as host names work with AWS alone.
+        let addressing = match settings.endpoint {
+            Some(_) => Addressing::Path,
+            None => Addressing::Host,
+        };
+        Objects::new(objects::Settings::new(
+            settings.endpoint.clone(),
+            settings.region.clone(),
+            settings.access_key.expose(),
+            settings.secret_key.expose(),
+            addressing,
+        ))
+    }
+
+    /// Daily's client.
+    pub fn daily(&self) -> anyhow::Result<Daily> {
+        let settings = &self.environment.daily;
+        let timeout = Duration::from_secs(settings.timeout_s);
+        Daily::new(
+            settings.url.clone(),
+            settings.api_key.expose(),
+            timeout,
+            Retry::standard(timeout),
+        )
+    }
+
+    /// The transcription service's client.
+    pub fn transcription(&self) -> anyhow::Result<Transcription> {
+        let settings = &self.environment.transcription;
+        let timeout = Duration::from_secs(settings.timeout_s);
+        Transcription::new(
+            settings.url.clone(),
+            settings.api_key.as_ref().map(config::Secret::expose),
+            timeout,
+            Transcription::retry(timeout),
+        )
+    }
+
+    /// The language model's client.
+    pub fn llm(&self) -> anyhow::Result<Llm> {
+        let settings = &self.environment.llm;
+        let timeout = Duration::from_secs(settings.timeout_s);
+        Llm::new(
+            settings.url.clone(),
+            Some(settings.api_key.expose()),
+            settings.model.clone(),
+            timeout,
+            Retry::standard(timeout),
+        )
+    }
+
+    /// The prompts.
+    pub fn prompts(&self) -> anyhow::Result<Prompts> {
+        Prompts::load(self.environment.prompts.as_deref())
+    }
+
+    /// How strictly is compared.
+    pub fn policy(&self) -> anyhow::Result<Policy> {
+        let Some(path) = &self.environment.comparisons else {
+            return Ok(Policy::shipped());
+        };
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("reading the comparison policy `{}`", path.display()))?;
+        Ok(Policy::parse(&path.display().to_string(), &text)?)
+    }
+
+    /// What things cost.
+    pub fn prices(&self) -> anyhow::Result<PriceTable> {
+        let table = PriceTable {
+            prices: self.environment.prices.clone(),
+        };
+        table
+            .check()
+            .with_context(|| format!("`environments.{}.prices` in the settings", self.name))?;
+        Ok(table)
+    }
+
+    /// Follows and compares this environment's runs.
+    pub fn shadow(&self) -> anyhow::Result<Shadow> {
+        Ok(Shadow {
+            environment: self.name.clone(),
+            store: self.store.clone(),
+            client: self.client()?,
+            policy: Arc::new(self.policy()?),
+            prices: Arc::new(self.prices()?),
+            clock: Arc::clone(&self.clock),
+        })
+    }
+
+    /// The workers of this process.
+    pub fn runner(&self) -> anyhow::Result<Runner> {
+        let worker = &self.config.worker;
+        let environment = &self.environment;
+        let services = Services {
+            store: self.store.clone(),
+            objects: self.objects()?,
+            daily: self.daily()?,
+            transcription: self.transcription()?,
+            llm: self.llm()?,
+            prompts: self.prompts()?,
+            tuning: Tuning {
+                bucket: environment.objects.bucket.clone(),
+                context_window: environment.llm.context_window,
+                parse_retries: environment.llm.parse_retries,
+                min_transcript_length: environment.reflector.min_transcript_length,
+                mp3_bitrate: environment.reflector.mp3_bitrate,
+                zulip_realm: environment.reflector.zulip_realm.clone(),
+            },
+            audio_permits: Arc::new(Semaphore::new(worker.audio_concurrency)),
+            clock: Arc::clone(&self.clock),
+        };
+        let settings = RunnerSettings {
+            worker_id: worker.id.clone().unwrap_or_else(default_worker_id),
+            concurrency: worker.concurrency,
+            poll: Duration::from_millis(worker.poll_ms),
+            drain: worker.drain(),
+            resend: Duration::from_secs(2),
+        };
+        Ok(Runner::new(self.client()?, Arc::new(services), settings))
+    }
+
+    /// Serves the embedded engine until told to stop.
+    pub async fn serve_engine(
+        &self,
+        listener: TcpListener,
+        shutdown: CancellationToken,
+    ) -> anyhow::Result<()> {
+        let engine = Engine::open(self.store.clone(), Arc::clone(&self.clock)).await?;
+        let router = engine.router();
+        let stop = shutdown.clone();
+        let serving = axum::serve(listener, router)
+            .with_graceful_shutdown(async move { stop.cancelled().await });
+        let (served, ()) = tokio::join!(serving.into_future(), engine.run(shutdown));
+        served.context("serving the embedded engine")
+    }
+
+    /// Serves pages and API until told to stop.
+    pub async fn serve_http(
+        &self,
+        listener: TcpListener,
+        shutdown: CancellationToken,
+    ) -> anyhow::Result<()> {
+        let router = http::router(http::State {
+            shadow: self.shadow()?,
+        });
+        axum::serve(listener, router)
+            .with_graceful_shutdown(async move { shutdown.cancelled().await })
+            .await
+            .context("serving HTTP")
+    }
+
+    /// Reads a recorded outcome of the legacy pipeline and keeps it as a control. Returns what a
+    /// run of the same recording is about, the control's id, and the recording's local tracks.
+    pub async fn keep_recorded(&self, folder: &Path) -> anyhow::Result<Kept> {
+        let base = self.environment.reflector.ui_base_url.as_str();
+        let mut recorded = recorded::load(folder, Some(base.trim_end_matches('/')))
+            .with_context(|| format!("reading the recorded outcome in `{}`", folder.display()))?;
+        if let Some(path) = recorded.mp3.take() {
+            let facts = tokio::task::spawn_blocking(move || {
+                let file = std::fs::File::open(&path)?;
+                audio::decode::facts_of_mp3(Source::new(file))
+            });
+            recorded.outcome.audio = Some(facts.await.context("reading the recorded mix")??);
+        }
+        let id = format!("ctl_{}", uuid::Uuid::new_v4().simple());
+        let control = Control {
+            id: id.clone(),
+            recording_id: recorded.subject.recording.id.clone(),
+            source: folder.display().to_string(),
+            outcome: recorded.outcome,
+            taken_at: (self.clock)(),
+        };
+        self.store.insert_control(&control).await?;
+        Ok(Kept {
+            subject: recorded.subject,
+            control_id: id,
+            sources: recorded.sources,
+        })
+    }
+}
+
+/// A recorded outcome, kept as a control.
+pub struct Kept {
+    /// What a run of the same recording is about.
+    pub subject: Subject,
+    /// The control.
+    pub control_id: String,
+    /// The recording's tracks as local files.
+    pub sources: Vec<recorded::Source>,
+}
+
+/// A SQLite file needs a folder to lie in.
+fn make_folder_of(url: &str) -> anyhow::Result<()> {
+    let Some(path) = url.strip_prefix("sqlite:") else {
+        return Ok(());
+    };
+    let path = path
+        .trim_start_matches("//")
+        .split('?')
+        .next()
+        .unwrap_or_default();
+    if let Some(folder) = Path::new(path).parent()
+        && !folder.as_os_str().is_empty()
+        && path != ":memory:"
+    {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("creating the folder `{}`", folder.display()))?;
+    }
+    Ok(())
+}
+
+fn default_worker_id() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = match host.trim() {
+        "" => "worker",
+        host => host,
+    };
+    format!("{host}-{}", std::process::id())
+}

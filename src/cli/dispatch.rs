@@ -1,0 +1,100 @@
+//! `switchyard dispatch`.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use tokio_util::sync::CancellationToken;
+
+use super::{ExitStatus, Globals, follow, serve};
+use crate::{
+    config::Config,
+    controller::{self, Again, Dispatched, Wanted},
+    model::RunState,
+};
+
+/// What `switchyard dispatch` takes.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The folder of a recorded legacy outcome: the run's control, and what Reflector's rows said
+    /// when it began.
+    #[arg(long, value_name = "FOLDER")]
+    recorded: PathBuf,
+    /// Runs a recording anew that has run already.
+    #[arg(long)]
+    anew: bool,
+    /// The same, and pays for transcription and language model again.
+    #[arg(long, conflicts_with = "anew")]
+    fresh: bool,
+    /// Follows the run to its end.
+    #[arg(long)]
+    wait: bool,
+}
+
+pub(super) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitStatus> {
+    let app = globals.app().await?;
+    let kept = app.keep_recorded(&args.recorded).await?;
+    let wanted = Wanted {
+        environment: app.name.clone(),
+        flag: Config::flag(),
+        subject: kept.subject,
+        control_id: Some(kept.control_id),
+        again: match (args.anew, args.fresh) {
+            (_, true) => Again::Fresh,
+            (true, false) => Again::Anew,
+            (false, false) => Again::Resume,
+        },
+    };
+    let shadow = app.shadow()?;
+    let now = (app.clock)();
+    let dispatched = controller::dispatch(&app.store, &shadow.client, &wanted, now)
+        .await
+        .context("dispatching the recording")?;
+    let id = dispatched.run().clone();
+    if !globals.json {
+        println!("{}", say(&dispatched));
+    }
+    let mut state = None;
+    if args.wait {
+        let stop = CancellationToken::new();
+        serve::stop_on_signal(stop.clone());
+        let run = follow::to_the_end(&shadow, &id, &stop).await?;
+        state = Some(run.state);
+        if !globals.json {
+            match &run.failure {
+                Some(failure) => println!("run `{id}` has failed: {failure}"),
+                None => println!("run `{id}` has {}", run.state.as_str()),
+            }
+        }
+    }
+    if globals.json {
+        Globals::print_json(&serde_json::json!({
+            "run_id": id,
+            "dispatched": word(&dispatched),
+            "state": state,
+        }))?;
+    }
+    Ok(match state {
+        Some(RunState::Failed | RunState::Terminated) => ExitStatus::Failure,
+        _ => ExitStatus::Success,
+    })
+}
+
+fn word(dispatched: &Dispatched) -> &'static str {
+    match dispatched {
+        Dispatched::Started(_) => "started",
+        Dispatched::Resumed(_) => "resumed",
+        Dispatched::Running(_) => "running",
+        Dispatched::Finished(_) => "finished",
+    }
+}
+
+fn say(dispatched: &Dispatched) -> String {
+    match dispatched {
+        Dispatched::Started(run) => format!("started run `{run}`"),
+        Dispatched::Resumed(run) => format!("run `{run}` goes on where it stopped"),
+        Dispatched::Running(run) => format!("run `{run}` is under way already"),
+        Dispatched::Finished(run) => {
+            format!("run `{run}` has ended well before; --anew runs the recording again")
+        }
+    }
+}

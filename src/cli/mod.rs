@@ -1,0 +1,188 @@
+//! The command line. Output is for people first; `--json` is for machines. Logs go to standard
+//! error, so that what is printed can be piped.
+
+mod check;
+mod compare;
+mod demo;
+mod dispatch;
+mod events;
+mod follow;
+mod register;
+mod report;
+mod runs;
+mod sandbox;
+mod serve;
+mod table;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand, ValueEnum};
+use tracing_subscriber::EnvFilter;
+
+use crate::{app::App, config::Config};
+
+/// Moves Reflector's meeting pipeline from one Celery task to a Conductor workflow: runs every
+/// task of the workflow, runs it beside the old pipeline, and compares what both make.
+#[derive(Parser)]
+#[command(version, about, propagate_version = true)]
+pub struct Cli {
+    /// The settings file.
+    #[arg(
+        long,
+        global = true,
+        env = "SWITCHYARD_CONFIG",
+        default_value = "switchyard.toml",
+        value_name = "PATH"
+    )]
+    config: PathBuf,
+    /// The environment, where the settings have several.
+    #[arg(
+        long,
+        global = true,
+        env = "SWITCHYARD_ENVIRONMENT",
+        value_name = "NAME"
+    )]
+    environment: Option<String>,
+    /// Prints JSON for machines.
+    #[arg(long, global = true)]
+    json: bool,
+    /// How log lines look.
+    #[arg(
+        long,
+        global = true,
+        env = "SWITCHYARD_LOG_FORMAT",
+        default_value = "text",
+        value_name = "FORMAT"
+    )]
+    log_format: LogFormat,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    /// One line for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Shows Switchyard at work: runs the bundled meeting through the whole pipeline on this
+    /// machine alone, compares it with what the legacy made of it, and serves the report.
+    Demo(demo::Args),
+    /// Runs engine, workers and controller in one process.
+    Up,
+    /// Runs the controller: follows runs, compares them, serves pages and API.
+    Serve,
+    /// Runs the workers: takes tasks from the workflow engine and does them.
+    Worker,
+    /// Runs the embedded workflow engine, which speaks Conductor's REST API.
+    Engine,
+    /// Tests every connection of the settings and says what is wrong.
+    Check,
+    /// Puts the workflow and its task definitions into the workflow engine.
+    Register,
+    /// Starts a run of one recording in shadow, or takes up one that failed.
+    Dispatch(dispatch::Args),
+    /// Lists runs, or shows one with its attempts.
+    Runs(runs::Args),
+    /// Compares a run with its control again, by the policy as it is now.
+    Compare(compare::Args),
+    /// Shows the newest comparison of a run.
+    Report(report::Args),
+    /// Prints the dictionary of events: which task causes which, where it goes, what is in it.
+    Events,
+    /// Serves stand-ins for Daily, transcription, language model, Zulip and a webhook.
+    Sandbox(sandbox::Args),
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExitStatus {
+    /// It did what was asked.
+    Success,
+    /// It did not; the message says why.
+    Failure,
+}
+
+impl From<ExitStatus> for ExitCode {
+    fn from(status: ExitStatus) -> Self {
+        match status {
+            ExitStatus::Success => Self::SUCCESS,
+            ExitStatus::Failure => Self::FAILURE,
+        }
+    }
+}
+
+/// What every command can use.
+struct Globals {
+    config: PathBuf,
+    environment: Option<String>,
+    json: bool,
+}
+
+impl Globals {
+    fn settings(&self) -> anyhow::Result<Config> {
+        Ok(Config::read(&self.config)?)
+    }
+
+    async fn app(&self) -> anyhow::Result<App> {
+        App::open(self.settings()?, self.environment.as_deref()).await
+    }
+
+    /// Prints a value for machines.
+    fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+        println!("{}", serde_json::to_string_pretty(value)?);
+        Ok(())
+    }
+}
+
+/// Starts logging to standard error. `RUST_LOG` says how much; commands that draw a progress bar
+/// are quiet unless told otherwise.
+pub fn start_tracing(cli: &Cli) {
+    let quiet = matches!(
+        cli.command,
+        Command::Demo(_) | Command::Dispatch(_) | Command::Check | Command::Report(_)
+    );
+    let default = if quiet {
+        "error,s3s=off"
+    } else {
+        "info,sqlx=warn,s3s=off,s3s_fs=warn"
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(console::colors_enabled_stderr());
+    match cli.log_format {
+        LogFormat::Text => builder.init(),
+        LogFormat::Json => builder.json().init(),
+    }
+}
+
+/// Runs the command.
+pub async fn run(cli: Cli) -> anyhow::Result<ExitStatus> {
+    crate::conductor::install_crypto();
+    let globals = Globals {
+        config: cli.config,
+        environment: cli.environment,
+        json: cli.json,
+    };
+    match cli.command {
+        Command::Demo(args) => demo::run(args, &globals).await,
+        Command::Up => serve::up(&globals).await,
+        Command::Serve => serve::serve(&globals).await,
+        Command::Worker => serve::worker(&globals).await,
+        Command::Engine => serve::engine(&globals).await,
+        Command::Check => check::run(&globals).await,
+        Command::Register => register::run(&globals).await,
+        Command::Dispatch(args) => dispatch::run(args, &globals).await,
+        Command::Runs(args) => runs::run(args, &globals).await,
+        Command::Compare(args) => compare::run(args, &globals).await,
+        Command::Report(args) => report::run(args, &globals).await,
+        Command::Events => events::run(&globals),
+        Command::Sandbox(args) => sandbox::run(args).await,
+    }
+}

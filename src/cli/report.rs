@@ -1,0 +1,54 @@
+//! `switchyard report`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use super::{ExitStatus, Globals};
+use crate::{
+    model::RunId,
+    report::{self, ReportData},
+};
+
+/// What `switchyard report` takes.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The run.
+    run: RunId,
+    /// Writes one self-contained HTML file.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+}
+
+pub(super) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitStatus> {
+    let app = globals.app().await?;
+    let id = &args.run;
+    let found = app.shadow()?.report(id).await?.with_context(|| {
+        format!("run `{id}` has not been compared; `switchyard runs` lists what there is")
+    })?;
+    if let Some(path) = &args.html {
+        write_html(&found, path)?;
+        if !globals.json {
+            println!("wrote {}", path.display());
+            return Ok(ExitStatus::Success);
+        }
+    }
+    print(&found, globals.json)?;
+    Ok(ExitStatus::Success)
+}
+
+/// Prints a report for people or machines.
+pub(super) fn print(data: &ReportData, json: bool) -> anyhow::Result<()> {
+    if json {
+        println!("{}", report::json(data)?);
+    } else {
+        print!("{}", report::terminal(data, console::colors_enabled()));
+    }
+    Ok(())
+}
+
+/// Writes a report as one HTML file.
+pub(super) fn write_html(data: &ReportData, path: &Path) -> anyhow::Result<()> {
+    let html = report::html(data)?;
+    std::fs::write(path, html).with_context(|| format!("writing `{}`", path.display()))
+}

@@ -1,0 +1,201 @@
+//! One field at a time: from two outcomes to numbers and differences, and from those to a verdict.
+
+mod plain;
+mod prose;
+mod sound;
+mod speech;
+mod spoken;
+mod topics;
+mod wire;
+
+use super::comparison::{DIFFERENCES_KEPT, FieldResult, Measured};
+use super::difference::{Difference, TextDifference};
+use super::field::Field;
+use super::policy::{Bound, FieldPolicy};
+use super::verdict::FieldVerdict;
+use crate::model::Outcome;
+
+/// What measuring a field found.
+#[derive(Default)]
+struct Finding {
+    /// Whether the two sides are the same.
+    equal: bool,
+    /// Why they cannot be compared.
+    not_comparable: Option<&'static str>,
+    /// What no tolerance excuses, without quoting anything.
+    broken: Vec<String>,
+    numbers: Vec<(&'static str, Option<f64>)>,
+    differences: Vec<Difference>,
+    texts: Vec<TextDifference>,
+}
+
+impl Finding {
+    fn equal() -> Self {
+        Self {
+            equal: true,
+            ..Self::default()
+        }
+    }
+
+    fn not_comparable(why: &'static str) -> Self {
+        Self {
+            not_comparable: Some(why),
+            ..Self::default()
+        }
+    }
+
+    fn one_sided(difference: Difference, what: &str) -> Self {
+        let lacking = if difference.candidate.is_none() {
+            "candidate"
+        } else {
+            "control"
+        };
+        Self {
+            broken: vec![format!("the {lacking} has no {what}")],
+            differences: vec![difference],
+            ..Self::default()
+        }
+    }
+}
+
+/// Judges one field. `earlier` are the results of fields before it.
+pub(super) fn judge(
+    policy: &FieldPolicy,
+    control: &Outcome,
+    candidate: &Outcome,
+    earlier: &[FieldResult],
+) -> FieldResult {
+    let finding = match policy.field {
+        Field::Status => plain::status(control, candidate),
+        Field::Words => speech::words(control, candidate),
+        Field::Speakers => speech::speakers(control, candidate),
+        Field::WordTimes => speech::word_times(control, candidate),
+        Field::TopicsCount => topics::count(control, candidate),
+        Field::TopicsBoundaries => topics::boundaries(control, candidate),
+        Field::TopicsTitles => topics::titles(control, candidate),
+        Field::TopicsSummaries => topics::summaries(control, candidate),
+        Field::Title => prose::text(policy, control, candidate, |outcome| {
+            outcome.title.as_deref()
+        }),
+        Field::ShortSummary => prose::text(policy, control, candidate, |outcome| {
+            outcome.short_summary.as_deref()
+        }),
+        Field::LongSummary => prose::text(policy, control, candidate, |outcome| {
+            outcome.long_summary.as_deref()
+        }),
+        Field::Webvtt => speech::captions(control, candidate),
+        Field::Duration => sound::duration(control, candidate),
+        Field::Waveform => sound::waveform(control, candidate),
+        Field::Audio => sound::audio(control, candidate),
+        Field::Participants => plain::participants(control, candidate),
+        Field::Events => wire::events(policy, control, candidate, earlier),
+        Field::Messages => wire::messages(policy, control, candidate, earlier),
+        Field::Objects => plain::objects(control, candidate),
+        Field::Deletions => plain::deletions(control, candidate),
+        Field::AudioDeleted => plain::audio_deleted(control, candidate),
+        Field::Zulip => wire::zulip(policy, control, candidate, earlier),
+        Field::Webhook => wire::webhook(policy, control, candidate, earlier),
+    };
+    conclude(policy, finding)
+}
+
+fn conclude(policy: &FieldPolicy, finding: Finding) -> FieldResult {
+    let measured: Vec<Measured> = policy
+        .measure
+        .numbers()
+        .iter()
+        .filter_map(|number| {
+            let (_, value) = finding
+                .numbers
+                .iter()
+                .find(|(name, _)| *name == number.name)?;
+            let bound = policy.bounds.get(number.name).copied();
+            let holds = bound.is_none_or(|bound| value.is_some_and(|value| bound.holds(value)));
+            Some(Measured {
+                name: number.name.to_owned(),
+                unit: number.unit.to_owned(),
+                value: *value,
+                bound,
+                holds,
+            })
+        })
+        .collect();
+    let (verdict, reason) = verdict_and_reason(&finding, &measured);
+    let mut differences = finding.differences;
+    let differences_left_out = differences.len().saturating_sub(DIFFERENCES_KEPT);
+    differences.truncate(DIFFERENCES_KEPT);
+    FieldResult {
+        field: policy.field,
+        measure: policy.measure,
+        strictness: policy.strictness,
+        verdict,
+        measured,
+        reason,
+        why: policy.why.clone(),
+        differences,
+        differences_left_out,
+        texts: finding.texts,
+    }
+}
+
+fn verdict_and_reason(finding: &Finding, measured: &[Measured]) -> (FieldVerdict, String) {
+    if let Some(why) = finding.not_comparable {
+        return (FieldVerdict::NotComparable, why.to_owned());
+    }
+    if finding.equal {
+        return (FieldVerdict::Match, "the same".to_owned());
+    }
+    let outside = measured.iter().filter(|number| !number.holds).map(told);
+    let mut against: Vec<String> = finding.broken.iter().cloned().chain(outside).collect();
+    if against.is_empty() {
+        let inside = measured
+            .iter()
+            .find(|number| number.bound.is_some())
+            .map_or_else(
+                || "only what other fields judge or what varies by nature".to_owned(),
+                told,
+            );
+        return (FieldVerdict::WithinNoise, inside);
+    }
+    against.truncate(3);
+    (FieldVerdict::Differs, against.join("; "))
+}
+
+/// `wer 0.031 above 0.02`
+fn told(number: &Measured) -> String {
+    let name = number.name.as_str();
+    let unit = if number.unit.is_empty() {
+        String::new()
+    } else {
+        format!(" {}", number.unit)
+    };
+    let limit = |bound: Bound| match (bound.at_least, bound.at_most) {
+        (Some(least), Some(most)) => format!("{least} to {most}"),
+        (Some(least), None) => format!("at least {least}"),
+        (None, Some(most)) => format!("at most {most}"),
+        (None, None) => "anything".to_owned(),
+    };
+    match (number.value, number.bound) {
+        (None, _) => format!("{name} could not be measured"),
+        (Some(value), None) => format!("{name} {}{unit}", rounded(value)),
+        (Some(value), Some(bound)) => {
+            let verb = if number.holds { "of" } else { "must be" };
+            format!(
+                "{name} {}{unit}, {verb} {}{unit}",
+                rounded(value),
+                limit(bound)
+            )
+        }
+    }
+}
+
+/// Four decimals at most, so that a bound is never rounded onto its value.
+fn rounded(value: f64) -> String {
+    let text = format!("{value:.4}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    if text == "-0" {
+        "0".to_owned()
+    } else {
+        text.to_owned()
+    }
+}

@@ -1,0 +1,320 @@
+//! What was said, by whom and when; and the captions made of it.
+
+use serde_json::json;
+
+use super::Finding;
+use super::spoken::{Spoken, names, spoken};
+use crate::compare::difference::{Difference, DifferenceKind, TextDifference};
+use crate::compare::metrics::alignment::{ErrorCounts, Step, align};
+use crate::compare::metrics::drift::drift;
+use crate::compare::metrics::{characters, facts, normaliser, speakers as speakers_metric};
+use crate::model::{Outcome, text_of};
+
+pub(super) fn words(control: &Outcome, candidate: &Outcome) -> Finding {
+    let (left_text, right_text) = (text_of(&control.words), text_of(&candidate.words));
+    let (left, right) = (spoken(&control.words), spoken(&candidate.words));
+    let steps = aligned(&left, &right);
+    let counts = ErrorCounts::of(&steps);
+    let names: Vec<String> = names(control)
+        .iter()
+        .map(|name| normaliser::norm_v1(name))
+        .collect();
+    let differences = changed_words(&steps, &left, &right);
+    let facts_changed = steps
+        .iter()
+        .filter(|step| is_fact_changed(step, &left, &right, &names))
+        .count();
+    let equal = left_text == right_text;
+    let mut texts = Vec::new();
+    if !equal {
+        texts.push(TextDifference::by_word("/words", &left_text, &right_text));
+    }
+    Finding {
+        equal,
+        broken: if counts.rate().is_none() {
+            vec!["text out of silence".to_owned()]
+        } else {
+            Vec::new()
+        },
+        numbers: vec![
+            ("wer", counts.rate()),
+            ("facts_changed", Some(facts_changed as f64)),
+            (
+                "cer",
+                characters::error_rate(
+                    &normaliser::norm_v1(&left_text),
+                    &normaliser::norm_v1(&right_text),
+                ),
+            ),
+            ("errors", Some(counts.errors() as f64)),
+        ],
+        differences,
+        texts,
+        ..Finding::default()
+    }
+}
+
+pub(super) fn speakers(control: &Outcome, candidate: &Outcome) -> Finding {
+    let (left, right) = (spoken(&control.words), spoken(&candidate.words));
+    let labelled = |words: &[Spoken]| -> Vec<(String, String)> {
+        words
+            .iter()
+            .map(|word| (word.speaker.to_string(), word.text.clone()))
+            .collect()
+    };
+    let counts = speakers_metric::pooled(&speakers_metric::identity_errors(
+        &labelled(&left),
+        &labelled(&right),
+    ));
+    let matched = matched(&aligned(&left, &right));
+    let moved: Vec<&(usize, usize)> = matched
+        .iter()
+        .filter(|(l, r)| left[*l].speaker != right[*r].speaker)
+        .collect();
+    let differences = moved.iter().map(|&&(l, r)| Difference {
+        path: format!("/words/{l}/speaker"),
+        kind: DifferenceKind::SpeakerChanged,
+        control: Some(json!(left[l].speaker)),
+        candidate: Some(json!(right[r].speaker)),
+    });
+    Finding {
+        equal: counts.errors() == 0,
+        numbers: vec![
+            ("speaker_wer", counts.rate()),
+            (
+                "misattributed",
+                Some(moved.len() as f64 / matched.len().max(1) as f64),
+            ),
+        ],
+        differences: differences.collect(),
+        ..Finding::default()
+    }
+}
+
+pub(super) fn word_times(control: &Outcome, candidate: &Outcome) -> Finding {
+    let (left, right) = (spoken(&control.words), spoken(&candidate.words));
+    if left.is_empty() && right.is_empty() {
+        return Finding::equal();
+    }
+    let matched = matched(&aligned(&left, &right));
+    let pairs = |of: fn(&Spoken) -> f64| -> Vec<(f64, f64)> {
+        matched
+            .iter()
+            .map(|&(l, r)| (of(&left[l]), of(&right[r])))
+            .collect()
+    };
+    let (Some(starts), Some(ends)) = (
+        drift(&pairs(|word| word.start)),
+        drift(&pairs(|word| word.end)),
+    ) else {
+        return Finding::not_comparable("no word is the same on both sides, so none has two times");
+    };
+    let disordered = disordered(&candidate.words).saturating_sub(disordered_of(control));
+    let differences = matched
+        .iter()
+        .filter(|&&(l, r)| is_apart(left[l].start, right[r].start))
+        .map(|&(l, r)| Difference {
+            path: format!("/words/{l}/start"),
+            kind: DifferenceKind::TimeChanged,
+            control: Some(json!(left[l].start)),
+            candidate: Some(json!(right[r].start)),
+        });
+    Finding {
+        equal: starts.max_abs <= 0.0 && ends.max_abs <= 0.0,
+        numbers: vec![
+            ("p95_s", Some(starts.p95_abs)),
+            ("p95_end_s", Some(ends.p95_abs)),
+            ("offset_s", Some(worst_offset(&matched, &left, &right))),
+            ("disordered", Some(disordered as f64)),
+            ("median_s", Some(starts.median_abs)),
+            ("max_s", Some(starts.max_abs)),
+        ],
+        differences: differences.collect(),
+        ..Finding::default()
+    }
+}
+
+pub(super) fn captions(control: &Outcome, candidate: &Outcome) -> Finding {
+    let (left, right) = match (&control.webvtt, &candidate.webvtt) {
+        (None, None) => return Finding::equal(),
+        (Some(left), Some(right)) => (left, right),
+        (left, right) => {
+            let some = |text: &Option<String>| text.as_ref().map(|text| json!(text.len()));
+            return Finding::one_sided(
+                Difference::between("/webvtt", some(left), some(right)),
+                "captions",
+            );
+        }
+    };
+    let (Some(left_cues), Some(right_cues)) = (cues(left), cues(right)) else {
+        let equal = left == right;
+        let broken = if equal {
+            Vec::new()
+        } else {
+            vec!["captions are not well formed".to_owned()]
+        };
+        return Finding {
+            equal,
+            broken,
+            ..Finding::default()
+        };
+    };
+    let steps = aligned(&left_cues.words, &right_cues.words);
+    let starts: Vec<(f64, f64)> = matched(&steps)
+        .iter()
+        .map(|&(l, r)| (left_cues.words[l].start, right_cues.words[r].start))
+        .collect();
+    let equal = left == right;
+    Finding {
+        equal,
+        numbers: vec![
+            ("wer", ErrorCounts::of(&steps).rate()),
+            (
+                "p95_s",
+                drift(&starts).map_or(Some(0.0), |drift| Some(drift.p95_abs)),
+            ),
+            (
+                "cues_difference",
+                Some(left_cues.count.abs_diff(right_cues.count) as f64),
+            ),
+        ],
+        texts: if equal {
+            Vec::new()
+        } else {
+            vec![TextDifference::by_line("/webvtt", left, right)]
+        },
+        ..Finding::default()
+    }
+}
+
+fn aligned(left: &[Spoken], right: &[Spoken]) -> Vec<Step> {
+    let texts =
+        |words: &[Spoken]| -> Vec<String> { words.iter().map(|word| word.text.clone()).collect() };
+    align(&texts(left), &texts(right))
+}
+
+fn matched(steps: &[Step]) -> Vec<(usize, usize)> {
+    let equal = |step: &Step| match step {
+        Step::Equal(left, right) => Some((*left, *right)),
+        Step::Substituted(..) | Step::Deleted(_) | Step::Inserted(_) => None,
+    };
+    steps.iter().filter_map(equal).collect()
+}
+
+fn sides(step: &Step) -> (Option<usize>, Option<usize>) {
+    match step {
+        Step::Equal(left, right) | Step::Substituted(left, right) => (Some(*left), Some(*right)),
+        Step::Deleted(left) => (Some(*left), None),
+        Step::Inserted(right) => (None, Some(*right)),
+    }
+}
+
+fn changed_words(steps: &[Step], left: &[Spoken], right: &[Spoken]) -> Vec<Difference> {
+    let changed = steps.iter().filter(|step| !matches!(step, Step::Equal(..)));
+    changed
+        .map(|step| {
+            let (l, r) = sides(step);
+            let path = format!("/words/{}", l.or(r).unwrap_or(0));
+            Difference::between(
+                path,
+                l.map(|at| json!(left[at].text)),
+                r.map(|at| json!(right[at].text)),
+            )
+        })
+        .collect()
+}
+
+fn is_fact_changed(step: &Step, left: &[Spoken], right: &[Spoken], names: &[String]) -> bool {
+    let is_fact = |word: &Spoken| {
+        word.text.contains(char::is_numeric)
+            || facts::is_negation(&word.text)
+            || names.contains(&word.text)
+    };
+    let (l, r) = sides(step);
+    !matches!(step, Step::Equal(..))
+        && (l.is_some_and(|at| is_fact(&left[at])) || r.is_some_and(|at| is_fact(&right[at])))
+}
+
+/// Half a millisecond: below it times are the same, however they were computed.
+fn is_apart(left: f64, right: f64) -> bool {
+    (left - right).abs() > 0.0005
+}
+
+/// The track that is off most: one late track hides in a median over all.
+fn worst_offset(matched: &[(usize, usize)], left: &[Spoken], right: &[Spoken]) -> f64 {
+    let mut speakers: Vec<i64> = left.iter().map(|word| word.speaker).collect();
+    speakers.sort_unstable();
+    speakers.dedup();
+    let offset = |speaker: i64| {
+        let pairs: Vec<(f64, f64)> = matched
+            .iter()
+            .filter(|(l, _)| left[*l].speaker == speaker)
+            .map(|&(l, r)| (left[l].start, right[r].start))
+            .collect();
+        drift(&pairs).map_or(0.0, |drift| drift.median_signed.abs())
+    };
+    speakers.into_iter().map(offset).fold(0.0, f64::max)
+}
+
+fn disordered_of(outcome: &Outcome) -> usize {
+    disordered(&outcome.words)
+}
+
+/// Words that start after their successor (captions cannot be made of those) or end before they
+/// start.
+fn disordered(words: &[crate::model::Word]) -> usize {
+    words
+        .windows(2)
+        .filter(|pair| pair[0].start > pair[1].start)
+        .count()
+        + words.iter().filter(|word| word.end < word.start).count()
+}
+
+struct Cues {
+    count: usize,
+    words: Vec<Spoken>,
+}
+
+/// Reads captions; none when they are not WebVTT as the legacy writes it.
+fn cues(text: &str) -> Option<Cues> {
+    let mut cues = Cues {
+        count: 0,
+        words: Vec::new(),
+    };
+    let mut lines = text.strip_prefix("WEBVTT\n")?.lines();
+    let (mut start, mut end, mut speaker) = (0.0, 0.0, 0);
+    while let Some(line) = lines.next() {
+        if let Some((from, to)) = line.split_once(" --> ") {
+            (start, end) = (seconds(from)?, seconds(to)?);
+            cues.count += 1;
+            let voice = lines.next()?.strip_prefix("<v Speaker")?;
+            let (label, said) = voice.split_once('>')?;
+            speaker = label.parse().ok()?;
+            push_cue(&mut cues.words, said, speaker, (start, end));
+        } else {
+            // A line break inside a word goes on in the same cue.
+            push_cue(&mut cues.words, line, speaker, (start, end));
+        }
+    }
+    Some(cues)
+}
+
+fn push_cue(words: &mut Vec<Spoken>, said: &str, speaker: i64, (start, end): (f64, f64)) {
+    for text in normaliser::norm_v1(said).split_whitespace() {
+        words.push(Spoken {
+            text: text.to_owned(),
+            speaker,
+            start,
+            end,
+        });
+    }
+}
+
+/// `HH:MM:SS.mmm`
+fn seconds(stamp: &str) -> Option<f64> {
+    let mut parts = stamp.splitn(3, ':');
+    let hours: f64 = parts.next()?.parse().ok()?;
+    let minutes: f64 = parts.next()?.parse().ok()?;
+    let seconds: f64 = parts.next()?.parse().ok()?;
+    Some(hours * 3600.0 + minutes * 60.0 + seconds)
+}

@@ -1,0 +1,96 @@
+//! Words of a transcript as they are compared: normalised, with speaker and time.
+
+use crate::compare::metrics::normaliser::norm_v1;
+use crate::model::{Outcome, Word};
+
+/// One normalised word.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Spoken {
+    pub(super) text: String,
+    pub(super) speaker: i64,
+    pub(super) start: f64,
+    pub(super) end: f64,
+}
+
+/// Splits the words' running text at blanks. A service may cut a word in pieces without a blank
+/// between; the pieces are one word here, with the first one's speaker and start.
+pub(super) fn spoken(words: &[Word]) -> Vec<Spoken> {
+    let mut all = Vec::with_capacity(words.len());
+    let mut open: Option<Spoken> = None;
+    for word in words {
+        for (at, piece) in word.text.split(char::is_whitespace).enumerate() {
+            if at > 0 {
+                close(&mut all, open.take());
+            }
+            if piece.is_empty() {
+                continue;
+            }
+            let begun = open.get_or_insert_with(|| Spoken {
+                text: String::new(),
+                speaker: word.speaker,
+                start: word.start,
+                end: word.end,
+            });
+            begun.text.push_str(piece);
+            begun.end = word.end;
+        }
+    }
+    close(&mut all, open);
+    all
+}
+
+/// Normalising may make several words of one (`a-b`) or none (`…`).
+fn close(all: &mut Vec<Spoken>, word: Option<Spoken>) {
+    let Some(word) = word else { return };
+    for text in norm_v1(&word.text).split_whitespace() {
+        all.push(Spoken {
+            text: text.to_owned(),
+            ..word.clone()
+        });
+    }
+}
+
+/// What participants are called: whole names and their parts.
+pub(super) fn names(outcome: &Outcome) -> Vec<String> {
+    let mut names = Vec::new();
+    for participant in &outcome.participants {
+        // A participant without a name is called `Speaker 2`, which is no name.
+        if participant
+            .speaker
+            .is_some_and(|at| participant.name == format!("Speaker {at}"))
+        {
+            continue;
+        }
+        let parts = participant
+            .name
+            .split_whitespace()
+            .filter(|part| part.chars().count() > 1);
+        for name in parts.map(str::to_owned) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_without_a_blank_are_one_word() {
+        let word = |text: &str, start: f64| Word {
+            text: text.to_owned(),
+            start,
+            end: start + 0.1,
+            speaker: 0,
+        };
+        let all = spoken(&[word(" it", 0.0), word("'s", 0.1), word(" well-known", 0.2)]);
+        let texts: Vec<_> = all
+            .iter()
+            .map(|spoken| (spoken.text.as_str(), spoken.start))
+            .collect();
+        assert_eq!(texts, [("it's", 0.0), ("well", 0.2), ("known", 0.2)]);
+    }
+}

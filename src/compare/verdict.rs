@@ -1,0 +1,279 @@
+//! Do the two outcomes agree? Per field, and for the recording as a whole.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::comparison::{Comparison, FieldResult};
+use super::field::Field;
+use super::judge;
+use super::policy::{Policy, Strictness};
+use crate::model::{Outcome, OutcomeStatus};
+
+/// What a field comes to, from best to worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FieldVerdict {
+    /// The same.
+    Match,
+    /// Not the same, but inside the declared tolerance and no fact changed.
+    WithinNoise,
+    /// One side lacks what it takes to compare.
+    NotComparable,
+    /// Not the same.
+    Differs,
+}
+
+/// What a recording comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// All fields are the same.
+    Match,
+    /// All fields are inside their tolerance.
+    WithinNoise,
+    /// A field is not.
+    Differs,
+    /// The control ended, the candidate did not.
+    CandidateFailed,
+    /// The candidate ended, the control did not.
+    ControlFailed,
+    /// Neither ended.
+    BothFailed,
+    /// A field that must not differ could not be compared.
+    NotComparable,
+    /// A side still runs. The controller's, never a comparison's.
+    Pending,
+    /// A side did not end in time. The controller's, never a comparison's.
+    TimedOut,
+}
+
+impl FieldVerdict {
+    /// The name in SQL and JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Match => "match",
+            Self::WithinNoise => "within_noise",
+            Self::NotComparable => "not_comparable",
+            Self::Differs => "differs",
+        }
+    }
+}
+
+impl Verdict {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Match,
+        Self::WithinNoise,
+        Self::Differs,
+        Self::CandidateFailed,
+        Self::ControlFailed,
+        Self::BothFailed,
+        Self::NotComparable,
+        Self::Pending,
+        Self::TimedOut,
+    ];
+
+    /// The name in SQL and JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Match => "match",
+            Self::WithinNoise => "within_noise",
+            Self::Differs => "differs",
+            Self::CandidateFailed => "candidate_failed",
+            Self::ControlFailed => "control_failed",
+            Self::BothFailed => "both_failed",
+            Self::NotComparable => "not_comparable",
+            Self::Pending => "pending",
+            Self::TimedOut => "timed_out",
+        }
+    }
+
+    /// Reads [`as_str`](Self::as_str) back.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|verdict| verdict.as_str() == name)
+    }
+
+    /// Whether it says something about the candidate. A control that failed leaves nothing to
+    /// compare with; a candidate that failed or did not end always counts against it.
+    pub const fn counts(self) -> bool {
+        match self {
+            Self::Match
+            | Self::WithinNoise
+            | Self::Differs
+            | Self::CandidateFailed
+            | Self::TimedOut => true,
+            Self::ControlFailed | Self::BothFailed | Self::NotComparable | Self::Pending => false,
+        }
+    }
+
+    /// Whether it speaks for the candidate.
+    pub const fn is_clean(self) -> bool {
+        match self {
+            Self::Match | Self::WithinNoise => true,
+            Self::Differs
+            | Self::CandidateFailed
+            | Self::ControlFailed
+            | Self::BothFailed
+            | Self::NotComparable
+            | Self::Pending
+            | Self::TimedOut => false,
+        }
+    }
+}
+
+impl fmt::Display for FieldVerdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Compares what the two pipelines made of one recording.
+pub fn compare(control: &Outcome, candidate: &Outcome, policy: &Policy) -> Comparison {
+    let both_ended =
+        control.status == OutcomeStatus::Ended && candidate.status == OutcomeStatus::Ended;
+    let mut fields: Vec<FieldResult> = Vec::new();
+    for entry in &policy.fields {
+        if both_ended || entry.field == Field::Status {
+            fields.push(judge::judge(entry, control, candidate, &fields));
+        }
+    }
+    let verdicts: Vec<_> = fields
+        .iter()
+        .map(|result| (result.strictness, result.verdict))
+        .collect();
+    Comparison {
+        verdict: verdict(control.status, candidate.status, &verdicts),
+        control: control.status,
+        candidate: candidate.status,
+        fields,
+        policy: policy.digest.clone(),
+    }
+}
+
+/// The recording's verdict from how the sides ended and what the fields came to.
+pub fn verdict(
+    control: OutcomeStatus,
+    candidate: OutcomeStatus,
+    fields: &[(Strictness, FieldVerdict)],
+) -> Verdict {
+    match (control, candidate) {
+        (OutcomeStatus::Ended, OutcomeStatus::Ended) => of_fields(fields),
+        (OutcomeStatus::Ended, OutcomeStatus::Error) => Verdict::CandidateFailed,
+        (OutcomeStatus::Error, OutcomeStatus::Ended) => Verdict::ControlFailed,
+        (OutcomeStatus::Error, OutcomeStatus::Error) => Verdict::BothFailed,
+    }
+}
+
+/// The worst field decides. A soft field that could not be compared is passed over; a hard one is
+/// not, since what was not looked at cannot be called equal.
+fn of_fields(fields: &[(Strictness, FieldVerdict)]) -> Verdict {
+    let judged = fields
+        .iter()
+        .map(|&(strictness, verdict)| match (strictness, verdict) {
+            (Strictness::Soft, FieldVerdict::NotComparable) => FieldVerdict::Match,
+            (Strictness::Hard | Strictness::Soft, verdict) => verdict,
+        });
+    match judged.max() {
+        None | Some(FieldVerdict::NotComparable) => Verdict::NotComparable,
+        Some(FieldVerdict::Differs) => Verdict::Differs,
+        Some(FieldVerdict::WithinNoise) => Verdict::WithinNoise,
+        Some(FieldVerdict::Match) => Verdict::Match,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::FieldVerdict::{Differs, Match, NotComparable, WithinNoise};
+    use super::OutcomeStatus::{Ended, Error};
+    use super::Strictness::{Hard, Soft};
+    use super::*;
+
+    #[test]
+    fn the_verdict_follows_the_table() {
+        let table: &[(
+            OutcomeStatus,
+            OutcomeStatus,
+            &[(Strictness, FieldVerdict)],
+            Verdict,
+        )] = &[
+            (Ended, Ended, &[], Verdict::NotComparable),
+            (
+                Ended,
+                Ended,
+                &[(Hard, Match), (Soft, Match)],
+                Verdict::Match,
+            ),
+            (
+                Ended,
+                Ended,
+                &[(Hard, Match), (Soft, WithinNoise)],
+                Verdict::WithinNoise,
+            ),
+            (
+                Ended,
+                Ended,
+                &[(Hard, WithinNoise), (Soft, Match)],
+                Verdict::WithinNoise,
+            ),
+            (
+                Ended,
+                Ended,
+                &[(Hard, Match), (Soft, Differs)],
+                Verdict::Differs,
+            ),
+            (
+                Ended,
+                Ended,
+                &[(Hard, Differs), (Soft, Match)],
+                Verdict::Differs,
+            ),
+            (
+                Ended,
+                Ended,
+                &[(Hard, NotComparable), (Soft, WithinNoise)],
+                Verdict::NotComparable,
+            ),
+            (
+                Ended,
+                Ended,
+                &[(Hard, NotComparable), (Soft, Differs)],
+                Verdict::Differs,
+            ),
+            (
+                Ended,
+                Ended,
+                &[(Hard, Match), (Soft, NotComparable)],
+                Verdict::Match,
+            ),
+            (Ended, Error, &[(Hard, Differs)], Verdict::CandidateFailed),
+            (Ended, Error, &[(Hard, Match)], Verdict::CandidateFailed),
+            (Error, Ended, &[(Hard, Differs)], Verdict::ControlFailed),
+            (Error, Error, &[(Hard, Match)], Verdict::BothFailed),
+        ];
+        for (control, candidate, fields, expected) in table {
+            assert_eq!(
+                verdict(*control, *candidate, fields),
+                *expected,
+                "{control:?} {candidate:?} {fields:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_verdict_reads_back_and_a_failed_candidate_counts() {
+        for verdict in Verdict::ALL {
+            assert_eq!(Verdict::parse(verdict.as_str()), Some(verdict));
+        }
+        assert!(Verdict::CandidateFailed.counts() && !Verdict::CandidateFailed.is_clean());
+        assert!(!Verdict::ControlFailed.counts());
+    }
+}

@@ -1,0 +1,190 @@
+//! Starts candidate runs, exactly one for each recording and generation.
+//!
+//! Our row is written before the engine is asked, and the engine is told the row's id as the
+//! correlation. A start whose answer is lost is therefore looked up, never repeated blindly.
+
+use anyhow::Context;
+use chrono::{DateTime, Utc};
+use serde_json::json;
+
+use crate::{
+    conductor::{
+        Client, Error, definitions,
+        wire::{StartWorkflowRequest, Workflow},
+    },
+    model::{EnvironmentName, FlagName, RunId, RunState, Subject, WorkflowId},
+    store::{NewRun, Run, Store},
+};
+
+/// A run somebody wants.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Where.
+    pub environment: EnvironmentName,
+    /// For which migration.
+    pub flag: FlagName,
+    /// What it is about.
+    pub subject: Subject,
+    /// The control it is compared with, if there is one.
+    pub control_id: Option<String>,
+    /// Whether a recording that has run already is run anew.
+    pub again: Again,
+}
+
+/// What happens to a recording that has run already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// A run that ended well is left alone; one that failed is taken up where it stopped.
+    Resume,
+    /// A new generation, which finds the answers paid for by earlier ones.
+    Anew,
+    /// A new generation that pays for its own answers.
+    Fresh,
+}
+
+/// What dispatching did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Dispatched {
+    /// A new run was started.
+    Started(RunId),
+    /// A failed or half-started run goes on.
+    Resumed(RunId),
+    /// The run was under way already.
+    Running(RunId),
+    /// The run had ended well before.
+    Finished(RunId),
+}
+
+impl Dispatched {
+    /// The run, whatever was done.
+    pub const fn run(&self) -> &RunId {
+        match self {
+            Self::Started(run) | Self::Resumed(run) | Self::Running(run) | Self::Finished(run) => {
+                run
+            }
+        }
+    }
+}
+
+/// Starts a run in `shadow`, or takes up the one there is.
+pub async fn dispatch(
+    store: &Store,
+    client: &Client,
+    wanted: &Wanted,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Dispatched> {
+    let recording = &wanted.subject.recording.id;
+    let newest = store
+        .newest_run(&wanted.environment, &wanted.flag, recording)
+        .await?;
+    let generation = match (newest, wanted.again) {
+        (None, _) => 1,
+        (Some(run), Again::Resume) => return take_up(store, client, &run).await,
+        (Some(run), Again::Anew | Again::Fresh) => run.generation + 1,
+    };
+    let id = RunId::random();
+    let new = NewRun {
+        cache_scope: match wanted.again {
+            Again::Resume | Again::Anew => String::new(),
+            Again::Fresh => id.to_string(),
+        },
+        id: id.clone(),
+        environment: wanted.environment.clone(),
+        flag: wanted.flag.clone(),
+        generation,
+        phase: "shadow".to_owned(),
+        subject: wanted.subject.clone(),
+        control_id: wanted.control_id.clone(),
+    };
+    if !store.insert_run(&new, now).await? {
+        let other = store
+            .newest_run(&wanted.environment, &wanted.flag, recording)
+            .await?
+            .context("a run was dispatched at the same moment, and is gone")?;
+        return take_up(store, client, &other).await;
+    }
+    let run = store
+        .run(&id)
+        .await?
+        .context("a run that was just inserted is gone")?;
+    start(store, client, &run).await?;
+    Ok(Dispatched::Started(id))
+}
+
+async fn take_up(store: &Store, client: &Client, run: &Run) -> anyhow::Result<Dispatched> {
+    match run.state {
+        RunState::Completed => Ok(Dispatched::Finished(run.id.clone())),
+        RunState::Running => Ok(Dispatched::Running(run.id.clone())),
+        RunState::Starting => {
+            restart(store, client, run).await?;
+            Ok(Dispatched::Resumed(run.id.clone()))
+        }
+        // A new workflow, not a retry of the old one: retrying a failed join never ends on some
+        // servers, and finished tasks are found in our store anyway.
+        RunState::Failed | RunState::Terminated => {
+            start(store, client, run).await?;
+            Ok(Dispatched::Resumed(run.id.clone()))
+        }
+    }
+}
+
+/// Starts a run's workflow, unless one is under way after all.
+pub(super) async fn restart(store: &Store, client: &Client, run: &Run) -> anyhow::Result<()> {
+    match find_started(client, run).await? {
+        Some(found) => store.mark_running(&run.id, &found).await,
+        None => start(store, client, run).await,
+    }
+}
+
+/// A workflow of this run that our row does not know yet.
+async fn find_started(client: &Client, run: &Run) -> Result<Option<WorkflowId>, Error> {
+    let name = &definitions::workflow().name;
+    let found = client.find_started(name, run.id.as_str()).await?;
+    Ok(found
+        .map(|found| found.id)
+        .filter(|id| run.workflow_id.as_ref() != Some(id)))
+}
+
+async fn start(store: &Store, client: &Client, run: &Run) -> anyhow::Result<()> {
+    let workflow = definitions::workflow();
+    let subject = &run.subject;
+    let input = json!({
+        "run_id": run.id,
+        "recording_id": subject.recording.id,
+        "transcript_id": subject.transcript.id,
+        "bucket_name": subject.recording.bucket_name,
+        "track_keys": subject.track_keys,
+        "language": subject.transcript.source_language,
+    });
+    let request = StartWorkflowRequest {
+        name: workflow.name.clone(),
+        version: Some(workflow.version),
+        correlation_id: Some(run.id.to_string()),
+        input: serde_json::from_value(input).context("writing the workflow's input")?,
+        ..StartWorkflowRequest::default()
+    };
+    let id = match client.start(&request).await {
+        Ok(id) => id,
+        // Whether it started is not known.
+        Err(error) if error.is_ambiguous() => find_started(client, run)
+            .await
+            .ok()
+            .flatten()
+            .ok_or(error)
+            .context("starting the workflow; dispatch again once the engine answers")?,
+        Err(error) => return Err(error).context("starting the workflow"),
+    };
+    store.mark_running(&run.id, &id).await
+}
+
+/// The workflow of a run as the engine has it, if it still does.
+pub(super) async fn workflow_of(client: &Client, run: &Run) -> anyhow::Result<Option<Workflow>> {
+    let Some(id) = &run.workflow_id else {
+        return Ok(None);
+    };
+    match client.workflow(id, true).await {
+        Ok(workflow) => Ok(Some(workflow)),
+        Err(Error::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("reading workflow `{id}`")),
+    }
+}

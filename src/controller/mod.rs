@@ -1,0 +1,11 @@
+//! The controller: dispatches runs, follows them, and compares what came out.
+
+mod dispatch;
+mod outcome;
+mod register;
+mod shadow;
+
+pub use dispatch::{Again, Dispatched, Wanted, dispatch};
+pub use outcome::candidate_outcome;
+pub use register::{Change, Registered, register};
+pub use shadow::{Followed, Shadow};

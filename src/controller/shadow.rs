@@ -1,0 +1,272 @@
+//! Follows candidate runs to their end, and compares them with their controls.
+//!
+//! One `tick` looks once at everything there is to do, so tests and the command line drive it
+//! themselves; `run` ticks until told to stop.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context;
+use chrono::{DateTime, Utc};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::{candidate_outcome, dispatch::workflow_of};
+use crate::{
+    compare::{self, Policy},
+    conductor::{
+        Client,
+        wire::{TaskStatus, Workflow, WorkflowStatus},
+    },
+    cost::{self, Metered, PriceTable},
+    model::{EnvironmentName, RunId, RunState, StepStatus, TaskName},
+    progress::{self, Progress},
+    report::ReportData,
+    store::{Run, Store, StoredComparison},
+};
+
+/// Tells the time.
+pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
+
+/// Follows and compares the runs of one environment.
+#[derive(Clone)]
+pub struct Shadow {
+    /// The environment; others' runs are left alone.
+    pub environment: EnvironmentName,
+    /// Our database.
+    pub store: Store,
+    /// The environment's engine.
+    pub client: Client,
+    /// How strictly is compared.
+    pub policy: Arc<Policy>,
+    /// What things cost.
+    pub prices: Arc<PriceTable>,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// What following a run once found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Followed {
+    /// How far the run is.
+    pub state: RunState,
+    /// What its tasks say; none while the engine does not know the run.
+    pub progress: Option<Progress>,
+}
+
+/// How often runs are looked at.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// How many ticks pass between two reminders to the engine. Engines notice timeouts late, or
+/// never, unless asked to decide.
+const REMIND_EVERY: u32 = 15;
+
+impl Shadow {
+    /// Ticks until told to stop. A tick that fails is told and tried again.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let mut ticks = tokio::time::interval(EVERY);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut count = 0_u32;
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                _ = ticks.tick() => {}
+            }
+            count = count.wrapping_add(1);
+            if let Err(error) = self.tick(count.is_multiple_of(REMIND_EVERY)).await {
+                warn!("cannot follow the runs, trying again: {error:#}");
+            }
+        }
+    }
+
+    /// Looks once at every open run, and compares what has ended.
+    pub async fn tick(&self, remind: bool) -> anyhow::Result<()> {
+        for run in self.store.open_runs(&self.environment).await? {
+            if remind
+                && let Some(id) = &run.workflow_id
+                && let Err(error) = self.client.decide(id).await
+            {
+                warn!(run.id = %run.id, "cannot remind the engine of a run: {error}");
+            }
+            if let Err(error) = self.follow(&run).await {
+                warn!(run.id = %run.id, "cannot follow a run, trying again: {error:#}");
+            }
+        }
+        for run in self.store.runs_to_compare(&self.environment).await? {
+            let verdict = self.compare(&run).await?.comparison.verdict;
+            info!(run.id = %run.id, "compared run `{}`: {verdict}", run.id);
+        }
+        Ok(())
+    }
+
+    /// Looks at one run and touches nothing.
+    pub async fn look(&self, run: &Run) -> anyhow::Result<Followed> {
+        let workflow = workflow_of(&self.client, run).await?;
+        Ok(Followed {
+            state: run.state,
+            progress: workflow.map(|workflow| progress_of(&workflow, run)),
+        })
+    }
+
+    /// Looks at one run, and notes its end. A run the engine does not know is started again.
+    pub async fn follow(&self, run: &Run) -> anyhow::Result<Followed> {
+        let Some(workflow) = workflow_of(&self.client, run).await? else {
+            return self.recover(run).await;
+        };
+        let progress = progress_of(&workflow, run);
+        let state = match workflow.status {
+            WorkflowStatus::Running | WorkflowStatus::Paused => RunState::Running,
+            WorkflowStatus::Completed => RunState::Completed,
+            WorkflowStatus::Failed | WorkflowStatus::TimedOut => RunState::Failed,
+            WorkflowStatus::Terminated => RunState::Terminated,
+        };
+        if state.is_final() {
+            let failure = match state {
+                RunState::Completed => None,
+                _ => Some(self.failure(run, &workflow).await?),
+            };
+            let now = (self.clock)();
+            if self
+                .store
+                .finish_run(&run.id, state, failure.as_deref(), now)
+                .await?
+            {
+                info!(run.id = %run.id, "run `{}` has ended: {}", run.id, state.as_str());
+            }
+        }
+        Ok(Followed {
+            state,
+            progress: Some(progress),
+        })
+    }
+
+    /// Starts a run again that the engine does not know: it lost it, or our start never arrived.
+    /// Nothing is done twice, since finished tasks are found in our store.
+    async fn recover(&self, run: &Run) -> anyhow::Result<Followed> {
+        warn!(run.id = %run.id, "the engine does not know run `{}`, starting it again", run.id);
+        super::dispatch::restart(&self.store, &self.client, run).await?;
+        Ok(Followed {
+            state: RunState::Running,
+            progress: None,
+        })
+    }
+
+    /// Step, attempt and cause of the failure, from our own trail where it has it.
+    async fn failure(&self, run: &Run, workflow: &Workflow) -> anyhow::Result<String> {
+        let attempts = self.store.attempts(&run.id).await?;
+        let last = attempts
+            .iter()
+            .rev()
+            .find(|attempt| attempt.status.starts_with("failed"));
+        if let Some(attempt) = last
+            && let Some(cause) = &attempt.cause
+        {
+            return Ok(format!(
+                "{}, attempt {}: {cause}",
+                attempt.task_ref, attempt.attempt
+            ));
+        }
+        Ok(workflow
+            .reason_for_incompletion
+            .clone()
+            .unwrap_or_else(|| format!("the engine says {}", workflow.status.as_str())))
+    }
+
+    /// Compares a run that has ended with its control, and keeps the result.
+    pub async fn compare(&self, run: &Run) -> anyhow::Result<ReportData> {
+        let control_id = run
+            .control_id
+            .as_deref()
+            .with_context(|| format!("run `{}` has no control to be compared with", run.id))?;
+        let control = self
+            .store
+            .control(control_id)
+            .await?
+            .with_context(|| format!("the control `{control_id}` is not in the store"))?;
+        let candidate = candidate_outcome(&self.store, run).await?;
+        let comparison = compare::compare(&control.outcome, &candidate, &self.policy);
+        let metered: Vec<_> = self
+            .store
+            .usages(&run.id)
+            .await?
+            .into_iter()
+            .map(|metered| Metered {
+                task: task_of(&metered.task_ref),
+                usage: metered.usage,
+            })
+            .collect();
+        let now = (self.clock)();
+        let report = ReportData {
+            run_id: run.id.clone(),
+            recording_id: run.recording_id.clone(),
+            compared_at: now,
+            comparison,
+            control: control.outcome,
+            candidate,
+            cost: cost::cost(&metered, &self.prices),
+        };
+        let comparison = &report.comparison;
+        let stored = StoredComparison {
+            id: format!("cmp_{}", uuid::Uuid::new_v4().simple()),
+            run_id: run.id.clone(),
+            verdict: comparison.verdict.to_string(),
+            policy_digest: self.policy.digest.clone(),
+            report: serde_json::to_value(&report).context("writing a report")?,
+            compared_at: now,
+            fields: comparison
+                .fields
+                .iter()
+                .map(|field| (field.field.to_string(), field.verdict.to_string()))
+                .collect(),
+        };
+        self.store.insert_comparison(&stored).await?;
+        Ok(report)
+    }
+
+    /// The newest report on a run.
+    pub async fn report(&self, run: &RunId) -> anyhow::Result<Option<ReportData>> {
+        self.store
+            .newest_comparison(run)
+            .await?
+            .map(|stored| serde_json::from_value(stored.report))
+            .transpose()
+            .context("reading a report")
+    }
+}
+
+/// How far a run is, by the engine's word.
+pub fn progress_of(workflow: &Workflow, run: &Run) -> Progress {
+    let tasks: Vec<_> = workflow
+        .tasks
+        .iter()
+        .filter_map(|task| {
+            let name: TaskName = task.task_def_name.parse().ok()?;
+            let allowed = crate::conductor::definitions::contract(name)
+                .definition
+                .retry_count;
+            Some(progress::Task {
+                reference: task.reference_task_name.clone(),
+                name,
+                status: match task.status {
+                    TaskStatus::Scheduled => StepStatus::Pending,
+                    TaskStatus::InProgress => StepStatus::InProgress,
+                    TaskStatus::Completed
+                    | TaskStatus::CompletedWithErrors
+                    | TaskStatus::Skipped => StepStatus::Completed,
+                    TaskStatus::Failed
+                    | TaskStatus::FailedWithTerminalError
+                    | TaskStatus::TimedOut
+                    | TaskStatus::Canceled => StepStatus::Failed,
+                },
+                attempt: u32::try_from(task.retry_count).unwrap_or(0) + 1,
+                attempts_allowed: u32::try_from(allowed).unwrap_or(0) + 1,
+            })
+        })
+        .collect();
+    progress::progress(&tasks, run.subject.track_keys.len())
+}
+
+/// The task kind behind a reference name: fork members carry their index at the end.
+fn task_of(task_ref: &str) -> String {
+    let kind = task_ref.trim_end_matches(|last: char| last.is_ascii_digit());
+    kind.trim_end_matches('_').to_owned()
+}

@@ -1,0 +1,170 @@
+//! What can go wrong with a service, told so that a caller can decide whether to try again.
+
+use std::{fmt, time::Duration};
+
+/// The service that was called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// Daily's REST API.
+    Daily,
+    /// The transcription service on a GPU.
+    Transcription,
+    /// The language model.
+    Llm,
+}
+
+impl fmt::Display for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Daily => "daily",
+            Self::Transcription => "transcription",
+            Self::Llm => "llm",
+        })
+    }
+}
+
+/// A call that was given up.
+#[derive(Debug, thiserror::Error)]
+#[error("{service}: {asked}: {cause} (request {attempts} of at most {allowed})")]
+pub struct Error {
+    /// Who was asked.
+    pub service: Service,
+    /// What for, in words and ids.
+    pub asked: String,
+    /// What the last request ended with.
+    pub cause: Cause,
+    /// Requests that were sent.
+    pub attempts: u32,
+    /// Requests the policy would have allowed.
+    pub allowed: u32,
+    /// Time all those requests took, waits between them left out. A failed request costs too.
+    pub spent: Duration,
+}
+
+impl Error {
+    /// Whether the same call may succeed later.
+    pub const fn retryable(&self) -> bool {
+        !self.cause.is_permanent()
+    }
+
+    /// How long the service asked to be left alone.
+    pub const fn retry_after(&self) -> Option<Duration> {
+        self.cause.retry_after()
+    }
+
+    /// The status the service answered with, if it did and that was the trouble.
+    pub const fn status(&self) -> Option<u16> {
+        match self.cause {
+            Cause::Busy { status, .. }
+            | Cause::Server { status, .. }
+            | Cause::Refused { status } => Some(status),
+            Cause::Timeout { .. }
+            | Cause::Connection(_)
+            | Cause::BadAnswer(_)
+            | Cause::Empty { .. }
+            | Cause::Filtered
+            | Cause::Invalid(_) => None,
+        }
+    }
+}
+
+/// How one request ended, other than well.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Cause {
+    /// No whole answer in time.
+    #[error("no answer within {} s", .after.as_secs_f64())]
+    Timeout {
+        /// The bound of one request.
+        after: Duration,
+    },
+    /// Refused, cut, or never there.
+    #[error("connection failed: {0}")]
+    Connection(String),
+    /// 408, 425 or 429.
+    #[error("too busy: status {status}{}", asks(*.retry_after))]
+    Busy {
+        /// The status.
+        status: u16,
+        /// What `Retry-After` says.
+        retry_after: Option<Duration>,
+    },
+    /// 5xx.
+    #[error("failed on its side: status {status}{}", asks(*.retry_after))]
+    Server {
+        /// The status.
+        status: u16,
+        /// What `Retry-After` says.
+        retry_after: Option<Duration>,
+    },
+    /// Any other status: the request itself is at fault.
+    #[error("refused: status {status}{}", remedy(*.status))]
+    Refused {
+        /// The status.
+        status: u16,
+    },
+    /// Status 200 with something we cannot read.
+    #[error("unusable answer: {0}")]
+    BadAnswer(String),
+    /// A language model that said nothing.
+    #[error("unusable answer: it has no text{}", early(*.cut))]
+    Empty {
+        /// Whether it ran into `max_tokens` first.
+        cut: bool,
+    },
+    /// A language model that declined (`finish_reason` is `content_filter`).
+    #[error("refused: the content filter stopped the answer")]
+    Filtered,
+    /// The request could not even be made.
+    #[error("invalid request: {0}")]
+    Invalid(String),
+}
+
+impl Cause {
+    /// Whether no repetition can help.
+    pub const fn is_permanent(&self) -> bool {
+        match self {
+            Self::Refused { .. } | Self::Filtered | Self::Invalid(_) => true,
+            Self::Timeout { .. }
+            | Self::Connection(_)
+            | Self::Busy { .. }
+            | Self::Server { .. }
+            | Self::BadAnswer(_)
+            | Self::Empty { .. } => false,
+        }
+    }
+
+    /// How long the service asked to be left alone.
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Busy { retry_after, .. } | Self::Server { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// Whether the service answered 200 with something unusable.
+    pub(super) const fn is_bad_answer(&self) -> bool {
+        matches!(self, Self::BadAnswer(_) | Self::Empty { .. })
+    }
+}
+
+fn asks(retry_after: Option<Duration>) -> String {
+    retry_after.map_or_else(String::new, |wait| {
+        format!(", asks to be left alone for {} s", wait.as_secs())
+    })
+}
+
+const fn remedy(status: u16) -> &'static str {
+    match status {
+        401 | 403 => "; check the API key",
+        404 => "; check the URL, or it is no longer there",
+        _ => "",
+    }
+}
+
+const fn early(cut: bool) -> &'static str {
+    if cut {
+        ", max_tokens was reached before"
+    } else {
+        ""
+    }
+}

@@ -1,0 +1,333 @@
+//! Everything a task may touch: the services, its own run, and where it leaves what it made.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use chrono::{DateTime, Utc};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use tokio::sync::Semaphore;
+
+use super::{Prompts, TaskError};
+use crate::{
+    audio,
+    contract::events::RunEvent,
+    model::{HttpRequest, ObjectKey, Usage},
+    objects::Objects,
+    providers::{self, Daily, Llm, Transcription},
+    rollout::Isolation,
+    store::{Intent, IntentKind, Run, Store},
+};
+
+/// Tells the time.
+pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
+
+/// What all tasks of a process share.
+pub struct Services {
+    /// Our database.
+    pub store: Store,
+    /// Recordings and results.
+    pub objects: Objects,
+    /// Daily.
+    pub daily: Daily,
+    /// The transcription service.
+    pub transcription: Transcription,
+    /// The language model.
+    pub llm: Llm,
+    /// The prompts.
+    pub prompts: Prompts,
+    /// Numbers and names a task needs.
+    pub tuning: Tuning,
+    /// Lets as many audio tasks run as there are processors to burn.
+    pub audio_permits: Arc<Semaphore>,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// Numbers and names a task needs.
+#[derive(Clone, Debug)]
+pub struct Tuning {
+    /// Reflector's own bucket.
+    pub bucket: String,
+    /// Tokens the language model can take.
+    pub context_window: usize,
+    /// How often a malformed structured answer is asked for again.
+    pub parse_retries: u32,
+    /// A topic needs more characters than this.
+    pub min_transcript_length: usize,
+    /// Bits per second of the mix.
+    pub mp3_bitrate: u32,
+    /// Zulip's host name.
+    pub zulip_realm: Option<String>,
+}
+
+/// Which attempt of which task this is.
+#[derive(Clone, Debug)]
+pub struct Assignment {
+    /// The engine's id of the attempt.
+    pub task_id: String,
+    /// The task's reference name in the workflow.
+    pub task_ref: String,
+    /// 1 is the first.
+    pub attempt: u32,
+    /// How many there may be.
+    pub attempts: u32,
+}
+
+impl Assignment {
+    /// Whether nobody will try again.
+    pub const fn is_last(&self) -> bool {
+        self.attempt >= self.attempts
+    }
+
+    /// Step and attempt, for people.
+    pub fn title(&self) -> String {
+        format!(
+            "{}, attempt {} of {}",
+            self.task_ref, self.attempt, self.attempts
+        )
+    }
+}
+
+/// Everything one attempt of a task may touch.
+pub struct Context {
+    /// What all tasks share.
+    pub services: Arc<Services>,
+    /// The run it belongs to.
+    pub run: Run,
+    /// Which attempt of which task this is.
+    pub assignment: Assignment,
+    isolation: Isolation,
+    intents: Mutex<Vec<Intent>>,
+    usage: Mutex<Vec<Usage>>,
+}
+
+impl Context {
+    /// The context of one attempt.
+    pub fn new(services: Arc<Services>, run: Run, assignment: Assignment) -> Self {
+        Self {
+            isolation: Isolation::of(&run.id),
+            services,
+            run,
+            assignment,
+            intents: Mutex::default(),
+            usage: Mutex::default(),
+        }
+    }
+
+    /// The time.
+    pub fn now(&self) -> DateTime<Utc> {
+        (self.services.clock)()
+    }
+
+    /// The run's own place for what a live run writes at `live_key`.
+    pub fn key(&self, live_key: &str) -> ObjectKey {
+        self.isolation.key(live_key)
+    }
+
+    /// Where a live run would keep the mix.
+    pub fn live_audio_key(&self) -> String {
+        format!("{}/audio.mp3", self.run.transcript_id)
+    }
+
+    /// Where a live run would keep a padded track.
+    pub fn live_padded_key(&self, track_index: u32, extension: &str) -> String {
+        format!(
+            "file_pipeline/{}/tracks/padded_{track_index}.{extension}",
+            self.run.transcript_id
+        )
+    }
+
+    /// The live key behind one of the run's own keys.
+    pub fn live_key<'a>(&self, key: &'a ObjectKey) -> Result<&'a str, TaskError> {
+        self.isolation.live_key(key).ok_or_else(|| {
+            TaskError::terminal(format!(
+                "the key `{key}` lies outside this run's own prefix"
+            ))
+        })
+    }
+
+    /// Refuses keys that are not the run's own.
+    pub fn own(&self, key: &ObjectKey) -> Result<(), TaskError> {
+        self.live_key(key).map(drop)
+    }
+
+    /// The name under which other tasks find this task's document.
+    pub fn reference(&self) -> String {
+        self.assignment.task_ref.clone()
+    }
+
+    /// The document another task of this run left in the store.
+    pub async fn document<T: DeserializeOwned>(&self, task_ref: &str) -> Result<T, TaskError> {
+        let document = self
+            .services
+            .store
+            .output(&self.run.id, task_ref)
+            .await?
+            .and_then(|output| output.document)
+            .ok_or_else(|| missing(task_ref))?;
+        serde_json::from_value(document).map_err(|error| unreadable(task_ref, &error))
+    }
+
+    /// What another task of this run reported.
+    pub async fn output<T: DeserializeOwned>(&self, task_ref: &str) -> Result<T, TaskError> {
+        let output = self.services.store.output(&self.run.id, task_ref).await?;
+        let output = output.ok_or_else(|| missing(task_ref))?.output;
+        serde_json::from_value(output).map_err(|error| unreadable(task_ref, &error))
+    }
+
+    /// Notes what this attempt used.
+    pub fn used(&self, usage: impl IntoIterator<Item = Usage>) {
+        self.usage
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(usage);
+    }
+
+    /// Notes what a live run would show now.
+    pub fn intend(&self, kind: IntentKind, target: impl Into<String>, content: impl Into<String>) {
+        self.intents
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Intent {
+                kind,
+                target: target.into(),
+                content: content.into(),
+            });
+    }
+
+    /// Notes a value a live run would write into the transcript's row.
+    pub fn intend_column(&self, column: &str, value: impl Serialize) {
+        let value = serde_json::to_string(&value).unwrap_or_else(|_| "null".to_owned());
+        self.intend(IntentKind::Column, column, value);
+    }
+
+    /// Notes the messages a live run would send to browsers.
+    pub fn intend_messages(&self, event: &RunEvent) {
+        let user = self.run.subject.transcript.user_id.as_deref();
+        for message in event.published(&self.run.transcript_id, user) {
+            self.intend(IntentKind::Message, message.channel, message.payload);
+        }
+    }
+
+    /// Notes an event a live run would store, and the messages it would send of it.
+    pub fn intend_event(&self, event: &RunEvent) {
+        let stored = event.event();
+        self.intend(IntentKind::Event, stored.event, stored.data.to_string());
+        self.intend_messages(event);
+    }
+
+    /// Notes a request a live run would send.
+    pub fn intend_request(&self, kind: IntentKind, request: &HttpRequest) -> Result<(), TaskError> {
+        let content = serde_json::to_string(request)
+            .map_err(|error| TaskError::terminal(format!("cannot keep a request: {error}")))?;
+        self.intend(kind, &request.url, content);
+        Ok(())
+    }
+
+    /// Does work that keeps a processor busy, off the runtime and only as many at once as the
+    /// settings allow. The work is handed a flag that tells when nobody waits for it any more.
+    pub async fn on_processors<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&AtomicBool) -> Result<T, audio::Error> + Send + 'static,
+    ) -> Result<T, TaskError> {
+        let permits = Arc::clone(&self.services.audio_permits);
+        let permit = permits
+            .acquire_owned()
+            .await
+            .map_err(|_| TaskError::retry("the worker is stopping"))?;
+        let unwanted = Arc::new(AtomicBool::new(false));
+        let _told_when_dropped = SetOnDrop(Arc::clone(&unwanted));
+        let done = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            work(&unwanted)
+        })
+        .await
+        .map_err(|error| TaskError::retry(format!("the audio work broke down: {error}")))?;
+        Ok(done?)
+    }
+
+    /// Decides what a failed question to Daily means: try again, or, after the last attempt and
+    /// where trying cannot help, go on without the answer as the legacy does. Returns what to
+    /// report then.
+    pub fn go_on_without(&self, error: providers::Error) -> Result<String, TaskError> {
+        if error.retryable() && !self.assignment.is_last() {
+            return Err(error.into());
+        }
+        let told = format!("{}: {error}", self.assignment.title());
+        tracing::warn!(run.id = %self.run.id, "going on without an answer: {told}");
+        Ok(told)
+    }
+
+    /// What was intended, and empties the list.
+    pub(super) fn take_intents(&self) -> Vec<Intent> {
+        std::mem::take(&mut *self.intents.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What was used, added up by kind and thing, and empties the list.
+    pub(super) fn take_usage(&self) -> Vec<Usage> {
+        let used = std::mem::take(&mut *self.usage.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut sums: BTreeMap<_, f64> = BTreeMap::new();
+        for usage in used {
+            *sums.entry((usage.kind, usage.of)).or_default() += usage.amount;
+        }
+        sums.into_iter()
+            .map(|((kind, of), amount)| Usage { kind, of, amount })
+            .collect()
+    }
+
+    /// The answer kept for the same question, or a new one, which is then kept. `kind` and
+    /// `question` decide what is the same.
+    pub async fn remember<T, F>(
+        &self,
+        kind: &str,
+        question: &Value,
+        ask: impl FnOnce() -> F + Send,
+    ) -> Result<T, TaskError>
+    where
+        T: Serialize + DeserializeOwned + Send,
+        F: Future<Output = Result<T, TaskError>> + Send,
+    {
+        let store = &self.services.store;
+        let scope = &self.run.cache_scope;
+        let hash = crate::model::digest::of_json(question);
+        if let Some(kept) = store.cached_answer(scope, kind, &hash).await?
+            && let Ok(answer) = serde_json::from_value(kept)
+        {
+            return Ok(answer);
+        }
+        let answer = ask().await?;
+        let kept = serde_json::to_value(&answer)
+            .map_err(|error| TaskError::terminal(format!("cannot keep an answer: {error}")))?;
+        store
+            .keep_answer(scope, kind, &hash, &kept, self.now())
+            .await?;
+        Ok(answer)
+    }
+}
+
+fn missing(task_ref: &str) -> TaskError {
+    TaskError::terminal(format!(
+        "the result of `{task_ref}` is not in the store; start the run again"
+    ))
+}
+
+fn unreadable(task_ref: &str, error: &serde_json::Error) -> TaskError {
+    TaskError::terminal(format!(
+        "the result of `{task_ref}` in the store cannot be read: {error}"
+    ))
+}
+
+/// Sets a flag when the future that holds it ends or is dropped.
+struct SetOnDrop(Arc<AtomicBool>);
+
+impl Drop for SetOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}

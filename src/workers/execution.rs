@@ -1,0 +1,286 @@
+//! One attempt of one task, from receipt to acknowledged report.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, debug, info, info_span, warn};
+
+use super::{Assignment, Context, Entry, Made, Services, TaskError};
+use crate::{
+    conductor::{
+        Client, definitions,
+        wire::{Task, TaskResult, TaskResultStatus},
+    },
+    model::{RunId, digest},
+    store::{Attempt, Output, Spooled},
+};
+
+/// The most an output may take, in bytes of JSON. Engines move larger ones to a store that workers
+/// cannot read.
+const LARGEST_OUTPUT: usize = 256 * 1024;
+
+/// The most an engine keeps of a reason, in characters.
+const LONGEST_REASON: usize = 500;
+
+/// One attempt of one task.
+pub struct Execution {
+    client: Client,
+    services: Arc<Services>,
+    worker_id: String,
+    entry: &'static Entry,
+    task: Task,
+    /// Cancelled when the process must end.
+    hand_back: CancellationToken,
+    /// Cancelled when the result is no longer wanted, or the process must end.
+    cancelled: CancellationToken,
+}
+
+impl Execution {
+    /// Nothing happens before [`run`](Self::run).
+    pub fn new(
+        client: Client,
+        services: Arc<Services>,
+        worker_id: String,
+        entry: &'static Entry,
+        task: Task,
+        hand_back: CancellationToken,
+    ) -> Self {
+        let cancelled = hand_back.child_token();
+        Self {
+            client,
+            services,
+            worker_id,
+            entry,
+            task,
+            hand_back,
+            cancelled,
+        }
+    }
+
+    /// Waits for leave to begin, works, and reports, sending heartbeats all the while. The result
+    /// of a run that ended meanwhile is not reported: nobody wants it.
+    pub async fn run<P>(self, leave: impl Future<Output = P>) {
+        let span = info_span!(
+            "task",
+            task.kind = %self.entry.name,
+            task.reference = self.task.reference_task_name,
+            task.attempt = self.task.retry_count + 1,
+            workflow.id = self.task.workflow_instance_id,
+        );
+        async {
+            let work = async {
+                let _leave = leave.await;
+                self.work().await
+            };
+            let result = tokio::select! {
+                result = work => result,
+                never = self.heartbeats() => match never {},
+            };
+            let unwanted = self.cancelled.is_cancelled() && !self.hand_back.is_cancelled();
+            if unwanted {
+                info!("dropping the result of a task whose run has ended");
+            } else {
+                self.report(result).await;
+            }
+        }
+        .instrument(span)
+        .await;
+    }
+
+    /// Keeps the task ours and learns whether it still is. The engine takes a task away after its
+    /// response timeout without a sign of life.
+    async fn heartbeats(&self) -> Infallible {
+        let timeout = u64::try_from(self.task.response_timeout_seconds)
+            .unwrap_or(0)
+            .max(2);
+        let mut beats = tokio::time::interval(Duration::from_secs(timeout).mul_f64(0.4));
+        beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        beats.tick().await;
+        loop {
+            beats.tick().await;
+            if self.cancelled.is_cancelled() {
+                continue;
+            }
+            match self.client.task(&self.task.task_id).await {
+                Ok(Some(task)) if !task.status.is_terminal() => {}
+                Ok(_) => {
+                    self.cancelled.cancel();
+                    continue;
+                }
+                Err(error) => debug!("cannot ask whether the task is still wanted: {error}"),
+            }
+            if let Err(error) = self.client.extend_lease(&self.task).await {
+                debug!("cannot send a heartbeat: {error}");
+            }
+        }
+    }
+
+    async fn work(&self) -> TaskResult {
+        match self.attempt().await {
+            Ok(output) => {
+                let mut result = TaskResult::new(&self.task, TaskResultStatus::Completed);
+                if let Value::Object(output) = output {
+                    result.output_data = output.into_iter().collect();
+                }
+                result
+            }
+            Err(error) => {
+                let status = match error {
+                    TaskError::Retry(_) => TaskResultStatus::Failed,
+                    TaskError::Terminal(_) => TaskResultStatus::FailedWithTerminalError,
+                };
+                let mut result = TaskResult::new(&self.task, status);
+                let reason = format!("{}: {error}", self.assignment().title());
+                warn!("{reason}");
+                result.reason_for_incompletion =
+                    Some(reason.chars().take(LONGEST_REASON).collect());
+                result
+            }
+        }
+    }
+
+    fn assignment(&self) -> Assignment {
+        let attempts = definitions::contract(self.entry.name)
+            .definition
+            .retry_count;
+        Assignment {
+            task_id: self.task.task_id.clone(),
+            task_ref: self.task.reference_task_name.clone(),
+            attempt: u32::try_from(self.task.retry_count).unwrap_or(0) + 1,
+            attempts: u32::try_from(attempts).unwrap_or(0) + 1,
+        }
+    }
+
+    /// Finds the checkpoint or makes it. The output to report.
+    async fn attempt(&self) -> Result<Value, TaskError> {
+        let store = &self.services.store;
+        let input = Value::Object(self.task.input_data.clone().into_iter().collect());
+        let run_id = input.get("run_id").and_then(Value::as_str).map(RunId::new);
+        let run = match &run_id {
+            Some(id) => store.run(id).await?,
+            None => None,
+        };
+        let run = run.ok_or_else(|| {
+            TaskError::terminal(
+                "the workflow's `run_id` names no run in our database; start runs with `switchyard dispatch`",
+            )
+        })?;
+        let run_id = run.id.clone();
+        let assignment = self.assignment();
+        let task_ref = assignment.task_ref.clone();
+        let input_hash = digest::of_json(&input);
+        if let Some(kept) = store.output(&run_id, &task_ref).await?
+            && kept.input_hash == input_hash
+        {
+            debug!("found the result of an earlier attempt");
+            return Ok(kept.output);
+        }
+        let attempt = Attempt {
+            task_id: assignment.task_id.clone(),
+            task_ref: task_ref.clone(),
+            task_name: self.entry.name.to_string(),
+            attempt: i64::from(assignment.attempt),
+            worker: self.worker_id.clone(),
+            started_at: (self.services.clock)(),
+            finished_at: None,
+            status: "running".to_owned(),
+            cause: None,
+        };
+        store.begin_attempt(&run_id, &attempt).await?;
+
+        let context = Arc::new(Context::new(Arc::clone(&self.services), run, assignment));
+        let made = self.guarded(input, Arc::clone(&context)).await;
+        let task_id = &attempt.task_id;
+        let now = (self.services.clock)();
+        let usage = context.take_usage();
+        match made {
+            Ok(made) => {
+                let output = Output {
+                    task_ref,
+                    input_hash,
+                    output: made.output,
+                    document: made.document,
+                };
+                let intents = context.take_intents();
+                store
+                    .check_in(&run_id, task_id, &output, &intents, &usage, now)
+                    .await?;
+                store.end_attempt(task_id, "completed", None, now).await?;
+                Ok(output.output)
+            }
+            Err(error) => {
+                let status = match error {
+                    TaskError::Retry(_) => "failed",
+                    TaskError::Terminal(_) => "failed_terminally",
+                };
+                store
+                    .note_usage(&run_id, &task_ref, task_id, &usage)
+                    .await?;
+                store
+                    .end_attempt(task_id, status, Some(&error.to_string()), now)
+                    .await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Runs the task's own code: within its time, ending early when it is cancelled, and with a
+    /// panic caught.
+    async fn guarded(&self, input: Value, context: Arc<Context>) -> Result<Made<Value>, TaskError> {
+        let run = self.entry.run;
+        let seconds = definitions::contract(self.entry.name)
+            .definition
+            .timeout_seconds;
+        let time = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+        let working = tokio::spawn(
+            async move { run(input, &context).await }.instrument(tracing::Span::current()),
+        );
+        let abort = working.abort_handle();
+        let made = tokio::select! {
+            made = working => made,
+            () = tokio::time::sleep(time) => {
+                abort.abort();
+                return Err(TaskError::retry(format!("it did not end within {seconds} s")));
+            }
+            () = self.cancelled.cancelled() => {
+                abort.abort();
+                return Err(TaskError::retry("the worker is stopping, or the run has ended"));
+            }
+        };
+        let made = made.map_err(|_| TaskError::retry("the task panicked; please report it"))??;
+        let size = made.output.to_string().len();
+        if size > LARGEST_OUTPUT {
+            return Err(TaskError::terminal(format!(
+                "the output has {size} bytes, and engines take {LARGEST_OUTPUT}; outputs carry references"
+            )));
+        }
+        Ok(made)
+    }
+
+    /// Spools the result, sends it, and forgets it once it is acknowledged. What cannot be sent
+    /// now is sent again later by the runner.
+    async fn report(&self, mut result: TaskResult) {
+        result.worker_id = Some(self.worker_id.clone());
+        let store = &self.services.store;
+        let now = (self.services.clock)();
+        let timeout = self.task.response_timeout_seconds.max(2);
+        let spooled = Spooled {
+            task_id: self.task.task_id.clone(),
+            workflow_id: self.task.workflow_instance_id.clone(),
+            result: serde_json::to_string(&result).unwrap_or_default(),
+            give_up_at: now + chrono::Duration::seconds(timeout),
+        };
+        if let Err(error) = store.spool(&spooled, now).await {
+            warn!("cannot spool a result, sending it all the same: {error:#}");
+        }
+        match self.client.update_task(&result).await {
+            Ok(()) => {
+                if let Err(error) = store.unspool(&spooled.task_id).await {
+                    debug!("cannot forget a delivered result, it will be sent again: {error:#}");
+                }
+            }
+            Err(error) => warn!("the engine does not take a result, trying again later: {error}"),
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Deletes the audio where one participant denied consent: what a live run would delete is kept
+//! as an intent, what this run itself made is deleted at once.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    model::{RunId, TaskName},
+    store::IntentKind,
+    workers::{Context, Made, Task, TaskError},
+};
+
+/// The task.
+pub struct CleanupConsent;
+
+/// What the workflow gives it.
+#[derive(Deserialize, JsonSchema)]
+pub struct Input {
+    /// The run.
+    #[serde(rename = "run_id")]
+    pub _run_id: RunId,
+}
+
+/// What it reports.
+#[derive(Serialize, JsonSchema)]
+pub struct Output {
+    /// Whether somebody denied consent.
+    pub denied: bool,
+    /// Whether the audio is gone.
+    pub audio_deleted: bool,
+    /// Why, for people.
+    pub reason: String,
+}
+
+impl Task for CleanupConsent {
+    const NAME: TaskName = TaskName::CleanupConsent;
+    type Input = Input;
+    type Output = Output;
+
+    async fn run(_: Input, context: &Context) -> Result<Made<Output>, TaskError> {
+        let subject = &context.run.subject;
+        let denials = subject
+            .consents
+            .iter()
+            .filter(|consent| !consent.consent_given)
+            .count();
+        if denials == 0 {
+            return Ok(Made::small(Output {
+                denied: false,
+                audio_deleted: false,
+                reason: "nobody denied consent".to_owned(),
+            }));
+        }
+        let recording = &subject.recording;
+        let keys = if recording.track_keys.is_empty() {
+            std::slice::from_ref(&recording.object_key)
+        } else {
+            recording.track_keys.as_slice()
+        };
+        for key in keys {
+            let target = format!("{}/{key}", recording.bucket_name);
+            context.intend(IntentKind::DeleteObject, target, "");
+        }
+        let bucket = &context.services.tuning.bucket;
+        let live_key = context.live_audio_key();
+        let own_copy = context.key(&live_key);
+        context
+            .services
+            .objects
+            .delete(bucket, own_copy.as_str())
+            .await?;
+        context.intend(IntentKind::DeleteObject, format!("{bucket}/{live_key}"), "");
+        context.intend_column("audio_deleted", true);
+        Ok(Made::small(Output {
+            denied: true,
+            audio_deleted: true,
+            reason: format!(
+                "{denials} of {} answers deny consent",
+                subject.consents.len()
+            ),
+        }))
+    }
+}

@@ -1,0 +1,133 @@
+//! Mixes the padded tracks into one MP3, and measures its length and waveform.
+
+use std::{collections::BTreeMap, io::Seek, sync::atomic::Ordering};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::pad_track::{Padded, in_order};
+use crate::{
+    audio::{self, mp3::Mp3Settings, source::Source},
+    contract::events::RunEvent,
+    model::{AudioFacts, ObjectKey, RunId, TaskName, Usage, UsageKind},
+    store::IntentKind,
+    workers::{Context, Made, Task, TaskError},
+};
+
+/// The task.
+pub struct MixdownTracks;
+
+/// What the workflow gives it.
+#[derive(Deserialize, JsonSchema)]
+pub struct Input {
+    /// The run.
+    #[serde(rename = "run_id")]
+    pub _run_id: RunId,
+    /// What padding reported, by reference name.
+    pub tracks: BTreeMap<String, Padded>,
+    /// The tracks to process, in order.
+    pub track_keys: Vec<String>,
+}
+
+/// What it reports.
+#[derive(Serialize, Deserialize, JsonSchema)]
+pub struct Output {
+    /// The mix in Reflector's bucket.
+    pub audio_key: ObjectKey,
+    /// Bytes.
+    pub size: u64,
+    /// Length in milliseconds as the legacy reports it, encoder delay included.
+    pub duration_ms: f64,
+    /// Samples of the mix that had to be clipped.
+    pub clipped: u64,
+}
+
+/// What stays in our store.
+#[derive(Serialize, Deserialize)]
+pub struct Mix {
+    /// Peaks in the legacy's chunks.
+    pub waveform: Vec<f64>,
+    /// What the MP3 holds, read back from it.
+    pub facts: AudioFacts,
+}
+
+impl Task for MixdownTracks {
+    const NAME: TaskName = TaskName::MixdownTracks;
+    type Input = Input;
+    type Output = Output;
+
+    async fn run(input: Input, context: &Context) -> Result<Made<Output>, TaskError> {
+        let services = &context.services;
+        let bucket = &services.tuning.bucket;
+        if input.track_keys.is_empty() {
+            return Err(TaskError::terminal(
+                "the recording has no camera audio track; there is nothing to mix",
+            ));
+        }
+        let mut sources = Vec::new();
+        let mut bytes_read = 0;
+        for track in in_order(input.tracks, input.track_keys.len())? {
+            let Some(key) = track.padded_key else {
+                continue;
+            };
+            context.own(&key)?;
+            let padded = services.objects.get_to_file(bucket, key.as_str()).await?;
+            bytes_read += padded.size;
+            sources.push(Source::new(padded.file));
+        }
+        if sources.is_empty() {
+            return Err(TaskError::terminal(
+                "no track of the recording holds any audio; there is nothing to mix",
+            ));
+        }
+        let bit_rate_kbps = services.tuning.mp3_bitrate / 1000;
+        let (report, mix, file) = context
+            .on_processors(move |unwanted| {
+                let mut mp3 = tempfile::tempfile()?;
+                let report = audio::mixdown::mixdown(
+                    sources,
+                    Mp3Settings { bit_rate_kbps },
+                    &|_| {},
+                    &|| unwanted.load(Ordering::Relaxed),
+                    &mut mp3,
+                )?;
+                // As the legacy does, both are taken from the MP3 itself.
+                let facts = audio::decode::facts_of_mp3(Source::new(mp3.try_clone()?))?;
+                let waveform = audio::waveform::of_mp3(Source::new(mp3.try_clone()?))?;
+                mp3.rewind()?;
+                Ok((report, Mix { waveform, facts }, mp3))
+            })
+            .await?;
+
+        let live_key = context.live_audio_key();
+        let key = context.key(&live_key);
+        let put = services
+            .objects
+            .put_file(bucket, key.as_str(), file, None)
+            .await?;
+        let usage = |kind, amount: u64| Usage {
+            kind,
+            of: bucket.clone(),
+            amount: amount as f64,
+        };
+        context.used([
+            usage(UsageKind::BytesRead, bytes_read),
+            usage(UsageKind::BytesWritten, put.size),
+        ]);
+        context.intend_column("duration", report.duration_legacy_ms);
+        context.intend_event(&RunEvent::Duration(report.duration_legacy_ms));
+        context.intend(
+            IntentKind::PutObject,
+            format!("{bucket}/{live_key}"),
+            put.size.to_string(),
+        );
+        context.intend_column("audio_location", "storage");
+        let output = Output {
+            audio_key: key,
+            size: put.size,
+            duration_ms: report.duration_legacy_ms,
+            clipped: report.clipped,
+        };
+        Made::with_document(output, mix)
+    }
+}
