@@ -10,6 +10,8 @@ use switchyard::{
     store::Store,
 };
 
+use crate::database::{Database, Kind};
+
 use super::harness::{Server, attempt, simple, status, with};
 
 /// A fork of `kind` into `b0`, `b1`, `b2`, joined.
@@ -23,29 +25,28 @@ async fn forked(server: &Server, kind: &str, branch: Value) -> WorkflowId {
     server.start(&name, json!({})).await
 }
 
-/// A store in a file, and the way to open it again.
-struct Disk {
-    folder: tempfile::TempDir,
+/// Serves what is in the database; dropping the server is a crash, since nothing is said to it.
+async fn serve(database: &Database) -> Server {
+    Server::on(database.store().await).await
 }
 
-impl Disk {
-    fn new() -> Self {
-        Self {
-            folder: tempfile::tempdir().unwrap(),
-        }
-    }
-
-    async fn serve(&self) -> Server {
-        let path = self.folder.path().join("engine.sqlite");
-        let url = format!("sqlite:{}", path.display());
-        Server::on(Store::open(&url).await.unwrap()).await
-    }
+async fn sqlite() -> Database {
+    let database = Database::fresh(Kind::Sqlite).await;
+    database.expect("there is always SQLite")
 }
 
 #[tokio::test]
 async fn d1_a_run_goes_on_after_the_engine_is_gone_mid_fork() {
-    let disk = Disk::new();
-    let before = disk.serve().await;
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        if let Some(database) = Database::fresh(kind).await {
+            crash_mid_fork(&database).await;
+            database.remove().await;
+        }
+    }
+}
+
+async fn crash_mid_fork(database: &Database) {
+    let before = serve(database).await;
     let kind = before
         .kind(json!({"responseTimeoutSeconds": 30, "retryCount": 1, "retryDelaySeconds": 0}))
         .await;
@@ -55,7 +56,7 @@ async fn d1_a_run_goes_on_after_the_engine_is_gone_mid_fork() {
     let then = before.run(&id).await;
     drop(before);
 
-    let after = disk.serve().await;
+    let after = serve(database).await;
     assert_eq!(after.run(&id).await, then);
     assert_eq!(after.client.queue_sizes(&[&kind]).await.unwrap()[&kind], 1);
     let last = after.take(&kind).await;
@@ -74,8 +75,8 @@ async fn d1_a_run_goes_on_after_the_engine_is_gone_mid_fork() {
 
 #[tokio::test]
 async fn d1_what_was_polled_before_the_crash_can_be_reported_after_it() {
-    let disk = Disk::new();
-    let before = disk.serve().await;
+    let database = sqlite().await;
+    let before = serve(&database).await;
     let kind = before.kind(json!({})).await;
     let id = forked(&before, &kind, json!({})).await;
     let mut held = Vec::new();
@@ -83,7 +84,7 @@ async fn d1_what_was_polled_before_the_crash_can_be_reported_after_it() {
         held.push(before.take(&kind).await);
     }
     drop(before);
-    let after = disk.serve().await;
+    let after = serve(&database).await;
     for task in &held {
         after.complete(task, json!({"ok": 1})).await;
     }
@@ -92,14 +93,14 @@ async fn d1_what_was_polled_before_the_crash_can_be_reported_after_it() {
 
 #[tokio::test]
 async fn an_attempt_that_lost_its_offer_is_offered_again_after_a_restart() {
-    let disk = Disk::new();
-    let before = disk.serve().await;
+    let database = sqlite().await;
+    let before = serve(&database).await;
     let kind = before.kind(json!({})).await;
     before.faults.lose_queue_entries(2);
     forked(&before, &kind, json!({})).await;
     assert_eq!(before.client.queue_sizes(&[&kind]).await.unwrap()[&kind], 1);
     drop(before);
-    let after = disk.serve().await;
+    let after = serve(&database).await;
     assert_eq!(after.client.queue_sizes(&[&kind]).await.unwrap()[&kind], 3);
 }
 
@@ -209,8 +210,8 @@ async fn what_the_engine_would_ignore_is_refused() {
 
 #[tokio::test]
 async fn no_task_is_given_to_two_of_many_pollers() {
-    let disk = Disk::new();
-    let server = Arc::new(disk.serve().await);
+    let database = sqlite().await;
+    let server = Arc::new(serve(&database).await);
     let kind = server.kind(json!({})).await;
     for _ in 0..10 {
         forked(&server, &kind, json!({})).await;
