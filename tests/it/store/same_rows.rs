@@ -60,7 +60,7 @@ async fn write_everything(store: &Store) -> anyhow::Result<()> {
         "hash-1",
         json!({ "words": 2, "gain": 0.5 }),
     );
-    made.document = Some(json!([{ "text": "naïve", "start": 0.30000000000000004 }]));
+    made.document = Some(json!([{ "text": "naïve", "start": 0.300_000_000_000_000_04 }]));
     let intended = [
         intent(IntentKind::PutObject, "bucket/key", "12"),
         intent(IntentKind::Message, "ts:1", "{\"event\": \"TRANSCRIPT\"}"),
