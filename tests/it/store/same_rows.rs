@@ -68,7 +68,7 @@ async fn write_everything(store: &Store) -> anyhow::Result<()> {
     store
         .check_in(&id, "task-2", &made, &intended, &seconds, at(9))
         .await?;
-    made.input_hash = "hash-2".to_owned();
+    made.input_hash = String::from("hash-2");
     store
         .check_in(&id, "task-2", &made, &intended[1..], &seconds, at(10))
         .await?;
