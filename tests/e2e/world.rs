@@ -8,6 +8,7 @@ use std::{
 };
 
 use switchyard::{
+    audio::{decode::facts_of_mp3, source::Source},
     compare::Policy,
     conductor::{Client, ClientConfig, definitions::contract, install_crypto},
     controller::{self, Again, Dispatched, Shadow, Wanted},
@@ -172,10 +173,14 @@ impl World {
         let case = fixtures().join("standup/expected").join(setup.case);
         let Recorded {
             mut subject,
-            outcome,
+            mut outcome,
             sources,
-            ..
+            mp3,
         } = recorded::load(&case, Some("https://reflector.example.test")).expect("a record");
+        outcome.audio = mp3.map(|path| {
+            let mp3 = std::fs::File::open(path).expect("the recorded mix");
+            facts_of_mp3(Source::new(mp3)).expect("it can be read")
+        });
         objects
             .create_bucket_if_missing("reflector-transcripts")
             .await
