@@ -1,5 +1,6 @@
 //! Adapters and loops.
 
+mod http;
 mod objects;
 mod providers;
 mod sandbox;
