@@ -19,7 +19,7 @@ pub async fn a_run_is_read_as_it_was_written(database: &Database) {
         .await
         .expect("it is kept");
     let mut new = new_run("run_1", "recording");
-    new.cache_scope = "run_1".to_owned();
+    new.cache_scope = String::from("run_1");
     new.control_id = Some("control".to_owned());
     assert!(store.insert_run(&new, at(7)).await.expect("it is written"));
 
