@@ -218,6 +218,7 @@ impl App {
     ) -> anyhow::Result<()> {
         let router = http::router(http::State {
             shadow: self.shadow()?,
+            shutdown: shutdown.clone(),
         });
         axum::serve(listener, router)
             .with_graceful_shutdown(async move { shutdown.cancelled().await })

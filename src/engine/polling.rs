@@ -60,8 +60,7 @@ impl Engine {
         let mut tasks = Vec::new();
         while tasks.len() < poll.count {
             let wanted = i64::try_from(poll.count - tasks.len()).unwrap_or(i64::MAX);
-            let pool = &self.inner.store.pool;
-            let offers = rows::offers(pool, &queue, self.now(), wanted).await?;
+            let offers = rows::offers(&self.inner.store.pool, &queue, self.now(), wanted).await?;
             if offers.is_empty() {
                 break;
             }

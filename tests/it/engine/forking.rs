@@ -7,7 +7,7 @@ fn join_on(references: &[&str]) -> Value {
     json!({"name": "join", "taskReferenceName": "join", "type": "JOIN", "joinOn": references})
 }
 
-fn fork(branches: Value) -> Value {
+fn fork(branches: &Value) -> Value {
     json!({"name": "fork", "taskReferenceName": "fork", "type": "FORK_JOIN", "forkTasks": branches})
 }
 
@@ -234,7 +234,7 @@ async fn f8_a_static_join_waits_for_what_it_names(server: &Server) {
     ]);
     let seen = json!({"inputParameters": {"joined": "${join.output}"}});
     let tasks = json!([
-        fork(branches),
+        fork(&branches),
         join_on(&["l2", "r1"]),
         with(simple(&last, "last"), seen)
     ]);
@@ -261,7 +261,7 @@ async fn f8_a_static_join_waits_for_what_it_names(server: &Server) {
 async fn f8_a_static_join_that_names_nothing_ends_at_once(server: &Server) {
     let (branch, last) = (server.kind(json!({})).await, server.kind(json!({})).await);
     let tasks = json!([
-        fork(json!([[simple(&branch, "b1")], [simple(&branch, "b2")]])),
+        fork(&json!([[simple(&branch, "b1")], [simple(&branch, "b2")]])),
         join_on(&[]),
         simple(&last, "last")
     ]);
@@ -279,7 +279,7 @@ async fn f8_a_static_join_that_names_nothing_ends_at_once(server: &Server) {
 
 async fn f8_a_fork_without_a_join_fails_the_run(server: &Server) {
     let kind = server.kind(json!({})).await;
-    let tasks = json!([fork(json!([[simple(&kind, "b1")]])), simple(&kind, "last")]);
+    let tasks = json!([fork(&json!([[simple(&kind, "b1")]])), simple(&kind, "last")]);
     let name = server.workflow(json!({"tasks": tasks})).await;
     let id = server.start(&name, json!({})).await;
     let run = server.until_run(&id, "FAILED").await;
