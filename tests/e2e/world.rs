@@ -35,7 +35,7 @@ pub const REQUESTS: u32 = 2;
 pub const PATIENCE: Duration = Duration::from_millis(1500);
 
 /// How long a test waits for anything.
-const DEADLINE: Duration = Duration::from_secs(120);
+const DEADLINE: Duration = Duration::from_mins(2);
 
 /// What is different from the usual world.
 pub struct Setup {
@@ -275,10 +275,10 @@ impl World {
                 shadow.follow(&run).await.expect("it can be followed");
             }
         };
-        match tokio::time::timeout(DEADLINE, following).await {
-            Ok(run) => run,
-            Err(_) => panic!("the run hangs: {:?}", self.attempts(id).await),
+        if let Ok(run) = tokio::time::timeout(DEADLINE, following).await {
+            return run;
         }
+        panic!("the run hangs: {:?}", self.attempts(id).await)
     }
 
     /// Runs and expects it to end well.
