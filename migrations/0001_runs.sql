@@ -25,6 +25,7 @@ create table runs (
     cache_scope     text   not null,               -- '' shares paid answers with other runs
     control_id      text references controls (id), -- null while the control has not ended
     started_at      bigint not null,
+    start_tried_at  bigint not null,               -- when somebody last set out to start its workflow
     finished_at     bigint,
     unique (environment, flag, recording_id, generation, pipeline)
 );

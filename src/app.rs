@@ -14,6 +14,7 @@ use crate::{
     config::{self, Config, Environment},
     controller::Shadow,
     cost::PriceTable,
+    engine::Engine,
     http,
     legacy::recorded,
     model::{EnvironmentName, Subject},
@@ -200,8 +201,13 @@ impl App {
         listener: TcpListener,
         shutdown: CancellationToken,
     ) -> anyhow::Result<()> {
-        let _ = (listener, shutdown);
-        anyhow::bail!("the engine is being merged")
+        let engine = Engine::open(self.store.clone(), Arc::clone(&self.clock)).await?;
+        let router = engine.router();
+        let stop = shutdown.clone();
+        let serving = axum::serve(listener, router)
+            .with_graceful_shutdown(async move { stop.cancelled().await });
+        let (served, ()) = tokio::join!(serving.into_future(), engine.run(shutdown));
+        served.context("serving the embedded engine")
     }
 
     /// Serves pages and API until told to stop.

@@ -24,6 +24,7 @@ pub mod store;
 
 // Loops
 pub mod controller;
+pub mod engine;
 pub mod workers;
 
 // Stand-ins for the services that nobody can run locally

@@ -11,6 +11,7 @@ use std::{
 use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use super::{ExitStatus, Globals, follow, report, serve};
 use crate::{
@@ -37,6 +38,10 @@ pub(super) struct Args {
     /// something to compare, or what they answered to the legacy.
     #[arg(long, default_value = "second-draw", value_name = "DRAW")]
     answers: Draw,
+    /// A Conductor server to run the workflow, instead of the embedded engine; its base URL with
+    /// /api at the end.
+    #[arg(long, value_name = "URL")]
+    conductor: Option<Url>,
     /// Where the report and the state of runs are served.
     #[arg(long, default_value = "127.0.0.1:8480", value_name = "ADDRESS")]
     listen: SocketAddr,
@@ -70,7 +75,10 @@ pub(super) async fn run(args: Args, _: &Globals) -> anyhow::Result<ExitStatus> {
     };
     let doors = serve::Doors {
         http,
-        engine: local().await?,
+        engine: match args.conductor {
+            Some(_) => None,
+            None => Some(local().await?),
+        },
         objects: Some(local().await?),
     };
     let pages = doors.http.local_addr()?;
@@ -193,7 +201,11 @@ fn settings(args: &Args, doors: &serve::Doors, sandbox: &Sandbox) -> anyhow::Res
     let url = |address: SocketAddr, path: &str| format!("http://{address}{path}").parse();
     let environment = config::Environment {
         conductor: config::Conductor {
-            url: url(doors.engine.local_addr()?, "/api")?,
+            url: match (&args.conductor, &doors.engine) {
+                (None, Some(engine)) => url(engine.local_addr()?, "/api")?,
+                (Some(conductor), _) => conductor.clone(),
+                (None, None) => anyhow::bail!("the demo has no workflow engine"),
+            },
             timeout_s: 10,
         },
         objects: config::Objects {

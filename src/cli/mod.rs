@@ -146,7 +146,11 @@ pub fn start_tracing(cli: &Cli) {
         cli.command,
         Command::Demo(_) | Command::Dispatch(_) | Command::Check | Command::Report(_)
     );
-    let default = if quiet { "error" } else { "info,sqlx=warn" };
+    let default = if quiet {
+        "error,s3s=off"
+    } else {
+        "info,sqlx=warn,s3s=off,s3s_fs=warn"
+    };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -40,15 +40,18 @@ pub(super) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitSta
 /// Prints a report for people or machines.
 pub(super) fn print(data: &ReportData, json: bool) -> anyhow::Result<()> {
     if json {
-        println!("{}", report::json(data)?);
+        println!("{}", report::json::render(data)?);
     } else {
-        print!("{}", report::terminal(data, console::colors_enabled()));
+        print!(
+            "{}",
+            report::terminal::render(data, console::colors_enabled())
+        );
     }
     Ok(())
 }
 
 /// Writes a report as one HTML file.
 pub(super) fn write_html(data: &ReportData, path: &Path) -> anyhow::Result<()> {
-    let html = report::html(data)?;
+    let html = report::html::render(data)?;
     std::fs::write(path, html).with_context(|| format!("writing `{}`", path.display()))
 }

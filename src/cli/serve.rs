@@ -50,7 +50,7 @@ pub(super) async fn up(globals: &Globals) -> anyhow::Result<ExitStatus> {
     stop_on_signal(shutdown.clone());
     let mut doors = Doors {
         http: listen(app.config.server.listen, "server.listen").await?,
-        engine: listen(app.config.engine.listen, "engine.listen").await?,
+        engine: Some(listen(app.config.engine.listen, "engine.listen").await?),
         objects: None,
     };
     if app.environment.objects.local_dir.is_some() {
@@ -70,8 +70,8 @@ pub(super) async fn up(globals: &Globals) -> anyhow::Result<ExitStatus> {
 pub(super) struct Doors {
     /// Pages and API.
     pub http: TcpListener,
-    /// The embedded engine.
-    pub engine: TcpListener,
+    /// The embedded engine, where there is no other.
+    pub engine: Option<TcpListener>,
     /// The local object store.
     pub objects: Option<TcpListener>,
 }
@@ -112,10 +112,10 @@ pub(super) async fn run_all(
             ended(objects::local::serve(&root, listener, access, secret, stop).await);
         });
     }
-    {
+    if let Some(listener) = doors.engine {
         let (app, stop) = (app.clone(), foundations.clone());
         let ended = watch("the embedded engine", stop.clone());
-        roles.spawn(async move { ended(app.serve_engine(doors.engine, stop).await) });
+        roles.spawn(async move { ended(app.serve_engine(listener, stop).await) });
     }
     prepare(&app).await?;
 

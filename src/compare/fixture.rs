@@ -8,19 +8,8 @@ use crate::model::{
     AudioFacts, Event, HttpRequest, Object, Outcome, OutcomeStatus, Published, StepTiming, Word,
 };
 
-fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/standup/expected/base")
-}
-
-fn text(name: &str) -> String {
-    let path = folder().join(name);
-    std::fs::read_to_string(&path)
-        .unwrap_or_else(|error| panic!("reading {}: {error}", path.display()))
-}
-
-fn json(name: &str) -> Value {
-    serde_json::from_str(&text(name)).expect("JSON")
-}
+/// One recorded run.
+struct Case(PathBuf);
 
 fn parsed<T: serde::de::DeserializeOwned>(value: &Value) -> T {
     serde_json::from_value(value.clone()).expect("the model's shape")
@@ -28,36 +17,114 @@ fn parsed<T: serde::de::DeserializeOwned>(value: &Value) -> T {
 
 /// What the legacy made of the bundled meeting.
 pub(crate) fn standup() -> Outcome {
-    let rows = json("db_after.json");
-    let row = &rows["transcript"][0];
-    let topics: Vec<crate::model::Topic> = parsed(&row["topics"]);
-    let words: Vec<Word> = topics
-        .iter()
-        .flat_map(|topic| topic.words.clone())
-        .collect();
-    let optional = |key: &str| row[key].as_str().map(str::to_owned);
-    Outcome {
-        status: OutcomeStatus::Ended,
-        failure: None,
-        participants: parsed(&row["participants"]),
-        words,
-        topics,
-        title: optional("title"),
-        short_summary: optional("short_summary"),
-        long_summary: optional("long_summary"),
-        webvtt: optional("webvtt"),
-        duration_ms: row["duration"].as_f64(),
-        waveform: parsed(&json("waveform.json")),
-        audio: Some(audio()),
-        events: parsed::<Vec<Event>>(&row["events"]),
-        published: published(),
-        zulip: Some(request("zulip")),
-        webhook: Some(request("webhook")),
-        objects: objects(),
-        deleted: Vec::new(),
-        audio_deleted: false,
-        steps: steps(),
-        usage: Vec::new(),
+    recorded("base")
+}
+
+/// What the legacy made of it in one of the recorded cases.
+pub(crate) fn recorded(case: &str) -> Outcome {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/standup/expected");
+    Case(folder.join(case)).outcome()
+}
+
+impl Case {
+    fn text(&self, name: &str) -> String {
+        let path = self.0.join(name);
+        std::fs::read_to_string(&path)
+            .unwrap_or_else(|error| panic!("reading {}: {error}", path.display()))
+    }
+
+    fn json(&self, name: &str) -> Value {
+        serde_json::from_str(&self.text(name)).expect("JSON")
+    }
+
+    fn outcome(&self) -> Outcome {
+        let rows = self.json("db_after.json");
+        let row = &rows["transcript"][0];
+        let topics: Vec<crate::model::Topic> = parsed(&row["topics"]);
+        let words: Vec<Word> = topics
+            .iter()
+            .flat_map(|topic| topic.words.clone())
+            .collect();
+        let optional = |key: &str| row[key].as_str().map(str::to_owned);
+        Outcome {
+            status: OutcomeStatus::Ended,
+            failure: None,
+            participants: parsed(&row["participants"]),
+            words,
+            topics,
+            title: optional("title"),
+            short_summary: optional("short_summary"),
+            long_summary: optional("long_summary"),
+            webvtt: optional("webvtt"),
+            duration_ms: row["duration"].as_f64(),
+            waveform: parsed(&self.json("waveform.json")),
+            audio: Some(audio()),
+            events: parsed::<Vec<Event>>(&row["events"]),
+            published: self.published(),
+            zulip: Some(self.request("zulip")),
+            webhook: Some(self.request("webhook")),
+            objects: self.objects(),
+            deleted: Vec::new(),
+            audio_deleted: false,
+            steps: self.steps(),
+            usage: Vec::new(),
+        }
+    }
+
+    fn published(&self) -> Vec<Published> {
+        self.text("pubsub.jsonl")
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).expect("JSON"))
+            .map(|line| Published {
+                channel: parsed(&line["channel"]),
+                payload: parsed(&line["data"]),
+            })
+            .filter(|message| {
+                message.channel.starts_with("ts:") || message.channel.starts_with("user:")
+            })
+            .collect()
+    }
+
+    fn request(&self, service: &str) -> HttpRequest {
+        let all = self.json("requests.json");
+        let found = all
+            .as_array()
+            .expect("requests")
+            .iter()
+            .find(|request| request["service"] == service);
+        let found = found.expect("the request");
+        let headers: Vec<(String, String)> = parsed(&found["headers"]);
+        HttpRequest {
+            method: parsed(&found["method"]),
+            url: format!(
+                "https://{}{}",
+                headers[0].1,
+                found["target"].as_str().expect("a target")
+            ),
+            headers: headers
+                .into_iter()
+                .filter(|(name, _)| name != "Authorization")
+                .collect(),
+            body: self.text(found["body_file"].as_str().expect("a body")),
+        }
+    }
+
+    fn objects(&self) -> Vec<Object> {
+        let listed = self.json("s3.json");
+        let all: Vec<Object> = parsed(&listed["after"]);
+        all.into_iter()
+            .filter(|object| object.bucket != "daily-recordings")
+            .collect()
+    }
+
+    fn steps(&self) -> Vec<StepTiming> {
+        let phases = self.json("timings.json");
+        let phases = phases["phases"].as_array().expect("phases").clone();
+        let timing = |phase: Value| StepTiming {
+            step: parsed(&phase["phase"]),
+            wall_ms: phase["wall_s"].as_f64().expect("seconds") * 1000.0,
+        };
+        phases.into_iter().map(timing).collect()
     }
 }
 
@@ -76,60 +143,4 @@ fn audio() -> AudioFacts {
         samples: 13_563_960,
         envelope: (0..2826).map(level).collect(),
     }
-}
-
-fn published() -> Vec<Published> {
-    text("pubsub.jsonl")
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line).expect("JSON"))
-        .map(|line| Published {
-            channel: parsed(&line["channel"]),
-            payload: parsed(&line["data"]),
-        })
-        .filter(|message| {
-            message.channel.starts_with("ts:") || message.channel.starts_with("user:")
-        })
-        .collect()
-}
-
-fn request(service: &str) -> HttpRequest {
-    let all = json("requests.json");
-    let found = all
-        .as_array()
-        .expect("requests")
-        .iter()
-        .find(|request| request["service"] == service);
-    let found = found.expect("the request");
-    let headers: Vec<(String, String)> = parsed(&found["headers"]);
-    HttpRequest {
-        method: parsed(&found["method"]),
-        url: format!(
-            "https://{}{}",
-            headers[0].1,
-            found["target"].as_str().expect("a target")
-        ),
-        headers: headers
-            .into_iter()
-            .filter(|(name, _)| name != "Authorization")
-            .collect(),
-        body: text(found["body_file"].as_str().expect("a body")),
-    }
-}
-
-fn objects() -> Vec<Object> {
-    let listed = json("s3.json");
-    let all: Vec<Object> = parsed(&listed["after"]);
-    all.into_iter()
-        .filter(|object| object.bucket != "daily-recordings")
-        .collect()
-}
-
-fn steps() -> Vec<StepTiming> {
-    let phases = json("timings.json");
-    let phases = phases["phases"].as_array().expect("phases").clone();
-    let timing = |phase: Value| StepTiming {
-        step: parsed(&phase["phase"]),
-        wall_ms: phase["wall_s"].as_f64().expect("seconds") * 1000.0,
-    };
-    phases.into_iter().map(timing).collect()
 }

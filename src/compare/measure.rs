@@ -92,6 +92,76 @@ const fn info(name: &'static str, unit: &'static str) -> Number {
     }
 }
 
+const DIFFERENCES: &[Number] = &[info("differences", "")];
+const WORDS: &[Number] = &[
+    low("wer", ""),
+    low("facts_changed", ""),
+    info("cer", ""),
+    info("errors", ""),
+];
+const SPEAKERS: &[Number] = &[low("speaker_wer", ""), low("misattributed", "")];
+const TIMES: &[Number] = &[
+    low("p95_s", "s"),
+    low("p95_end_s", "s"),
+    low("offset_s", "s"),
+    low("disordered", ""),
+    info("median_s", "s"),
+    info("max_s", "s"),
+];
+const TOPIC_COUNT: &[Number] = &[low("count_difference", "")];
+const BOUNDARIES: &[Number] = &[
+    low("pk", ""),
+    low("window_diff", ""),
+    info("boundary_similarity", ""),
+];
+const PAIRS: &[Number] = &[
+    high("f1"),
+    high("mean_similarity"),
+    low("inversions", ""),
+    info("facts_changed", ""),
+];
+const TEXT: &[Number] = &[
+    high("similarity"),
+    info("facts_changed", ""),
+    info("chrf", ""),
+    info("rouge1", ""),
+    info("rouge2", ""),
+    info("rouge_l", ""),
+    info("unsupported_numbers", ""),
+];
+const MARKDOWN: &[Number] = &[
+    high("similarity"),
+    Number {
+        name: "length_ratio",
+        unit: "",
+        good: Good::Between,
+    },
+    low("sections_difference", ""),
+    info("facts_changed", ""),
+    info("chrf", ""),
+    info("rouge1", ""),
+    info("rouge2", ""),
+    info("rouge_l", ""),
+    info("unsupported_numbers", ""),
+];
+const CAPTIONS: &[Number] = &[
+    low("wer", ""),
+    low("p95_s", "s"),
+    info("cues_difference", ""),
+];
+const DIFFERENCE: &[Number] = &[low("difference_ms", "ms")];
+const WAVEFORM: &[Number] = &[
+    low("max_abs", ""),
+    low("mean_abs", ""),
+    high("pearson"),
+    low("length_difference", ""),
+];
+const ENVELOPE: &[Number] = &[
+    high("correlation"),
+    low("gain_db", "dB"),
+    low("duration_difference_ms", "ms"),
+];
+
 impl Measure {
     /// All of them.
     pub const ALL: [Self; 16] = [
@@ -145,113 +215,19 @@ impl Measure {
     /// The numbers it yields, the telling one first.
     pub const fn numbers(self) -> &'static [Number] {
         match self {
-            Self::Equality | Self::EventSequence | Self::Request | Self::ObjectSet => {
-                const { &[info("differences", "")] }
-            }
-            Self::WordErrorRate => {
-                const {
-                    &[
-                        low("wer", ""),
-                        low("facts_changed", ""),
-                        info("cer", ""),
-                        info("errors", ""),
-                    ]
-                }
-            }
-            Self::SpeakerErrorRate => const { &[low("speaker_wer", ""), low("misattributed", "")] },
-            Self::WordTimeDrift => {
-                const {
-                    &[
-                        low("p95_s", "s"),
-                        low("p95_end_s", "s"),
-                        low("offset_s", "s"),
-                        low("disordered", ""),
-                        info("median_s", "s"),
-                        info("max_s", "s"),
-                    ]
-                }
-            }
-            Self::TopicCount => const { &[low("count_difference", "")] },
-            Self::TopicBoundaries => {
-                const {
-                    &[
-                        low("pk", ""),
-                        low("window_diff", ""),
-                        info("boundary_similarity", ""),
-                    ]
-                }
-            }
-            Self::PairedTexts => {
-                const {
-                    &[
-                        high("f1"),
-                        high("mean_similarity"),
-                        low("inversions", ""),
-                        info("facts_changed", ""),
-                    ]
-                }
-            }
-            Self::TextSimilarity => {
-                const {
-                    &[
-                        high("similarity"),
-                        info("facts_changed", ""),
-                        info("chrf", ""),
-                        info("rouge1", ""),
-                        info("rouge2", ""),
-                        info("rouge_l", ""),
-                        info("unsupported_numbers", ""),
-                    ]
-                }
-            }
-            Self::MarkdownSimilarity => {
-                const {
-                    &[
-                        high("similarity"),
-                        Number {
-                            name: "length_ratio",
-                            unit: "",
-                            good: Good::Between,
-                        },
-                        low("sections_difference", ""),
-                        info("facts_changed", ""),
-                        info("chrf", ""),
-                        info("rouge1", ""),
-                        info("rouge2", ""),
-                        info("rouge_l", ""),
-                        info("unsupported_numbers", ""),
-                    ]
-                }
-            }
-            Self::Captions => {
-                const {
-                    &[
-                        low("wer", ""),
-                        low("p95_s", "s"),
-                        info("cues_difference", ""),
-                    ]
-                }
-            }
-            Self::Difference => const { &[low("difference_ms", "ms")] },
-            Self::WaveformDistance => {
-                const {
-                    &[
-                        low("max_abs", ""),
-                        low("mean_abs", ""),
-                        high("pearson"),
-                        low("length_difference", ""),
-                    ]
-                }
-            }
-            Self::AudioEnvelope => {
-                const {
-                    &[
-                        high("correlation"),
-                        low("gain_db", "dB"),
-                        low("duration_difference_ms", "ms"),
-                    ]
-                }
-            }
+            Self::Equality | Self::EventSequence | Self::Request | Self::ObjectSet => DIFFERENCES,
+            Self::WordErrorRate => WORDS,
+            Self::SpeakerErrorRate => SPEAKERS,
+            Self::WordTimeDrift => TIMES,
+            Self::TopicCount => TOPIC_COUNT,
+            Self::TopicBoundaries => BOUNDARIES,
+            Self::PairedTexts => PAIRS,
+            Self::TextSimilarity => TEXT,
+            Self::MarkdownSimilarity => MARKDOWN,
+            Self::Captions => CAPTIONS,
+            Self::Difference => DIFFERENCE,
+            Self::WaveformDistance => WAVEFORM,
+            Self::AudioEnvelope => ENVELOPE,
         }
     }
 

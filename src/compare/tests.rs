@@ -1,8 +1,10 @@
 //! Known changes to the recorded meeting, and the verdicts they must get.
 
+use std::fmt::Write;
+
 use serde_json::{Value, json};
 
-use super::fixture::standup;
+use super::fixture::{recorded, standup};
 use super::*;
 use crate::model::{Outcome, OutcomeStatus, Topic};
 
@@ -60,24 +62,17 @@ fn change_body(candidate: &mut Outcome, change: impl FnOnce(&mut Value)) {
 
 /// Python's compact JSON, as the control writes it.
 fn python_compact(value: &Value) -> String {
-    let escape = |letter: char| {
-        let mut units = [0; 2];
-        letter
-            .encode_utf16(&mut units)
-            .iter()
-            .map(|unit| format!("\\u{unit:04x}"))
-            .collect::<String>()
-    };
-    let text = value.to_string();
-    text.chars()
-        .map(|letter| {
-            if letter.is_ascii() {
-                letter.to_string()
-            } else {
-                escape(letter)
+    let mut text = String::new();
+    for letter in value.to_string().chars() {
+        if letter.is_ascii() {
+            text.push(letter);
+        } else {
+            for unit in letter.encode_utf16(&mut [0; 2]) {
+                write!(text, "\\u{unit:04x}").expect("a string takes all");
             }
-        })
-        .collect()
+        }
+    }
+    text
 }
 
 #[test]
@@ -91,6 +86,19 @@ fn an_outcome_matches_itself() {
     );
     assert_eq!(comparison.fields.len(), Field::ALL.len());
     assert_eq!(comparison.policy, Policy::shipped().digest);
+}
+
+#[test]
+fn two_real_runs_of_the_control_differ_only_in_the_edited_post() {
+    let (first, again) = (standup(), recorded("reprocess_zulip_patch"));
+    let comparison = compare(&first, &again, &Policy::shipped());
+    assert_eq!(told(&comparison), ["zulip: differs"]);
+    let zulip = comparison.field(Field::Zulip).expect("it");
+    assert!(
+        zulip.reason.starts_with("/method changed"),
+        "{}",
+        zulip.reason
+    );
 }
 
 #[test]
@@ -197,12 +205,21 @@ fn a_changed_name_and_a_lost_not_differ() {
             .short_summary
             .take()
             .map(|text| text.replace("Ben", "Dora"));
+        candidate.long_summary = candidate
+            .long_summary
+            .take()
+            .map(|text| text.replace("Chloe", "She"));
         candidate.topics[0].summary = candidate.topics[0]
             .summary
             .replace("will fix", "will not fix");
     });
     assert_eq!(
         comparison.field(Field::ShortSummary).expect("it").reason,
+        "1 name changed"
+    );
+    // She is called Chloé in the list of participants.
+    assert_eq!(
+        comparison.field(Field::LongSummary).expect("it").reason,
         "1 name changed"
     );
     assert_eq!(
@@ -236,8 +253,8 @@ fn a_paraphrased_title_is_noise_everywhere_it_is_repeated() {
 fn a_webhook_that_says_another_title_than_the_row_differs() {
     let comparison = judged(|candidate| {
         change_body(candidate, |body| {
-            body["transcript"]["title"] = json!("Standup")
-        })
+            body["transcript"]["title"] = json!("Standup");
+        });
     });
     assert_eq!(told(&comparison), ["webhook: differs"]);
     let differences = &comparison.field(Field::Webhook).expect("it").differences;
@@ -248,7 +265,7 @@ fn a_webhook_that_says_another_title_than_the_row_differs() {
 fn an_extra_webhook_key_and_a_missing_signature_differ() {
     let comparison = judged(|candidate| {
         change_body(candidate, |body| {
-            body["transcript"]["language"] = json!("en")
+            body["transcript"]["language"] = json!("en");
         });
         let headers = &mut candidate.webhook.as_mut().expect("a webhook").headers;
         headers.retain(|(name, _)| name != "X-Webhook-Signature");
@@ -330,7 +347,7 @@ fn one_late_track_differs_in_time_alone() {
     assert!(
         times
             .reason
-            .contains("offset_s 0.08 s, must be at most 0.05 s"),
+            .contains("offset 0.08 s must be at most 0.05 s"),
         "{}",
         times.reason
     );
@@ -367,7 +384,7 @@ fn a_shifted_waveform_differs_and_a_rounded_one_is_noise() {
             .waveform
             .iter_mut()
             .step_by(9)
-            .for_each(|peak| *peak -= 0.01)
+            .for_each(|peak| *peak -= 0.01);
     });
     assert_eq!(told(&rounded), ["waveform: within_noise"]);
 }

@@ -197,14 +197,16 @@ mod tests {
     use super::Strictness::{Hard, Soft};
     use super::*;
 
+    type Row<'a> = (
+        OutcomeStatus,
+        OutcomeStatus,
+        &'a [(Strictness, FieldVerdict)],
+        Verdict,
+    );
+
     #[test]
     fn the_verdict_follows_the_table() {
-        let table: &[(
-            OutcomeStatus,
-            OutcomeStatus,
-            &[(Strictness, FieldVerdict)],
-            Verdict,
-        )] = &[
+        let table: &[Row] = &[
             (Ended, Ended, &[], Verdict::NotComparable),
             (
                 Ended,

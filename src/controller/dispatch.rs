@@ -3,6 +3,8 @@
 //! Our row is written before the engine is asked, and the engine is told the row's id as the
 //! correlation. A start whose answer is lost is therefore looked up, never repeated blindly.
 
+use std::time::Duration;
+
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -79,7 +81,7 @@ pub async fn dispatch(
         .await?;
     let generation = match (newest, wanted.again) {
         (None, _) => 1,
-        (Some(run), Again::Resume) => return take_up(store, client, &run).await,
+        (Some(run), Again::Resume) => return take_up(store, client, &run, now).await,
         (Some(run), Again::Anew | Again::Fresh) => run.generation + 1,
     };
     let id = RunId::random();
@@ -101,7 +103,7 @@ pub async fn dispatch(
             .newest_run(&wanted.environment, &wanted.flag, recording)
             .await?
             .context("a run was dispatched at the same moment, and is gone")?;
-        return take_up(store, client, &other).await;
+        return take_up(store, client, &other, now).await;
     }
     let run = store
         .run(&id)
@@ -111,29 +113,48 @@ pub async fn dispatch(
     Ok(Dispatched::Started(id))
 }
 
-async fn take_up(store: &Store, client: &Client, run: &Run) -> anyhow::Result<Dispatched> {
+async fn take_up(
+    store: &Store,
+    client: &Client,
+    run: &Run,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Dispatched> {
     match run.state {
         RunState::Completed => Ok(Dispatched::Finished(run.id.clone())),
         RunState::Running => Ok(Dispatched::Running(run.id.clone())),
-        RunState::Starting => {
-            restart(store, client, run).await?;
-            Ok(Dispatched::Resumed(run.id.clone()))
-        }
-        // A new workflow, not a retry of the old one: retrying a failed join never ends on some
-        // servers, and finished tasks are found in our store anyway.
-        RunState::Failed | RunState::Terminated => {
-            start(store, client, run).await?;
-            Ok(Dispatched::Resumed(run.id.clone()))
+        RunState::Starting | RunState::Failed | RunState::Terminated => {
+            if restart(store, client, run, now).await? {
+                Ok(Dispatched::Resumed(run.id.clone()))
+            } else {
+                Ok(Dispatched::Running(run.id.clone()))
+            }
         }
     }
 }
 
-/// Starts a run's workflow, unless one is under way after all.
-pub(super) async fn restart(store: &Store, client: &Client, run: &Run) -> anyhow::Result<()> {
-    match find_started(client, run).await? {
-        Some(found) => store.mark_running(&run.id, &found).await,
-        None => start(store, client, run).await,
+/// How long a start may be under way before somebody else sets out to start the run. Longer than
+/// any request to the engine takes.
+const START_TAKES: Duration = Duration::from_mins(1);
+
+/// Starts the workflow of a run that has none, or none any more, unless somebody else is at it.
+/// False when somebody is.
+///
+/// It is a new workflow, never a retry of the old one: retrying a failed join does not end on some
+/// servers, and finished tasks are found in our store anyway.
+pub(super) async fn restart(
+    store: &Store,
+    client: &Client,
+    run: &Run,
+    now: DateTime<Utc>,
+) -> anyhow::Result<bool> {
+    if !store.claim_start(&run.id, now - START_TAKES, now).await? {
+        return Ok(false);
     }
+    match find_started(client, run).await? {
+        Some(found) => store.mark_running(&run.id, &found).await?,
+        None => start(store, client, run).await?,
+    }
+    Ok(true)
 }
 
 /// A workflow of this run that our row does not know yet.

@@ -10,17 +10,20 @@ use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{candidate_outcome, dispatch::workflow_of};
+use super::{
+    candidate_outcome,
+    dispatch::{restart, workflow_of},
+};
 use crate::{
     compare::{self, Policy},
     conductor::{
         Client,
         wire::{TaskStatus, Workflow, WorkflowStatus},
     },
-    cost::{self, Metered, PriceTable},
-    model::{EnvironmentName, RunId, RunState, StepStatus, TaskName},
+    cost::PriceTable,
+    model::{EnvironmentName, Pipeline, RunId, RunState, StepStatus, TaskName, Usage, UsageKind},
     progress::{self, Progress},
-    report::ReportData,
+    report::{CostLine, ReportData},
     store::{Run, Store, StoredComparison},
 };
 
@@ -142,10 +145,11 @@ impl Shadow {
     /// Starts a run again that the engine does not know: it lost it, or our start never arrived.
     /// Nothing is done twice, since finished tasks are found in our store.
     async fn recover(&self, run: &Run) -> anyhow::Result<Followed> {
-        warn!(run.id = %run.id, "the engine does not know run `{}`, starting it again", run.id);
-        super::dispatch::restart(&self.store, &self.client, run).await?;
+        if restart(&self.store, &self.client, run, (self.clock)()).await? {
+            warn!(run.id = %run.id, "the engine did not know run `{}`, started it again", run.id);
+        }
         Ok(Followed {
-            state: RunState::Running,
+            state: run.state,
             progress: None,
         })
     }
@@ -183,26 +187,35 @@ impl Shadow {
             .await?
             .with_context(|| format!("the control `{control_id}` is not in the store"))?;
         let candidate = candidate_outcome(&self.store, run).await?;
-        let comparison = compare::compare(&control.outcome, &candidate, &self.policy);
-        let metered: Vec<_> = self
-            .store
-            .usages(&run.id)
-            .await?
-            .into_iter()
-            .map(|metered| Metered {
-                task: task_of(&metered.task_ref),
-                usage: metered.usage,
-            })
-            .collect();
+        let mut costs = Vec::new();
+        for usage in &control.outcome.usage {
+            costs.push(self.cost_line(Pipeline::Control, "all steps", usage));
+        }
+        for metered in self.store.usages(&run.id).await? {
+            let step = task_of(&metered.task_ref);
+            costs.push(self.cost_line(Pipeline::Candidate, step, &metered.usage));
+        }
         let now = (self.clock)();
+        let policy = Arc::clone(&self.policy);
+        let (control, candidate, comparison) = tokio::task::spawn_blocking(move || {
+            // Aligning the words of a long meeting takes seconds.
+            let comparison = compare::compare(&control.outcome, &candidate, &policy);
+            (control.outcome, candidate, comparison)
+        })
+        .await
+        .context("comparing the outcomes")?;
         let report = ReportData {
-            run_id: run.id.clone(),
-            recording_id: run.recording_id.clone(),
-            compared_at: now,
+            recording: run.recording_id.clone(),
+            environment: run.environment.to_string(),
+            flag: run.flag.to_string(),
+            control_run: None,
+            candidate_run: Some(run.id.clone()),
+            compared_at: now.format("%Y-%m-%d %H:%M:%S UTC").to_string(),
             comparison,
-            control: control.outcome,
+            control,
             candidate,
-            cost: cost::cost(&metered, &self.prices),
+            costs: merged(costs),
+            currency: "USD".to_owned(),
         };
         let comparison = &report.comparison;
         let stored = StoredComparison {
@@ -220,6 +233,17 @@ impl Shadow {
         };
         self.store.insert_comparison(&stored).await?;
         Ok(report)
+    }
+
+    fn cost_line(&self, pipeline: Pipeline, step: &str, usage: &Usage) -> CostLine {
+        CostLine {
+            pipeline,
+            step: step.to_owned(),
+            what: format!("{}, {}", usage.kind.as_str().replace('_', " "), usage.of),
+            amount: usage.amount,
+            unit: unit(usage.kind).to_owned(),
+            cost: self.prices.cost(usage),
+        }
     }
 
     /// The newest report on a run.
@@ -266,7 +290,33 @@ pub fn progress_of(workflow: &Workflow, run: &Run) -> Progress {
 }
 
 /// The task kind behind a reference name: fork members carry their index at the end.
-fn task_of(task_ref: &str) -> String {
+fn task_of(task_ref: &str) -> &str {
     let kind = task_ref.trim_end_matches(|last: char| last.is_ascii_digit());
-    kind.trim_end_matches('_').to_owned()
+    kind.trim_end_matches('_')
+}
+
+const fn unit(kind: UsageKind) -> &'static str {
+    match kind {
+        UsageKind::GpuSeconds | UsageKind::AudioSeconds => "s",
+        UsageKind::TokensIn | UsageKind::TokensOut => "tokens",
+        UsageKind::BytesRead | UsageKind::BytesWritten => "bytes",
+    }
+}
+
+/// One line for each step and thing: the members of a fork are one step.
+fn merged(lines: Vec<CostLine>) -> Vec<CostLine> {
+    let mut merged: Vec<CostLine> = Vec::new();
+    for line in lines {
+        let same = merged.iter_mut().find(|known| {
+            (known.pipeline, &known.step, &known.what) == (line.pipeline, &line.step, &line.what)
+        });
+        match same {
+            Some(known) => {
+                known.amount += line.amount;
+                known.cost = known.cost.zip(line.cost).map(|(one, other)| one + other);
+            }
+            None => merged.push(line),
+        }
+    }
+    merged
 }

@@ -101,8 +101,9 @@ impl Store {
     pub async fn insert_run(&self, run: &NewRun, now: DateTime<Utc>) -> anyhow::Result<bool> {
         let sql = "-- insert_run
             insert into runs (id, environment, flag, recording_id, transcript_id, generation,
-                pipeline, phase, state, subject, cache_scope, control_id, started_at)
-            values ($1, $2, $3, $4, $5, $6, 'candidate', $7, 'starting', $8, $9, $10, $11)
+                pipeline, phase, state, subject, cache_scope, control_id, started_at,
+                start_tried_at)
+            values ($1, $2, $3, $4, $5, $6, 'candidate', $7, 'starting', $8, $9, $10, $11, $11)
             on conflict do nothing";
         let inserted = sqlx::query(sql)
             .bind(run.id.as_str())
@@ -189,12 +190,35 @@ impl Store {
         read_all(query.fetch_all(&self.pool).await)
     }
 
-    /// Notes the engine's id. The run is `running` from now on, also when it had failed and was
-    /// taken up again.
+    /// Makes the caller the one who starts the run's workflow: a run that failed or was stopped, or
+    /// one that somebody set out to start before `stale` and that has no workflow all the same.
+    /// False when somebody else is at it, or the run has ended well.
+    pub async fn claim_start(
+        &self,
+        id: &RunId,
+        stale: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<bool> {
+        let sql = "-- claim_start
+            update runs
+            set state = 'starting', start_tried_at = $3, failure = null, finished_at = null
+            where id = $1
+              and (state in ('failed', 'terminated')
+                   or (state in ('starting', 'running') and start_tried_at <= $2))";
+        let updated = sqlx::query(sql)
+            .bind(id.as_str())
+            .bind(millis(stale))
+            .bind(millis(now))
+            .execute(&self.pool)
+            .await
+            .context("claiming the start of a run")?;
+        Ok(updated.rows_affected() == 1)
+    }
+
+    /// Notes the engine's id. The run is `running` from now on.
     pub async fn mark_running(&self, id: &RunId, workflow: &WorkflowId) -> anyhow::Result<()> {
         let sql = "-- mark_running
-            update runs set workflow_id = $2, state = 'running', failure = null, finished_at = null
-            where id = $1";
+            update runs set workflow_id = $2, state = 'running' where id = $1";
         sqlx::query(sql)
             .bind(id.as_str())
             .bind(workflow.as_str())

@@ -1,1 +1,4 @@
-//! The program.
+//! The program: whole runs over real HTTP.
+
+mod meeting;
+mod world;

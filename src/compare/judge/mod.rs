@@ -1,12 +1,15 @@
 //! One field at a time: from two outcomes to numbers and differences, and from those to a verdict.
 
+mod captions;
+mod document;
+mod events;
 mod plain;
 mod prose;
+mod requests;
 mod sound;
 mod speech;
 mod spoken;
 mod topics;
-mod wire;
 
 use super::comparison::{DIFFERENCES_KEPT, FieldResult, Measured};
 use super::difference::{Difference, TextDifference};
@@ -83,18 +86,18 @@ pub(super) fn judge(
         Field::LongSummary => prose::text(policy, control, candidate, |outcome| {
             outcome.long_summary.as_deref()
         }),
-        Field::Webvtt => speech::captions(control, candidate),
+        Field::Webvtt => captions::captions(control, candidate),
         Field::Duration => sound::duration(control, candidate),
         Field::Waveform => sound::waveform(control, candidate),
         Field::Audio => sound::audio(control, candidate),
         Field::Participants => plain::participants(control, candidate),
-        Field::Events => wire::events(policy, control, candidate, earlier),
-        Field::Messages => wire::messages(policy, control, candidate, earlier),
+        Field::Events => events::events(policy, control, candidate, earlier),
+        Field::Messages => events::messages(policy, control, candidate, earlier),
         Field::Objects => plain::objects(control, candidate),
         Field::Deletions => plain::deletions(control, candidate),
         Field::AudioDeleted => plain::audio_deleted(control, candidate),
-        Field::Zulip => wire::zulip(policy, control, candidate, earlier),
-        Field::Webhook => wire::webhook(policy, control, candidate, earlier),
+        Field::Zulip => requests::zulip(policy, control, candidate, earlier),
+        Field::Webhook => requests::webhook(policy, control, candidate, earlier),
     };
     conclude(policy, finding)
 }
@@ -161,9 +164,12 @@ fn verdict_and_reason(finding: &Finding, measured: &[Measured]) -> (FieldVerdict
     (FieldVerdict::Differs, against.join("; "))
 }
 
-/// `wer 0.031 above 0.02`
+/// `wer 0.031 must be at most 0.02`
 fn told(number: &Measured) -> String {
-    let name = number.name.as_str();
+    let name = number
+        .name
+        .strip_suffix(&format!("_{}", number.unit.to_lowercase()));
+    let name = name.unwrap_or(&number.name).replace('_', " ");
     let unit = if number.unit.is_empty() {
         String::new()
     } else {
@@ -179,9 +185,9 @@ fn told(number: &Measured) -> String {
         (None, _) => format!("{name} could not be measured"),
         (Some(value), None) => format!("{name} {}{unit}", rounded(value)),
         (Some(value), Some(bound)) => {
-            let verb = if number.holds { "of" } else { "must be" };
+            let verb = if number.holds { "is" } else { "must be" };
             format!(
-                "{name} {}{unit}, {verb} {}{unit}",
+                "{name} {}{unit} {verb} {}{unit}",
                 rounded(value),
                 limit(bound)
             )

@@ -35,7 +35,7 @@ pub(super) fn duration(control: &Outcome, candidate: &Outcome) -> Finding {
     }
 }
 
-/// Over the common part: the legacy drops an incomplete last chunk, so a row may be one shorter.
+/// Over the common part, the greatest differences first. The legacy drops an incomplete last chunk, so a row may be one shorter.
 pub(super) fn waveform(control: &Outcome, candidate: &Outcome) -> Finding {
     let (left, right) = (&control.waveform, &candidate.waveform);
     if left.is_empty() != right.is_empty() {
@@ -49,17 +49,16 @@ pub(super) fn waveform(control: &Outcome, candidate: &Outcome) -> Finding {
     let measured = series::distance(&left[..common], &right[..common]);
     let equal = left == right;
     let length = (left.len().abs_diff(right.len())) as f64;
-    let changed = left
-        .iter()
-        .zip(right)
-        .enumerate()
-        .filter(|(_, (left, right))| (*left - *right).abs() > 0.0);
+    let apart = |at: usize| (left[at] - right[at]).abs();
+    let mut changed: Vec<usize> = (0..common).filter(|&at| apart(at) > 0.0).collect();
+    changed.sort_by(|one, other| apart(*other).total_cmp(&apart(*one)));
     let mut differences: Vec<Difference> = changed
-        .map(|(at, (left, right))| {
+        .into_iter()
+        .map(|at| {
             Difference::between(
                 format!("/waveform/{at}"),
-                Some(json!(left)),
-                Some(json!(right)),
+                Some(json!(left[at])),
+                Some(json!(right[at])),
             )
         })
         .collect();

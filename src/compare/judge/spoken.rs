@@ -1,5 +1,7 @@
 //! Words of a transcript as they are compared: normalised, with speaker and time.
 
+use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
+
 use crate::compare::metrics::normaliser::norm_v1;
 use crate::model::{Outcome, Word};
 
@@ -50,7 +52,8 @@ fn close(all: &mut Vec<Spoken>, word: Option<Spoken>) {
     }
 }
 
-/// What participants are called: whole names and their parts.
+/// What participants are called: each part of a name, and the same without accents, which neither
+/// speech recognition nor models keep reliably.
 pub(super) fn names(outcome: &Outcome) -> Vec<String> {
     let mut names = Vec::new();
     for participant in &outcome.participants {
@@ -61,13 +64,19 @@ pub(super) fn names(outcome: &Outcome) -> Vec<String> {
         {
             continue;
         }
-        let parts = participant
+        for part in participant
             .name
             .split_whitespace()
-            .filter(|part| part.chars().count() > 1);
-        for name in parts.map(str::to_owned) {
-            if !names.contains(&name) {
-                names.push(name);
+            .filter(|part| part.chars().count() > 1)
+        {
+            let plain: String = part
+                .nfd()
+                .filter(|letter| !is_combining_mark(*letter))
+                .collect();
+            for name in [part.to_owned(), plain] {
+                if !names.contains(&name) {
+                    names.push(name);
+                }
             }
         }
     }

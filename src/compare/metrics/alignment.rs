@@ -129,35 +129,55 @@ fn common<'a>(pairs: impl Iterator<Item = (&'a usize, &'a usize)>) -> usize {
     pairs.take_while(|(left, right)| left == right).count()
 }
 
-/// Where to cut the hypothesis so that both halves together cost least.
+/// Where to cut the hypothesis so that both halves together cost least. Two transcripts of one
+/// meeting lie close to the diagonal, so a band around it is tried first (Ukkonen): a path that
+/// costs no more than the band is wide cannot leave it.
 fn best_split(first: &[usize], second: &[usize], hypothesis: &[usize]) -> usize {
-    let forward = last_row(first.iter(), &hypothesis.iter(), hypothesis.len());
-    let backward = last_row(
-        second.iter().rev(),
-        &hypothesis.iter().rev(),
-        hypothesis.len(),
-    );
-    (0..=hypothesis.len())
-        .min_by_key(|&at| forward[at] + backward[hypothesis.len() - at])
-        .unwrap_or(0)
+    let second: Vec<usize> = second.iter().rev().copied().collect();
+    let backwards: Vec<usize> = hypothesis.iter().rev().copied().collect();
+    let reference = first.len() + second.len();
+    let mut band = NARROW_BAND.max(reference.abs_diff(hypothesis.len()));
+    loop {
+        let forward = last_row(first, hypothesis, band);
+        let backward = last_row(&second, &backwards, band);
+        let cost = |at: usize| forward[at].saturating_add(backward[hypothesis.len() - at]);
+        let split = (0..=hypothesis.len())
+            .min_by_key(|&at| cost(at))
+            .unwrap_or(0);
+        if cost(split) <= band || band >= reference.max(hypothesis.len()) {
+            return split;
+        }
+        band *= 2;
+    }
 }
 
-fn last_row<'a>(
-    reference: impl Iterator<Item = &'a usize>,
-    hypothesis: &(impl Iterator<Item = &'a usize> + Clone),
-    len: usize,
-) -> Vec<usize> {
-    let mut row: Vec<usize> = (0..=len).collect();
-    for (line, word) in reference.enumerate() {
-        let mut diagonal = row[0];
-        row[0] = line + 1;
-        for (at, other) in hypothesis.clone().enumerate() {
-            let cost = (diagonal + usize::from(word != other))
-                .min(row[at] + 1)
-                .min(row[at + 1] + 1);
-            diagonal = std::mem::replace(&mut row[at + 1], cost);
+const NARROW_BAND: usize = 256;
+const OUTSIDE: usize = usize::MAX / 2;
+
+/// Costs of aligning the whole reference with each beginning of the hypothesis, as far as the
+/// path stays in the band.
+fn last_row(reference: &[usize], hypothesis: &[usize], band: usize) -> Vec<usize> {
+    let mut row: Vec<usize> = (0..=hypothesis.len())
+        .map(|at| if at <= band { at } else { OUTSIDE })
+        .collect();
+    for (line, word) in (1_usize..).zip(reference) {
+        let from = line.saturating_sub(band).max(1);
+        let to = hypothesis.len().min(line + band);
+        if from > to + 1 {
+            return vec![OUTSIDE; hypothesis.len() + 1];
+        }
+        let mut diagonal = row[from - 1];
+        row[from - 1] = if line <= band { line } else { OUTSIDE };
+        for at in from..=to {
+            let cost = (diagonal + usize::from(*word != hypothesis[at - 1]))
+                .min(row[at - 1] + 1)
+                .min(row[at] + 1);
+            diagonal = std::mem::replace(&mut row[at], cost);
         }
     }
+    // What lies left of the band was last written by an earlier row.
+    let left = reference.len().saturating_sub(band).min(row.len());
+    row[..left].fill(OUTSIDE);
     row
 }
 
@@ -201,6 +221,9 @@ fn align_by_table(steps: &mut Vec<Step>, (r0, reference): Part, (h0, hypothesis)
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     fn counts(reference: &str, hypothesis: &str) -> ErrorCounts {
@@ -235,5 +258,35 @@ mod tests {
         let steps = align(&reference, &hypothesis);
         assert!(reference.len() * hypothesis.len() > TABLE_CELLS);
         assert_eq!(ErrorCounts::of(&steps).errors(), 4000_usize.div_ceil(7) + 2);
+    }
+
+    proptest! {
+        #[test]
+        fn a_split_costs_no_more_than_the_whole(
+            reference in vec(0_usize..6, 2..80),
+            hypothesis in vec(0_usize..6, 0..80),
+        ) {
+            let whole = ErrorCounts::of(&align(&reference, &hypothesis)).errors();
+            let (first, second) = reference.split_at(reference.len() / 2);
+            let split = best_split(first, second, &hypothesis);
+            let half = |left: &[usize], right: &[usize]| ErrorCounts::of(&align(left, right)).errors();
+            let halves = half(first, &hypothesis[..split]) + half(second, &hypothesis[split..]);
+            prop_assert_eq!(halves, whole);
+        }
+
+        #[test]
+        fn inside_its_band_a_row_costs_what_the_alignment_costs(
+            reference in vec(0_usize..4, 0..40),
+            hypothesis in vec(0_usize..4, 0..40),
+            band in 1_usize..40,
+        ) {
+            let cost = ErrorCounts::of(&align(&reference, &hypothesis)).errors();
+            let banded = last_row(&reference, &hypothesis, band)[hypothesis.len()];
+            if cost <= band {
+                prop_assert_eq!(banded, cost);
+            } else {
+                prop_assert!(banded > band);
+            }
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! The byte form of JSON texts: what a strict receiver, or a signature, sees beside the values.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 /// How a JSON text was written.
@@ -9,6 +11,10 @@ pub struct Form {
     pub separators: Separators,
     /// Whether anything but ASCII occurs.
     pub ascii: bool,
+    /// Whether every exponent has two digits, as Python writes it (`1e-07`).
+    pub wide_exponents: bool,
+    /// Whether numbers are written as whole numbers or with a fraction, by place as for `keys`.
+    pub fractions: BTreeSet<(String, bool)>,
     /// Keys of every object in writing order, by JSON pointer with indexes as `*`.
     pub keys: Vec<(String, Vec<String>)>,
 }
@@ -27,26 +33,39 @@ pub enum Separators {
 /// Reads the form of a text; none when it is not JSON.
 pub fn form(text: &str) -> Option<Form> {
     let value: Value = serde_json::from_str(text).ok()?;
-    let mut keys = Vec::new();
-    collect_keys(&value, "", &mut keys);
+    let outside = outside_strings(text);
+    let (mut keys, mut fractions) = (Vec::new(), BTreeSet::new());
+    collect(&value, "", &mut keys, &mut fractions);
     Some(Form {
-        separators: separators(text),
+        separators: separators(&outside),
+        wide_exponents: wide_exponents(&outside),
+        fractions,
         ascii: text.is_ascii(),
         keys,
     })
 }
 
-fn separators(text: &str) -> Separators {
-    let (mut spaced, mut compact) = (0, 0);
+/// The text without the insides of its strings.
+fn outside_strings(text: &str) -> String {
     let (mut quoted, mut escaped) = (false, false);
-    let mut letters = text.chars().peekable();
-    while let Some(letter) = letters.next() {
+    let mut outside = String::with_capacity(text.len() / 2);
+    for letter in text.chars() {
         if quoted {
             quoted = escaped || letter != '"';
             escaped = !escaped && letter == '\\';
-        } else if letter == '"' {
-            quoted = true;
-        } else if letter == ',' || letter == ':' {
+        } else {
+            quoted = letter == '"';
+            outside.push(letter);
+        }
+    }
+    outside
+}
+
+fn separators(outside: &str) -> Separators {
+    let (mut spaced, mut compact) = (0, 0);
+    let mut letters = outside.chars().peekable();
+    while let Some(letter) = letters.next() {
+        if letter == ',' || letter == ':' {
             if letters.next_if_eq(&' ').is_some() {
                 spaced += 1;
             } else {
@@ -63,7 +82,20 @@ fn separators(text: &str) -> Separators {
     }
 }
 
-fn collect_keys(value: &Value, path: &str, keys: &mut Vec<(String, Vec<String>)>) {
+/// `true` and `false` have an `e` too, with no digit after it.
+fn wide_exponents(outside: &str) -> bool {
+    outside.split(['e', 'E']).skip(1).all(|rest| {
+        let digits = rest.trim_start_matches(['+', '-']);
+        digits.chars().take_while(char::is_ascii_digit).count() != 1
+    })
+}
+
+fn collect(
+    value: &Value,
+    path: &str,
+    keys: &mut Vec<(String, Vec<String>)>,
+    fractions: &mut BTreeSet<(String, bool)>,
+) {
     match value {
         Value::Object(members) => {
             let names = (path.to_owned(), members.keys().cloned().collect());
@@ -71,15 +103,18 @@ fn collect_keys(value: &Value, path: &str, keys: &mut Vec<(String, Vec<String>)>
                 keys.push(names);
             }
             for (key, member) in members {
-                collect_keys(member, &format!("{path}/{key}"), keys);
+                collect(member, &format!("{path}/{key}"), keys, fractions);
             }
         }
         Value::Array(elements) => {
             for element in elements {
-                collect_keys(element, &format!("{path}/*"), keys);
+                collect(element, &format!("{path}/*"), keys, fractions);
             }
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        Value::Number(number) => {
+            fractions.insert((path.to_owned(), number.is_f64()));
+        }
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
     }
 }
 
@@ -96,5 +131,15 @@ mod tests {
     #[test]
     fn the_order_of_keys_is_part_of_the_form() {
         assert_ne!(form(r#"{"a": 1, "b": 2}"#), form(r#"{"b": 2, "a": 1}"#));
+    }
+
+    #[test]
+    fn whole_numbers_and_fractions_are_two_forms_of_one_value() {
+        assert_ne!(form(r#"{"duration": 0}"#), form(r#"{"duration": 0.0}"#));
+        assert_ne!(form(r#"{"x": 1e-07}"#), form(r#"{"x": 1e-7}"#));
+        assert_eq!(
+            form(r#"{"x": 0.5, "e1": true}"#),
+            form(r#"{"x": 0.7, "e1": true}"#)
+        );
     }
 }

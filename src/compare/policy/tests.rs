@@ -58,7 +58,7 @@ fn unknown_names_are_refused() {
         "{told}"
     );
     let told = error_after("title", |entry| {
-        entry["at_least"] = json!({"likeness": 0.5})
+        entry["at_least"] = json!({"likeness": 0.5});
     });
     assert!(
         told.contains("there is no number `likeness`; use one of similarity"),
@@ -67,7 +67,7 @@ fn unknown_names_are_refused() {
     let told = error_after("title", |entry| entry["tolerance"] = json!(1));
     assert!(told.contains("unknown field `tolerance`"), "{told}");
     let told = error_after("status", |entry| {
-        entry["at_most"] = json!({"differences": 3})
+        entry["at_most"] = json!({"differences": 3});
     });
     assert!(told.contains("it is exact"), "{told}");
 }
@@ -116,7 +116,7 @@ fn a_bound_that_judges_nothing_is_refused() {
         assert!(told.contains(needed), "{told}");
     }
     let told = error_after("long_summary", |entry| {
-        entry["at_least"]["length_ratio"] = json!(3)
+        entry["at_least"]["length_ratio"] = json!(3);
     });
     assert!(told.contains("an `at_least` below `at_most`"), "{told}");
 }
@@ -141,11 +141,11 @@ fn every_field_has_exactly_one_entry() {
 #[test]
 fn a_value_is_judged_only_by_a_field_compared_before_it() {
     let told = error_after("events", |entry| {
-        entry["judged_by"][0]["fields"] = json!(["webhook"])
+        entry["judged_by"][0]["fields"] = json!(["webhook"]);
     });
     assert!(told.contains("compared later"), "{told}");
     let told = error_after("webhook", |entry| {
-        entry["masks"][0]["path"] = json!("event_id")
+        entry["masks"][0]["path"] = json!("event_id");
     });
     assert!(told.contains("`event_id` is no path"), "{told}");
 }

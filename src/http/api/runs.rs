@@ -82,7 +82,7 @@ async fn one(State(door): State<Door>, Path(id): Path<RunId>) -> Result<Json<Run
 
 async fn report_of(State(door): State<Door>, Path(id): Path<RunId>) -> Result<Response, Error> {
     let data = door.report(&id).await?;
-    let json = report::json(&data).map_err(|_| unreadable(&id, &"writing it as JSON"))?;
+    let json = report::json::render(&data).map_err(|_| unreadable(&id, &"writing it as JSON"))?;
     Ok(([(header::CONTENT_TYPE, "application/json")], json).into_response())
 }
 

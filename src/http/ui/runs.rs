@@ -69,7 +69,7 @@ pub(super) async fn report_of(
 ) -> Result<Page, PageError> {
     let data = door.report(&id).await?;
     // Setting hours of speech side by side takes a while.
-    let html = tokio::task::spawn_blocking(move || report::html(&data))
+    let html = tokio::task::spawn_blocking(move || report::html::render(&data))
         .await
         .context("rendering a report")?
         .map_err(|_| unreadable(&id, &"rendering it as a page"))?;

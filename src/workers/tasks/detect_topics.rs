@@ -23,8 +23,7 @@ pub struct DetectTopics;
 #[derive(Deserialize, JsonSchema)]
 pub struct Input {
     /// The run.
-    #[serde(rename = "run_id")]
-    pub _run_id: RunId,
+    pub run_id: RunId,
     /// Where the words are.
     pub transcript_ref: String,
 }

@@ -1,0 +1,276 @@
+//! What the page shows, in its order, as plain values: the template decides nothing.
+
+use serde::Serialize;
+
+use super::charts::{self, TopicAxis, Waveform};
+use super::transcript::{self, Turn};
+use super::words::{self, Face};
+use super::{CostLine, ReportData, fields};
+use crate::compare::{FieldResult, FieldVerdict};
+use crate::model::{OutcomeStatus, Pipeline};
+
+#[derive(Serialize)]
+pub(super) struct Page {
+    verdict: Face,
+    sentence: String,
+    recording: String,
+    about: Vec<(&'static str, String)>,
+    failures: Vec<(&'static str, String)>,
+    reasons: Vec<Reason>,
+    counts: Vec<Count>,
+    fields: Vec<fields::Row>,
+    details: Vec<fields::Detail>,
+    texts: Vec<SideBySide>,
+    turns: Vec<Turn>,
+    turns_changed: usize,
+    waveform: Option<Waveform>,
+    topics: Option<TopicAxis>,
+    steps: Vec<StepRow>,
+    costs: Vec<CostRow>,
+    totals: Option<(String, String)>,
+}
+
+#[derive(Serialize)]
+struct Reason {
+    face: Face,
+    field: &'static str,
+    label: &'static str,
+    told: String,
+    has_detail: bool,
+}
+
+#[derive(Serialize)]
+struct Count {
+    face: Face,
+    count: usize,
+}
+
+#[derive(Serialize)]
+struct SideBySide {
+    label: &'static str,
+    same: bool,
+    control: Option<Vec<Line>>,
+    candidate: Option<Vec<Line>>,
+}
+
+/// A line of Markdown as far as the program itself writes it.
+#[derive(Serialize)]
+struct Line {
+    /// `heading`, `subject` or `text`.
+    kind: &'static str,
+    text: String,
+}
+
+#[derive(Serialize)]
+struct StepRow {
+    name: String,
+    control: String,
+    candidate: String,
+    control_percent: f64,
+    candidate_percent: f64,
+}
+
+#[derive(Serialize)]
+struct CostRow {
+    pipeline: &'static str,
+    step: String,
+    what: String,
+    amount: String,
+    cost: String,
+}
+
+pub(super) fn page(data: &ReportData) -> Page {
+    let comparison = &data.comparison;
+    let both_ended = [&data.control, &data.candidate]
+        .iter()
+        .all(|outcome| outcome.status == OutcomeStatus::Ended);
+    // Half a transcript struck out word by word tells nobody anything.
+    let turns = if both_ended {
+        transcript::turns(&data.control, &data.candidate)
+    } else {
+        Vec::new()
+    };
+    Page {
+        verdict: words::of_recording(comparison.verdict),
+        sentence: words::sentence(comparison),
+        recording: data.recording.to_string(),
+        about: about(data),
+        failures: failures(data),
+        reasons: comparison
+            .reasons()
+            .into_iter()
+            .take(5)
+            .map(reason)
+            .collect(),
+        counts: counts(data),
+        fields: comparison.fields.iter().map(fields::row).collect(),
+        details: comparison
+            .fields
+            .iter()
+            .filter(|result| fields::has_detail(result))
+            .map(fields::detail)
+            .collect(),
+        texts: side_by_side(data),
+        turns_changed: turns.iter().filter(|turn| turn.is_changed()).count(),
+        turns,
+        waveform: charts::waveform(&data.control, &data.candidate),
+        topics: charts::topics(&data.control, &data.candidate),
+        steps: steps(data),
+        costs: data
+            .costs
+            .iter()
+            .map(|line| cost_row(line, &data.currency))
+            .collect(),
+        totals: totals(data),
+    }
+}
+
+fn about(data: &ReportData) -> Vec<(&'static str, String)> {
+    let run = |id: &Option<crate::model::RunId>| {
+        id.as_ref()
+            .map_or_else(|| "recorded elsewhere".to_owned(), ToString::to_string)
+    };
+    let digest: String = data.comparison.policy.chars().take(12).collect();
+    vec![
+        ("Environment", data.environment.clone()),
+        ("Flag", data.flag.clone()),
+        ("Compared", data.compared_at.clone()),
+        ("Control run", run(&data.control_run)),
+        ("Candidate run", run(&data.candidate_run)),
+        ("Policy", digest),
+    ]
+}
+
+fn failures(data: &ReportData) -> Vec<(&'static str, String)> {
+    [("Control", &data.control), ("Candidate", &data.candidate)]
+        .into_iter()
+        .filter(|(_, outcome)| outcome.status == OutcomeStatus::Error)
+        .map(|(side, outcome)| {
+            (
+                side,
+                outcome
+                    .failure
+                    .clone()
+                    .unwrap_or_else(|| "no cause was recorded".to_owned()),
+            )
+        })
+        .collect()
+}
+
+fn counts(data: &ReportData) -> Vec<Count> {
+    [
+        FieldVerdict::Differs,
+        FieldVerdict::NotComparable,
+        FieldVerdict::WithinNoise,
+        FieldVerdict::Match,
+    ]
+    .into_iter()
+    .map(|verdict| Count {
+        face: words::of_field(verdict),
+        count: data.comparison.count(verdict),
+    })
+    .filter(|count| count.count > 0)
+    .collect()
+}
+
+fn reason(result: &FieldResult) -> Reason {
+    Reason {
+        face: words::of_field(result.verdict),
+        field: result.field.as_str(),
+        label: result.field.label(),
+        told: result.reason.clone(),
+        has_detail: fields::has_detail(result),
+    }
+}
+
+fn side_by_side(data: &ReportData) -> Vec<SideBySide> {
+    let (left, right) = (&data.control, &data.candidate);
+    [
+        ("Title", &left.title, &right.title),
+        ("Short summary", &left.short_summary, &right.short_summary),
+        ("Long summary", &left.long_summary, &right.long_summary),
+    ]
+    .into_iter()
+    .filter(|(_, left, right)| left.is_some() || right.is_some())
+    .map(|(label, left, right)| SideBySide {
+        label,
+        same: left == right,
+        control: left.as_deref().map(lines),
+        candidate: right.as_deref().map(lines),
+    })
+    .collect()
+}
+
+fn lines(text: &str) -> Vec<Line> {
+    let told = text.lines().filter(|line| !line.trim().is_empty());
+    told.map(|line| {
+        let subject = line
+            .strip_prefix("**")
+            .and_then(|rest| rest.trim_end().strip_suffix("**"));
+        let (kind, text) = match (line.strip_prefix('#'), subject) {
+            (Some(rest), _) => ("heading", rest.trim_start_matches('#').trim()),
+            (None, Some(subject)) => ("subject", subject),
+            (None, None) => ("text", line),
+        };
+        Line {
+            kind,
+            text: text.to_owned(),
+        }
+    })
+    .collect()
+}
+
+fn steps(data: &ReportData) -> Vec<StepRow> {
+    let steps = charts::paired_steps(&data.control, &data.candidate);
+    let longest = steps
+        .iter()
+        .flat_map(|step| [step.control_ms, step.candidate_ms])
+        .flatten()
+        .fold(1.0, f64::max);
+    let told = |ms: Option<f64>| ms.map_or_else(|| "–".to_owned(), words::span);
+    let percent = |ms: Option<f64>| ms.map_or(0.0, |ms| (ms / longest * 1000.0).round() / 10.0);
+    let row = |step: charts::PairedStep| StepRow {
+        control: told(step.control_ms),
+        candidate: told(step.candidate_ms),
+        control_percent: percent(step.control_ms),
+        candidate_percent: percent(step.candidate_ms),
+        name: step.name,
+    };
+    steps.into_iter().map(row).collect()
+}
+
+fn cost_row(line: &CostLine, currency: &str) -> CostRow {
+    CostRow {
+        pipeline: match line.pipeline {
+            Pipeline::Control => "control",
+            Pipeline::Candidate => "candidate",
+        },
+        step: line.step.clone(),
+        what: line.what.clone(),
+        amount: format!("{} {}", words::number(line.amount), line.unit)
+            .trim_end()
+            .to_owned(),
+        cost: line
+            .cost
+            .map_or_else(|| "–".to_owned(), |cost| money(cost, currency)),
+    }
+}
+
+fn totals(data: &ReportData) -> Option<(String, String)> {
+    let told = |pipeline| {
+        data.total_cost(pipeline)
+            .map(|cost| money(cost, &data.currency))
+    };
+    let (control, candidate) = (told(Pipeline::Control), told(Pipeline::Candidate));
+    let unknown = || "unknown".to_owned();
+    (control.is_some() || candidate.is_some()).then(|| {
+        (
+            control.unwrap_or_else(unknown),
+            candidate.unwrap_or_else(unknown),
+        )
+    })
+}
+
+fn money(cost: f64, currency: &str) -> String {
+    format!("{cost:.4} {currency}")
+}

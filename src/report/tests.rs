@@ -1,0 +1,199 @@
+use super::*;
+use crate::compare::fixture::standup;
+use crate::compare::{Policy, compare};
+use crate::model::StepTiming;
+
+/// The recorded meeting against a candidate with one of everything.
+fn sample(change: impl FnOnce(&mut Outcome)) -> ReportData {
+    let control = standup();
+    let mut candidate = control.clone();
+    change(&mut candidate);
+    let cost = |pipeline, step: &str, what: &str, amount, unit: &str, cost| CostLine {
+        pipeline,
+        step: step.to_owned(),
+        what: what.to_owned(),
+        amount,
+        unit: unit.to_owned(),
+        cost,
+    };
+    ReportData {
+        recording: "11111111-2222-4333-8444-000000000020".into(),
+        environment: "staging".to_owned(),
+        flag: "daily_diarization_pipeline".to_owned(),
+        control_run: None,
+        candidate_run: Some("run_0123456789abcdef0123456789abcdef".into()),
+        compared_at: "2026-11-23 17:00 UTC".to_owned(),
+        comparison: compare(&control, &candidate, &Policy::shipped()),
+        control,
+        candidate,
+        costs: vec![
+            cost(
+                Pipeline::Control,
+                "transcribe_track",
+                "GPU seconds, parakeet",
+                41.5,
+                "s",
+                Some(0.0249),
+            ),
+            cost(
+                Pipeline::Candidate,
+                "transcribe_track",
+                "GPU seconds, parakeet",
+                40.25,
+                "s",
+                Some(0.0242),
+            ),
+            cost(
+                Pipeline::Candidate,
+                "detect_topics",
+                "tokens in, golden-model",
+                5210.0,
+                "tokens",
+                None,
+            ),
+        ],
+        currency: "USD".to_owned(),
+    }
+}
+
+fn differing() -> ReportData {
+    sample(|candidate| {
+        let swap = |text: &mut String| *text = text.replace("in 17 minutes", "in 70 minutes");
+        candidate.short_summary.iter_mut().for_each(swap);
+        candidate.title = Some(
+            "Billing Export, Launch on 11 November and <script>alert(1)</script> Load Test"
+                .to_owned(),
+        );
+        candidate
+            .words
+            .iter_mut()
+            .skip(20)
+            .take(9)
+            .for_each(|word| word.speaker = 2);
+        candidate.words[40].text = "perhaps ".to_owned();
+        candidate
+            .waveform
+            .iter_mut()
+            .skip(40)
+            .step_by(3)
+            .for_each(|peak| *peak *= 0.93);
+        candidate.topics[1].title = "Northwind Maintenance and Load Test Results".to_owned();
+        candidate.topics[2].timestamp += 6.0;
+        if let Some(webhook) = &mut candidate.webhook {
+            webhook.body = webhook.body.replacen(
+                "\"status\":\"ended\"",
+                "\"status\":\"ended\",\"language\":\"en\"",
+                1,
+            );
+        }
+        candidate.duration_ms = candidate.duration_ms.map(|ms| ms + 7.5);
+        for (step, wall_ms) in [("pad_track", 3100.0), ("detect_topics", 950.0)] {
+            candidate.steps.push(StepTiming {
+                step: step.to_owned(),
+                wall_ms,
+            });
+        }
+        candidate
+            .steps
+            .iter_mut()
+            .for_each(|step| step.wall_ms *= 0.6);
+    })
+}
+
+#[test]
+fn the_page_stands_alone_and_escapes_what_people_said() {
+    let page = html::render(&differing()).expect("the template is right");
+    assert!(page.starts_with("<!doctype html>"));
+    for outside in [
+        "<script",
+        "src=",
+        "@import",
+        "url(",
+        "http://",
+        "https://cdn",
+    ] {
+        assert!(!page.contains(outside), "the page has `{outside}`");
+    }
+    assert!(page.contains("&lt;script&gt;alert"));
+}
+
+#[test]
+fn the_page_tells_verdict_reasons_and_marked_words() {
+    let page = html::render(&differing()).expect("the template is right");
+    assert!(page.contains("<title>Differs · 11111111"), "no title");
+    assert!(page.contains("1 number changed"));
+    assert!(page.contains("<del><span class=\"vh\">removed: </span>17<"));
+    assert!(page.contains("<ins><span class=\"vh\">added: </span>70<"));
+    assert!(page.contains("&#x2f;body&#x2f;transcript&#x2f;language"));
+}
+
+#[test]
+fn every_link_in_the_page_leads_somewhere() {
+    let page = html::render(&differing()).expect("the template is right");
+    for link in page.split("href=\"#").skip(1) {
+        let target = link.split('"').next().expect("a name");
+        assert!(
+            page.contains(&format!("id=\"{target}\"")),
+            "nothing is called {target}"
+        );
+    }
+}
+
+#[test]
+fn a_match_and_a_failed_candidate_have_a_page_too() {
+    let page = html::render(&sample(|_| {})).expect("the template is right");
+    assert!(page.contains("All 23 fields are the same."));
+    let failed = sample(|candidate| {
+        *candidate = Outcome {
+            status: crate::model::OutcomeStatus::Error,
+            failure: Some("transcribe_track, attempt 3: 500 from the service".to_owned()),
+            ..Outcome::default()
+        };
+    });
+    let page = html::render(&failed).expect("the template is right");
+    assert!(page.contains("transcribe_track, attempt 3") && page.contains("Candidate failed"));
+}
+
+#[test]
+fn the_terminal_gets_colour_only_when_asked_and_never_meeting_text() {
+    let data = differing();
+    let plain = terminal::render(&data, false);
+    assert!(!plain.contains('\u{1b}'));
+    assert!(plain.contains("✗ DIFFERS"), "{plain}");
+    for said in ["Northwind", "17 minutes", "Billing", "Chloe"] {
+        assert!(!plain.contains(said), "{plain}");
+    }
+    let coloured = terminal::render(&data, true);
+    assert!(coloured.contains('\u{1b}'));
+    assert_eq!(console::strip_ansi_codes(&coloured), plain);
+    assert!(
+        plain
+            .lines()
+            .all(|line| console::measure_text_width(line) <= 100),
+        "{plain}"
+    );
+}
+
+#[test]
+fn the_json_report_reads_back() {
+    let data = differing();
+    let text = json::render(&data).expect("JSON");
+    assert_eq!(
+        serde_json::from_str::<ReportData>(&text).expect("it reads"),
+        data
+    );
+}
+
+#[test]
+fn costs_without_a_price_are_unknown_and_not_nothing() {
+    let data = sample(|_| {});
+    assert!(
+        data.total_cost(Pipeline::Control)
+            .is_some_and(|cost| (cost - 0.0249).abs() < 1e-9)
+    );
+    let unpriced = ReportData {
+        costs: Vec::new(),
+        ..data
+    };
+    assert_eq!(unpriced.total_cost(Pipeline::Candidate), None);
+}

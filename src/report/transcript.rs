@@ -1,0 +1,132 @@
+//! Both transcripts in one: turns by speaker with their time, and in them what was taken out, put
+//! in, or given to somebody else.
+
+use serde::Serialize;
+
+use super::words;
+use crate::compare::metrics::alignment::{Step, align};
+use crate::model::{Outcome, Word};
+
+/// What one person says in one go.
+#[derive(Serialize)]
+pub(super) struct Turn {
+    time: String,
+    speaker: String,
+    /// Index of the speaker, for telling speakers apart by more than their name.
+    lane: i64,
+    changed: bool,
+    runs: Vec<Run>,
+}
+
+impl Turn {
+    /// Whether the two sides differ in it.
+    pub(super) const fn is_changed(&self) -> bool {
+        self.changed
+    }
+}
+
+/// Words that share a mark.
+#[derive(Serialize)]
+struct Run {
+    /// `kept`, `deleted`, `inserted` or `moved`.
+    kind: &'static str,
+    text: String,
+    /// Who says it in the candidate, for a moved run.
+    to: String,
+}
+
+/// A turn is cut at the next sentence after so many words, so that times stay close together.
+const TURN_WORDS: usize = 60;
+
+/// Merges the words of both sides.
+pub(super) fn turns(control: &Outcome, candidate: &Outcome) -> Vec<Turn> {
+    let texts = |words: &[Word]| -> Vec<String> {
+        words
+            .iter()
+            .map(|word| word.text.trim().to_owned())
+            .collect()
+    };
+    let steps = align(&texts(&control.words), &texts(&candidate.words));
+    let mut merged = Merged {
+        control,
+        turns: Vec::new(),
+        open_words: 0,
+    };
+    for step in steps {
+        match step {
+            Step::Equal(left, right) => {
+                let (left, right) = (&control.words[left], &candidate.words[right]);
+                let kind = if left.speaker == right.speaker {
+                    "kept"
+                } else {
+                    "moved"
+                };
+                let to = if kind == "moved" {
+                    speaker_name(control, right.speaker)
+                } else {
+                    String::new()
+                };
+                merged.say(left, kind, to);
+            }
+            Step::Substituted(left, right) => {
+                merged.say(&control.words[left], "deleted", String::new());
+                merged.say(&candidate.words[right], "inserted", String::new());
+            }
+            Step::Deleted(left) => merged.say(&control.words[left], "deleted", String::new()),
+            Step::Inserted(right) => merged.say(&candidate.words[right], "inserted", String::new()),
+        }
+    }
+    merged.turns
+}
+
+struct Merged<'a> {
+    control: &'a Outcome,
+    turns: Vec<Turn>,
+    open_words: usize,
+}
+
+impl Merged<'_> {
+    fn say(&mut self, word: &Word, kind: &'static str, to: String) {
+        let goes_on = self.turns.last().is_some_and(|turn| {
+            turn.lane == word.speaker && !(self.open_words >= TURN_WORDS && ends_sentence(turn))
+        });
+        if !goes_on {
+            self.open_words = 0;
+            self.turns.push(Turn {
+                time: words::clock(word.start),
+                speaker: speaker_name(self.control, word.speaker),
+                lane: word.speaker,
+                changed: false,
+                runs: Vec::new(),
+            });
+        }
+        self.open_words += 1;
+        let Some(turn) = self.turns.last_mut() else {
+            return;
+        };
+        turn.changed |= kind != "kept";
+        // Services put the blank before or after a word; read side by side either must do.
+        let text = format!("{} ", word.text.trim());
+        match turn.runs.last_mut() {
+            Some(run) if run.kind == kind && run.to == to => run.text.push_str(&text),
+            Some(_) | None => turn.runs.push(Run { kind, text, to }),
+        }
+    }
+}
+
+fn ends_sentence(turn: &Turn) -> bool {
+    turn.runs
+        .last()
+        .is_some_and(|run| run.text.trim_end().ends_with(['.', '?', '!', '…']))
+}
+
+fn speaker_name(outcome: &Outcome, speaker: i64) -> String {
+    let found = outcome
+        .participants
+        .iter()
+        .find(|participant| participant.speaker == Some(speaker));
+    found.map_or_else(
+        || format!("Speaker {speaker}"),
+        |participant| participant.name.clone(),
+    )
+}

@@ -1,0 +1,83 @@
+//! The store, on both databases: one list of checks, each run on SQLite and, where
+//! `SWITCHYARD_TEST_POSTGRES` names a server, on PostgreSQL.
+
+mod answers;
+mod checkpoints;
+mod comparisons;
+mod migrations;
+mod opening;
+mod runs;
+mod same_rows;
+mod samples;
+mod spool;
+mod trail;
+
+/// Makes two tests of each check.
+macro_rules! on_both_databases {
+    ($($module:ident::$check:ident),* $(,)?) => {
+        mod sqlite {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $check() {
+                    super::run(crate::database::Kind::Sqlite, super::$module::$check).await;
+                }
+            )*
+        }
+        mod postgres {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $check() {
+                    super::run(crate::database::Kind::Postgres, super::$module::$check).await;
+                }
+            )*
+        }
+    };
+}
+
+on_both_databases!(
+    opening::a_store_answers_and_says_what_it_is,
+    opening::opening_again_finds_the_rows,
+    opening::many_processes_may_open_an_empty_database_at_once,
+    runs::a_run_is_read_as_it_was_written,
+    runs::a_second_run_of_the_same_generation_is_refused,
+    runs::of_two_dispatchers_at_once_one_inserts,
+    runs::generations_and_environments_do_not_meet,
+    runs::a_run_names_a_control_that_exists,
+    runs::a_run_ends_once,
+    runs::of_many_that_end_a_run_at_once_one_does,
+    runs::a_failed_run_taken_up_again_is_running_and_has_no_failure,
+    runs::open_runs_are_the_environments_starting_and_running_oldest_first,
+    runs::recent_runs_are_the_newest_first_and_no_more_than_asked,
+    runs::a_run_waits_for_comparison_until_one_is_written_after_its_end,
+    checkpoints::a_checkpoint_is_read_as_it_was_written,
+    checkpoints::a_checkpoint_of_other_input_replaces_the_first_with_its_intents,
+    checkpoints::checkpoints_of_other_tasks_and_runs_stay,
+    checkpoints::a_checkpoint_without_a_run_is_refused_whole,
+    checkpoints::intents_come_in_the_order_they_would_have_happened,
+    checkpoints::large_and_foreign_texts_come_back_unchanged,
+    checkpoints::checkpoints_are_listed_by_reference_name,
+    checkpoints::many_that_check_in_at_once_lose_nothing,
+    answers::the_first_answer_stays,
+    answers::an_answer_is_found_only_by_scope_kind_and_hash,
+    answers::of_many_answers_at_once_all_readers_see_the_same,
+    trail::an_attempt_is_read_as_it_was_noted,
+    trail::an_attempt_begun_again_is_running_and_has_no_cause,
+    trail::attempts_come_in_the_order_they_began,
+    trail::usage_adds_up_over_attempts,
+    trail::usage_of_other_things_is_kept_apart,
+    spool::a_spooled_result_waits_until_it_is_forgotten,
+    spool::a_result_spooled_again_replaces_the_first,
+    comparisons::a_comparison_is_read_as_it_was_written,
+    comparisons::the_newest_comparison_counts,
+    comparisons::a_comparison_with_a_field_twice_is_refused_whole,
+    comparisons::a_control_is_read_as_it_was_kept,
+);
+
+/// Runs a check on a fresh database of that kind.
+async fn run(kind: crate::database::Kind, check: impl AsyncFnOnce(&crate::database::Database)) {
+    let Some(database) = crate::database::Database::fresh(kind).await else {
+        return;
+    };
+    check(&database).await;
+    database.remove().await;
+}

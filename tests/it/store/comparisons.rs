@@ -1,0 +1,85 @@
+//! Controls, and comparisons with them.
+
+use serde_json::json;
+use switchyard::{model::RunId, store::StoredComparison};
+
+use super::samples::{at, control, run};
+use crate::database::Database;
+
+fn comparison(id: &str, run: &RunId, ms: i64) -> StoredComparison {
+    StoredComparison {
+        id: id.to_owned(),
+        run_id: run.clone(),
+        verdict: "differs".to_owned(),
+        policy_digest: "digest".to_owned(),
+        report: json!({ "fields": { "title": 0.61 }, "why": "« one number differs »" }),
+        compared_at: at(ms),
+        fields: vec![
+            ("audio".to_owned(), "match".to_owned()),
+            ("title".to_owned(), "differs".to_owned()),
+        ],
+    }
+}
+
+pub async fn a_comparison_is_read_as_it_was_written(database: &Database) {
+    let store = database.store().await;
+    let id = run(&store, "run_1").await;
+    assert_eq!(
+        store.newest_comparison(&id).await.expect("it is read"),
+        None
+    );
+    let written = comparison("cmp_1", &id, 1);
+    store
+        .insert_comparison(&written)
+        .await
+        .expect("it is written");
+    let read = store.newest_comparison(&id).await.expect("it is read");
+    assert_eq!(read, Some(written));
+}
+
+pub async fn the_newest_comparison_counts(database: &Database) {
+    let store = database.store().await;
+    let id = run(&store, "run_1").await;
+    let other = run(&store, "run_2").await;
+    for (name, run, ms) in [
+        ("cmp_a", &id, 3),
+        ("cmp_b", &id, 5),
+        ("cmp_c", &id, 4),
+        ("cmp_d", &other, 9),
+    ] {
+        store
+            .insert_comparison(&comparison(name, run, ms))
+            .await
+            .expect("it is written");
+    }
+    let newest = store
+        .newest_comparison(&id)
+        .await
+        .expect("it is read")
+        .expect("it is there");
+    assert_eq!(newest.id, "cmp_b");
+}
+
+pub async fn a_comparison_with_a_field_twice_is_refused_whole(database: &Database) {
+    let store = database.store().await;
+    let id = run(&store, "run_1").await;
+    let mut twice = comparison("cmp_1", &id, 1);
+    twice.fields.push(("title".to_owned(), "match".to_owned()));
+    assert!(store.insert_comparison(&twice).await.is_err());
+    assert_eq!(
+        store.newest_comparison(&id).await.expect("it is read"),
+        None
+    );
+    assert!(database.rows("comparison_fields").await.is_empty());
+}
+
+pub async fn a_control_is_read_as_it_was_kept(database: &Database) {
+    let store = database.store().await;
+    let kept = control("control");
+    store.insert_control(&kept).await.expect("it is kept");
+    assert_eq!(
+        store.control("control").await.expect("it is read"),
+        Some(kept)
+    );
+    assert_eq!(store.control("nobody").await.expect("it is read"), None);
+}
