@@ -242,7 +242,8 @@ impl Listener {
                     line.map(|value| value.trim().to_owned())
                 };
                 let told = field("event:").zip(field("data:"));
-                self.heard = rest.to_owned();
+                let rest = rest.to_owned();
+                self.heard = rest;
                 if let Some((name, data)) = told {
                     return Some((name, serde_json::from_str(&data).expect("JSON")));
                 }
