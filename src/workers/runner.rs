@@ -13,7 +13,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, info, warn};
 
-use super::{Entry, REGISTRY, Services, execution::Execution};
+use super::{Entry, REGISTRY, Services, asking::Asking, execution::Execution};
 use crate::{
     conductor::{
         Client,
@@ -45,19 +45,30 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 pub struct Runner {
     client: Client,
     services: Arc<Services>,
+    asking: Arc<Asking>,
     settings: Arc<RunnerSettings>,
+    tasks: &'static [Entry],
     running: TaskTracker,
 }
 
 impl Runner {
-    /// Works for the engine behind `client`.
+    /// Works for the engine behind `client`, on all task kinds there are.
     pub fn new(client: Client, services: Arc<Services>, settings: RunnerSettings) -> Self {
         Self {
             client,
             services,
+            asking: Arc::default(),
             settings: Arc::new(settings),
+            tasks: &REGISTRY,
             running: TaskTracker::new(),
         }
+    }
+
+    /// Works on these task kinds only.
+    #[must_use]
+    pub const fn only(mut self, tasks: &'static [Entry]) -> Self {
+        self.tasks = tasks;
+        self
     }
 
     /// Works until told to stop. Then nothing more is taken, what runs gets its time to end, and
@@ -65,7 +76,7 @@ impl Runner {
     pub async fn run(self, shutdown: CancellationToken) {
         let hand_back = CancellationToken::new();
         let polls = TaskTracker::new();
-        for entry in &REGISTRY {
+        for entry in self.tasks {
             polls.spawn(
                 self.clone()
                     .poll(entry, shutdown.clone(), hand_back.clone()),
@@ -146,6 +157,7 @@ impl Runner {
         let execution = Execution::new(
             self.client.clone(),
             Arc::clone(&self.services),
+            Arc::clone(&self.asking),
             self.settings.worker_id.clone(),
             entry,
             task,
@@ -189,7 +201,14 @@ impl Runner {
                 store.unspool(&spooled.task_id).await?;
                 continue;
             }
-            let result: TaskResult = serde_json::from_str(&spooled.result)?;
+            let Ok(result) = serde_json::from_str::<TaskResult>(&spooled.result) else {
+                warn!(
+                    task.id = spooled.task_id,
+                    "giving up a spooled result that cannot be read"
+                );
+                store.unspool(&spooled.task_id).await?;
+                continue;
+            };
             match self.client.update_task(&result).await {
                 Ok(()) => store.unspool(&spooled.task_id).await?,
                 Err(error) => {

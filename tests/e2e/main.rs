@@ -1,4 +1,8 @@
 //! The program: whole runs over real HTTP.
 
+#[path = "../support/door.rs"]
+mod door;
+mod failures;
+mod inputs;
 mod meeting;
 mod world;

@@ -12,7 +12,7 @@ use crate::{
     model::{RunId, TaskName, Topic, Word, text_of},
     workers::{
         Context, Made, Task, TaskError,
-        analysis::{Analyst, Temper},
+        analysis::{Analyst, Misfits, Temper},
     },
 };
 
@@ -120,7 +120,7 @@ async fn name_all(
             .fill("topic.txt", values! { text => text.as_str() })?;
         named.push(
             analyst
-                .structured(&query, &text, |_: &Named| Ok(()))
+                .structured(&query, &text, Misfits::Forgotten)
                 .await?,
         );
     }
