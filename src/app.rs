@@ -217,12 +217,8 @@ impl App {
         shutdown: CancellationToken,
     ) -> anyhow::Result<()> {
         let settings = &self.environment.objects;
-        let root = settings.local_dir.as_deref().with_context(|| {
-            format!(
-                "`environments.{}.objects.local_dir` names no folder to serve; name one, or leave this to the store at `objects.endpoint`",
-                self.name
-            )
-        })?;
+        let root = settings.local_dir.as_deref();
+        let root = root.context("`objects.local_dir` names no folder to serve")?;
         let (access, secret) = (settings.access_key.expose(), settings.secret_key.expose());
         objects::local::serve(root, listener, access, secret, shutdown).await
     }
@@ -235,6 +231,7 @@ impl App {
     ) -> anyhow::Result<()> {
         let router = http::router(http::State {
             shadow: self.shadow()?,
+            shutdown: shutdown.clone(),
         });
         axum::serve(listener, router)
             .with_graceful_shutdown(async move { shutdown.cancelled().await })

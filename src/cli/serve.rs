@@ -169,7 +169,13 @@ async fn make_bucket(app: &App) -> anyhow::Result<()> {
 
 /// The address the clients of the local object store are told.
 async fn listen_for_objects(app: &App) -> anyhow::Result<TcpListener> {
-    let endpoint = app.environment.objects.endpoint.as_ref();
+    let settings = &app.environment.objects;
+    anyhow::ensure!(
+        settings.local_dir.is_some(),
+        "`environments.{}.objects.local_dir` names no folder to serve; name one, or leave this to the store at `objects.endpoint`",
+        app.name
+    );
+    let endpoint = settings.endpoint.as_ref();
     let address = endpoint
         .and_then(|url| url.socket_addrs(|| None).ok())
         .and_then(|addresses| addresses.into_iter().next())

@@ -134,7 +134,7 @@ async fn take_up(
 
 /// How long a start may be under way before somebody else sets out to start the run. Longer than
 /// any request to the engine takes.
-const START_TAKES: Duration = Duration::from_secs(60);
+const START_TAKES: Duration = Duration::from_mins(1);
 
 /// Starts the workflow of a run that has none, or none any more, unless somebody else is at it.
 /// False when somebody is.

@@ -4,6 +4,7 @@ mod dispatch;
 mod outcome;
 mod register;
 mod shadow;
+pub mod status;
 
 pub use dispatch::{Again, Dispatched, Wanted, dispatch};
 pub use outcome::candidate_outcome;

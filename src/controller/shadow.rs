@@ -18,7 +18,7 @@ use crate::{
     compare::{self, Policy},
     conductor::{
         Client,
-        wire::{TaskStatus, Workflow, WorkflowStatus},
+        wire::{Task, TaskStatus, Workflow, WorkflowStatus},
     },
     cost::PriceTable,
     model::{EnvironmentName, Pipeline, RunId, RunState, StepStatus, TaskName, Usage, UsageKind},
@@ -154,25 +154,24 @@ impl Shadow {
         })
     }
 
-    /// Step, attempt and cause of the failure, from our own trail where it has it.
+    /// Step, attempt and cause of the failure. The engine tells which attempt it was, and our own
+    /// trail has the whole cause, of which engines keep the beginning.
     async fn failure(&self, run: &Run, workflow: &Workflow) -> anyhow::Result<String> {
+        let reason = workflow.reason_for_incompletion.clone();
+        let reason =
+            reason.unwrap_or_else(|| format!("the engine says {}", workflow.status.as_str()));
+        let Some(task) = culprit(workflow) else {
+            return Ok(reason);
+        };
         let attempts = self.store.attempts(&run.id).await?;
-        let last = attempts
-            .iter()
-            .rev()
-            .find(|attempt| attempt.status.starts_with("failed"));
-        if let Some(attempt) = last
-            && let Some(cause) = &attempt.cause
-        {
-            return Ok(format!(
-                "{}, attempt {}: {cause}",
-                attempt.task_ref, attempt.attempt
-            ));
-        }
-        Ok(workflow
-            .reason_for_incompletion
-            .clone()
-            .unwrap_or_else(|| format!("the engine says {}", workflow.status.as_str())))
+        let cause = attempts
+            .into_iter()
+            .find(|attempt| attempt.task_id == task.task_id)
+            .and_then(|attempt| attempt.cause)
+            .or_else(|| task.reason_for_incompletion.clone())
+            .unwrap_or(reason);
+        let (step, attempt) = (&task.reference_task_name, task.retry_count + 1);
+        Ok(format!("{step}, attempt {attempt}: {cause}"))
     }
 
     /// Compares a run that has ended with its control, and keeps the result.
@@ -257,6 +256,18 @@ impl Shadow {
     }
 }
 
+/// The attempt that ended a run: the first to fail that was not followed by another.
+fn culprit(workflow: &Workflow) -> Option<&Task> {
+    workflow
+        .tasks
+        .iter()
+        .filter(|task| task.status.is_terminal() && !task.status.is_successful())
+        .filter(|task| task.status != TaskStatus::Canceled && !task.retried)
+        // A join fails because of what it joins.
+        .filter(|task| task.task_def_name.parse::<TaskName>().is_ok())
+        .min_by_key(|task| (task.end_time, task.seq))
+}
+
 /// How far a run is, by the engine's word.
 pub fn progress_of(workflow: &Workflow, run: &Run) -> Progress {
     let tasks: Vec<_> = workflow
@@ -319,4 +330,41 @@ fn merged(lines: Vec<CostLine>) -> Vec<CostLine> {
         }
     }
     merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn task(reference: &str, status: TaskStatus, end_time: i64, retried: bool) -> Task {
+        Task {
+            task_def_name: reference.to_owned(),
+            reference_task_name: reference.to_owned(),
+            status,
+            end_time,
+            retried,
+            ..Task::default()
+        }
+    }
+
+    #[test]
+    fn a_run_was_ended_by_the_failure_nothing_followed_not_by_the_latest() {
+        let tasks = [
+            task("generate_title", TaskStatus::Failed, 30, true),
+            task(
+                "generate_summary",
+                TaskStatus::FailedWithTerminalError,
+                20,
+                false,
+            ),
+            task("generate_title", TaskStatus::Canceled, 40, false),
+            task("join_generation", TaskStatus::Failed, 10, false),
+        ];
+        let workflow = Workflow {
+            tasks: tasks.into(),
+            ..Workflow::default()
+        };
+        let found = culprit(&workflow).map(|task| task.reference_task_name.as_str());
+        assert_eq!(found, Some("generate_summary"));
+    }
 }

@@ -16,6 +16,9 @@ pub enum Definitions {
 }
 
 impl Engine {
+    // Where a closure returns a result in a result, the inner one is the decision's: what was done
+    // before is kept even if the run then cannot be decided.
+
     /// Schedules nothing more.
     pub async fn pause(&self, id: &str) -> Result<(), Error> {
         self.change(id, |run, _| {
@@ -43,14 +46,14 @@ impl Engine {
             }
             run.status = WorkflowStatus::Running;
             run.last_retried_time = engine.now();
-            engine.decide_or_leave(run)
+            Ok(engine.decide_or_leave(run))
         })
         .await?
     }
 
     /// Evaluates a run now.
     pub async fn decide_now(&self, id: &str) -> Result<(), Error> {
-        self.change(id, |run, engine| engine.decide_or_leave(run))
+        self.change(id, |run, engine| Ok(engine.decide_or_leave(run)))
             .await?
     }
 
@@ -77,7 +80,7 @@ impl Engine {
             run.last_retried_time = engine.now();
             run.reason_for_incompletion = None;
             decide::schedule_again(run, &retryable, engine.now(), &mut new_id);
-            engine.decide_or_leave(run)
+            Ok(engine.decide_or_leave(run))
         })
         .await?
     }
@@ -196,12 +199,10 @@ impl Engine {
         Ok(found)
     }
 
-    /// What was done before is kept even if the run then cannot be decided: hence two results.
-    fn decide_or_leave(&self, run: &mut Workflow) -> Result<Result<(), Error>, Error> {
-        Ok(self
-            .decide(run.clone())
-            .map(|decided| *run = decided)
-            .map_err(Error::from))
+    /// Moves a run as far as it goes, and leaves it as it is if it cannot be decided.
+    pub(super) fn decide_or_leave(&self, run: &mut Workflow) -> Result<(), Error> {
+        *run = self.decide(run.clone())?;
+        Ok(())
     }
 }
 

@@ -51,13 +51,7 @@ impl Engine {
         if self.inner.options.faults.decide_delay().is_some() {
             return Ok(Ok(()));
         }
-        match self.decide(run.clone()) {
-            Ok(decided) => {
-                *run = decided;
-                Ok(Ok(()))
-            }
-            Err(problem) => Ok(Err(problem.into())),
-        }
+        Ok(self.decide_or_leave(run))
     }
 
     /// Adds a line to a task's log.

@@ -46,7 +46,7 @@ impl Findings<'_> {
         });
     }
 
-    fn add_value(&mut self, property: &str, message: impl Into<String>, value: impl ToString) {
+    fn add_value(&mut self, property: &str, message: impl Into<String>, value: &dyn ToString) {
         self.add(property, message);
         if let Some(last) = self.broken.last_mut() {
             last.invalid_value = Some(value.to_string());
@@ -59,7 +59,7 @@ impl Findings<'_> {
             Some(email) if !email.is_empty() && !looks_like_email(email) => self.add_value(
                 "ownerEmail",
                 "ownerEmail should be valid email address",
-                email,
+                &email,
             ),
             _ => {}
         }
@@ -95,7 +95,7 @@ pub(super) fn workflow(
         findings.add_value(
             "schemaVersion",
             "workflowDef schemaVersion: 2 is only supported",
-            definition.schema_version,
+            &definition.schema_version,
         );
     }
     findings.owner(definition.owner_email.as_deref(), owner_required);
@@ -140,11 +140,11 @@ fn unique_references(definition: &WorkflowDef, findings: &mut Findings<'_>) {
 fn shape(task: &WorkflowTask, at: &str, findings: &mut Findings<'_>) {
     if task.name.is_empty() {
         let message = "WorkflowTask name cannot be empty or null";
-        findings.add_value(&format!("{at}.name"), message, "");
+        findings.add_value(&format!("{at}.name"), message, &"");
     }
     if task.task_reference_name.is_empty() {
         let message = "WorkflowTask taskReferenceName name cannot be empty or null";
-        findings.add_value(&format!("{at}.taskReferenceName"), message, "");
+        findings.add_value(&format!("{at}.taskReferenceName"), message, &"");
     }
     let required = |field: &str| {
         format!(
@@ -175,7 +175,7 @@ fn shape(task: &WorkflowTask, at: &str, findings: &mut Findings<'_>) {
                 "the embedded engine runs only {}; run this workflow on Conductor",
                 TASK_TYPES.join(", ")
             ),
-            other,
+            &other,
         ),
     }
 }
@@ -283,21 +283,21 @@ pub(super) fn task(
         findings.add_value(
             "retryCount",
             "TaskDef retryCount: 0 must be >= 0",
-            definition.retry_count,
+            &definition.retry_count,
         );
     }
     if response < 1 {
         findings.add_value(
             "responseTimeoutSeconds",
             format!("TaskDef responseTimeoutSeconds: {response} should be minimum 1 second"),
-            response,
+            &response,
         );
     }
     if let Some(seconds) = definition.poll_timeout_seconds.filter(|s| *s < 0) {
         findings.add_value(
             "pollTimeoutSeconds",
             "TaskDef pollTimeoutSeconds: 0 must be >= 0",
-            seconds,
+            &seconds,
         );
     }
     if definition

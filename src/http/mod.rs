@@ -1,17 +1,75 @@
-//! Pages and API.
+//! The pages and the JSON API of `switchyard serve`, `up` and `demo`.
+//!
+//! There is no sign-in yet, so only requests addressed to this machine by a loopback name are
+//! answered: a page on the web cannot reach in through a name of its own (see [`host`]).
 
-use axum::Router;
+mod api;
+mod error;
+mod events;
+mod headers;
+mod host;
+mod ui;
 
-use crate::controller::Shadow;
+use axum::{Router, middleware};
+use tokio_util::sync::CancellationToken;
+use tracing::error;
 
-/// What handlers use.
+use crate::{controller::Shadow, model::RunId, report::ReportData};
+use error::Error;
+use events::Events;
+
+/// What the doors are given.
 #[derive(Clone)]
 pub struct State {
     /// Follows and compares runs.
     pub shadow: Shadow,
+    /// Ends streams of events, which would hold a stop up for as long as somebody listens.
+    pub shutdown: CancellationToken,
+}
+
+/// What handlers use.
+#[derive(Clone)]
+struct Door {
+    shadow: Shadow,
+    events: Events,
+}
+
+impl Door {
+    /// The newest report on a run.
+    async fn report(&self, id: &RunId) -> Result<ReportData, Error> {
+        match self.shadow.report(id).await {
+            Ok(Some(data)) => Ok(data),
+            Ok(None) => match self.shadow.store.run(id).await? {
+                Some(_) => Err(Error::not_compared(id)),
+                None => Err(Error::no_run(id)),
+            },
+            Err(error) => Err(unreadable(id, &error)),
+        }
+    }
+}
+
+/// A report that cannot be shown. Only the outermost message is logged: what lies below may quote
+/// the meeting.
+fn unreadable(id: &RunId, error: &impl std::fmt::Display) -> Error {
+    error!(run.id = %id, "cannot show the report on run `{id}`, `switchyard compare` writes it anew: {error}");
+    Error::Internal
 }
 
 /// All routes.
 pub fn router(state: State) -> Router {
-    Router::new().with_state(state)
+    let door = Door {
+        events: Events::new(state.shadow.clone(), state.shutdown),
+        shadow: state.shadow,
+    };
+    // Health is asked by probes, which know the machine by other names, and gives nothing away.
+    let guarded = Router::new()
+        .merge(ui::routes())
+        .nest("/api", api::routes())
+        .method_not_allowed_fallback(|| async { Error::MethodNotAllowed })
+        .layer(middleware::from_fn(host::only_loopback));
+    Router::new()
+        .merge(api::health::routes())
+        .merge(guarded)
+        .layer(middleware::map_response(headers::add))
+        .with_state(door)
 }

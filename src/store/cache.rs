@@ -54,4 +54,23 @@ impl Store {
             .context("keeping an answer")?;
         Ok(())
     }
+
+    /// Forgets an answer that turned out to be of no use.
+    pub async fn forget_answer(
+        &self,
+        scope: &str,
+        kind: &str,
+        input_hash: &str,
+    ) -> anyhow::Result<()> {
+        let sql = "-- forget_answer
+            delete from cached_answers where scope = $1 and kind = $2 and input_hash = $3";
+        sqlx::query(sql)
+            .bind(scope)
+            .bind(kind)
+            .bind(input_hash)
+            .execute(&self.pool)
+            .await
+            .context("forgetting an answer")?;
+        Ok(())
+    }
 }

@@ -57,6 +57,24 @@ impl Store {
         tx.commit().await.context("writing a comparison")
     }
 
+    /// The verdict of a run's newest comparison, and when it was given; without the report, which
+    /// may be large.
+    pub async fn newest_verdict(
+        &self,
+        run: &RunId,
+    ) -> anyhow::Result<Option<(String, DateTime<Utc>)>> {
+        let sql = "-- newest_verdict
+            select verdict, compared_at from comparisons
+            where run_id = $1 order by compared_at desc, id limit 1";
+        sqlx::query(sql)
+            .bind(run.as_str())
+            .fetch_optional(&self.pool)
+            .await
+            .context("reading a verdict")?
+            .map(|row| Ok((row.try_get("verdict")?, time(row.try_get("compared_at")?))))
+            .transpose()
+    }
+
     /// The newest comparison of a run.
     pub async fn newest_comparison(&self, run: &RunId) -> anyhow::Result<Option<StoredComparison>> {
         let sql = "-- newest_comparison

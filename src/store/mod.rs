@@ -94,11 +94,27 @@ impl Store {
             .connect_with(options)
             .await
             .context("connecting to our database (`database.url`)")?;
-        MIGRATOR
-            .run(&pool)
+        let store = Self { pool, dialect };
+        store
+            .migrate()
             .await
             .context("applying migrations to our database")?;
-        Ok(Self { pool, dialect })
+        Ok(store)
+    }
+
+    /// Applies pending migrations, one process at a time. The migrator takes a lock for that on
+    /// PostgreSQL but none on SQLite, where the write lock is taken first.
+    async fn migrate(&self) -> anyhow::Result<()> {
+        match self.dialect {
+            Dialect::Sqlite => {
+                let mut tx = self.begin().await?;
+                // What `run` calls; the compiler cannot see that `run` may change threads here.
+                MIGRATOR.run_direct(None, &mut *tx, false).await?;
+                tx.commit().await?;
+            }
+            Dialect::Postgres => MIGRATOR.run(&self.pool).await?,
+        }
+        Ok(())
     }
 
     /// Begins a transaction that may write. On SQLite it takes the write lock at once, since a

@@ -30,6 +30,22 @@ pub struct Analyst<'a> {
     temper: Temper,
 }
 
+/// What becomes of answers none of which has the shape that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Misfits {
+    /// They are the end of the task, and whoever resumes the run wants others.
+    Forgotten,
+    /// The task goes on without, and a further attempt shall not pay for them again.
+    Kept,
+}
+
+/// The kind answers are kept under.
+const KEPT: &str = "llm";
+
+fn question(request: &str, times: u32) -> Value {
+    json!({ "request": request, "times": times })
+}
+
 /// Characters that surely make no more than one token, in European languages and in JSON.
 const CHARACTERS_PER_TOKEN: usize = 3;
 
@@ -56,12 +72,13 @@ impl<'a> Analyst<'a> {
         Ok(answer.trim().to_owned())
     }
 
-    /// Has `query` answered from `text`, and the answer put into the shape of `T`.
+    /// Has `query` answered from `text`, and the answer put into the shape of `T`. Where no answer
+    /// fits, another attempt cannot help, and `misfits` says what becomes of them.
     pub async fn structured<T>(
         &self,
         query: &str,
         text: &str,
-        check: impl Fn(&T) -> Result<(), String> + Sync,
+        misfits: Misfits,
     ) -> Result<T, TaskError>
     where
         T: DeserializeOwned + JsonSchema,
@@ -79,7 +96,7 @@ impl<'a> Analyst<'a> {
             prompt: &prompt,
             repair: &repair,
             request: &|content| self.request(vec![Message::user(content)]),
-            check: &check,
+            check: &|_| Ok(()),
             attempts: self.context.services.tuning.parse_retries + 1,
         };
         // Two equal bad answers make two equal requests; their number tells them apart.
@@ -94,6 +111,13 @@ impl<'a> Analyst<'a> {
             Ok(parsed) => Ok(parsed.value),
             Err(NotStructured::Ask(error)) => Err(error),
             Err(error @ NotStructured::Invalid { .. }) => {
+                if misfits == Misfits::Forgotten {
+                    for (request, times) in &asked {
+                        for nth in 1..=*times {
+                            self.context.forget(KEPT, &question(request, nth)).await?;
+                        }
+                    }
+                }
                 Err(TaskError::terminal(error.to_string()))
             }
         }
@@ -142,9 +166,9 @@ impl<'a> Analyst<'a> {
     }
 
     async fn ask(&self, request: ChatRequest, times: u32) -> Result<Answer, TaskError> {
-        let question = json!({ "request": request.digest(), "times": times });
+        let question = question(&request.digest(), times);
         self.context
-            .remember("llm", &question, || async {
+            .remember(KEPT, &question, || async {
                 let session = self.context.run.id.as_str();
                 let answer = self.llm().chat(&request, session).await?;
                 self.context.used(answer.usage());

@@ -13,13 +13,13 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
-use super::{Prompts, TaskError};
+use super::{Prompts, TaskError, asking::Asking};
 use crate::{
     audio,
     contract::events::RunEvent,
-    model::{HttpRequest, ObjectKey, Usage},
+    model::{HttpRequest, ObjectKey, Usage, digest},
     objects::Objects,
-    providers::{self, Daily, Llm, Transcription},
+    providers::{Daily, Llm, Transcription},
     rollout::Isolation,
     store::{Intent, IntentKind, Run, Store},
 };
@@ -102,6 +102,7 @@ pub struct Context {
     pub run: Run,
     /// Which attempt of which task this is.
     pub assignment: Assignment,
+    asking: Arc<Asking>,
     isolation: Isolation,
     intents: Mutex<Vec<Intent>>,
     usage: Mutex<Vec<Usage>>,
@@ -109,12 +110,18 @@ pub struct Context {
 
 impl Context {
     /// The context of one attempt.
-    pub fn new(services: Arc<Services>, run: Run, assignment: Assignment) -> Self {
+    pub(super) fn new(
+        services: Arc<Services>,
+        asking: Arc<Asking>,
+        run: Run,
+        assignment: Assignment,
+    ) -> Self {
         Self {
             isolation: Isolation::of(&run.id),
             services,
             run,
             assignment,
+            asking,
             intents: Mutex::default(),
             usage: Mutex::default(),
         }
@@ -252,12 +259,12 @@ impl Context {
         Ok(done?)
     }
 
-    /// Decides what a failed question to Daily means: try again, or, after the last attempt and
-    /// where trying cannot help, go on without the answer as the legacy does. Returns what to
-    /// report then.
-    pub fn go_on_without(&self, error: providers::Error) -> Result<String, TaskError> {
-        if error.retryable() && !self.assignment.is_last() {
-            return Err(error.into());
+    /// Decides what a failed question means that the legacy does without an answer to: try again,
+    /// or, after the last attempt and where trying cannot help, go on. Returns what to report then.
+    pub fn go_on_without(&self, error: impl Into<TaskError>) -> Result<String, TaskError> {
+        let error = error.into();
+        if matches!(error, TaskError::Retry(_)) && !self.assignment.is_last() {
+            return Err(error);
         }
         let told = format!("{}: {error}", self.assignment.title());
         tracing::warn!(run.id = %self.run.id, "going on without an answer: {told}");
@@ -295,7 +302,8 @@ impl Context {
     {
         let store = &self.services.store;
         let scope = &self.run.cache_scope;
-        let hash = crate::model::digest::of_json(question);
+        let hash = digest::of_json(question);
+        let _turn = self.asking.turn(format!("{scope} {kind} {hash}")).await;
         if let Some(kept) = store.cached_answer(scope, kind, &hash).await?
             && let Ok(answer) = serde_json::from_value(kept)
         {
@@ -308,6 +316,17 @@ impl Context {
             .keep_answer(scope, kind, &hash, &kept, self.now())
             .await?;
         Ok(answer)
+    }
+
+    /// Forgets the answer kept for this question.
+    pub async fn forget(&self, kind: &str, question: &Value) -> Result<(), TaskError> {
+        let hash = digest::of_json(question);
+        let scope = &self.run.cache_scope;
+        Ok(self
+            .services
+            .store
+            .forget_answer(scope, kind, &hash)
+            .await?)
     }
 }
 

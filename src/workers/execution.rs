@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, info, info_span, warn};
 
-use super::{Assignment, Context, Entry, Made, Services, TaskError};
+use super::{Assignment, Context, Entry, Made, Services, TaskError, asking::Asking};
 use crate::{
     conductor::{
         Client, definitions,
@@ -27,6 +27,7 @@ const LONGEST_REASON: usize = 500;
 pub struct Execution {
     client: Client,
     services: Arc<Services>,
+    asking: Arc<Asking>,
     worker_id: String,
     entry: &'static Entry,
     task: Task,
@@ -41,6 +42,7 @@ impl Execution {
     pub fn new(
         client: Client,
         services: Arc<Services>,
+        asking: Arc<Asking>,
         worker_id: String,
         entry: &'static Entry,
         task: Task,
@@ -50,6 +52,7 @@ impl Execution {
         Self {
             client,
             services,
+            asking,
             worker_id,
             entry,
             task,
@@ -189,7 +192,8 @@ impl Execution {
         };
         store.begin_attempt(&run_id, &attempt).await?;
 
-        let context = Arc::new(Context::new(Arc::clone(&self.services), run, assignment));
+        let (services, asking) = (Arc::clone(&self.services), Arc::clone(&self.asking));
+        let context = Arc::new(Context::new(services, asking, run, assignment));
         let made = self.guarded(input, Arc::clone(&context)).await;
         let task_id = &attempt.task_id;
         let now = (self.services.clock)();
@@ -244,7 +248,12 @@ impl Execution {
             }
             () = self.cancelled.cancelled() => {
                 abort.abort();
-                return Err(TaskError::retry("the worker is stopping, or the run has ended"));
+                let why = if self.hand_back.is_cancelled() {
+                    "the worker stopped before it was done"
+                } else {
+                    "the run ended before it was done"
+                };
+                return Err(TaskError::retry(why));
             }
         };
         let made = made.map_err(|_| TaskError::retry("the task panicked; please report it"))??;

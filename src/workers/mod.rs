@@ -4,6 +4,7 @@
 //! run twice: it finds its checkpoint in our store and answers from there.
 
 mod analysis;
+mod asking;
 mod context;
 mod error;
 mod execution;

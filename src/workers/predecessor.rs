@@ -6,10 +6,10 @@
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{Services, runner::RunnerSettings};
+use super::Runner;
 use crate::{
     conductor::{
-        Client, Error,
+        Error,
         wire::{TaskResult, TaskResultStatus, TaskStatus},
     },
     model::WorkflowId,
@@ -20,28 +20,18 @@ const KILLED: &str = "the worker was killed at this";
 
 /// Hands everything back, waiting for an engine that does not answer: nothing could be taken from
 /// it meanwhile either.
-pub(super) async fn hand_back(
-    client: &Client,
-    services: &Services,
-    settings: &RunnerSettings,
-    shutdown: &CancellationToken,
-) {
-    let me = settings.worker_id.as_str();
-    if let Err(error) = hand_back_all(client, services, settings, shutdown).await {
+pub(super) async fn hand_back(worker: &Runner, shutdown: &CancellationToken) {
+    if let Err(error) = hand_back_all(worker, shutdown).await {
+        let me = &worker.settings.worker_id;
         warn!("cannot hand back what an earlier process `{me}` left: {error:#}");
     }
 }
 
-async fn hand_back_all(
-    client: &Client,
-    services: &Services,
-    settings: &RunnerSettings,
-    shutdown: &CancellationToken,
-) -> anyhow::Result<()> {
-    let me = settings.worker_id.as_str();
-    for workflow in services.store.open_workflows().await? {
+async fn hand_back_all(worker: &Runner, shutdown: &CancellationToken) -> anyhow::Result<()> {
+    let store = &worker.services.store;
+    for workflow in store.open_workflows().await? {
         let mut has_told = false;
-        while let Err(error) = hand_back_of(client, &workflow, me).await {
+        while let Err(error) = hand_back_of(worker, &workflow).await {
             if !error.is_outage() {
                 warn!("cannot hand back what an earlier process left of a run: {error}");
                 break;
@@ -52,28 +42,37 @@ async fn hand_back_all(
             }
             tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
-                () = tokio::time::sleep(settings.resend) => {}
+                () = tokio::time::sleep(worker.settings.resend) => {}
             }
         }
     }
-    let now = (services.clock)();
-    services.store.fail_open_attempts(me, KILLED, now).await
+    let now = (worker.services.clock)();
+    let me = &worker.settings.worker_id;
+    store.fail_open_attempts(me, KILLED, now).await
 }
 
-async fn hand_back_of(client: &Client, workflow: &WorkflowId, me: &str) -> Result<(), Error> {
-    let workflow = match client.workflow(workflow, true).await {
+async fn hand_back_of(worker: &Runner, workflow: &WorkflowId) -> Result<(), Error> {
+    let workflow = match worker.client.workflow(workflow, true).await {
         Ok(workflow) => workflow,
         // It is another engine's, or lost.
         Err(Error::NotFound { .. }) => return Ok(()),
         Err(error) => return Err(error),
     };
+    let me = Some(worker.settings.worker_id.as_str());
     for task in &workflow.tasks {
-        if task.status != TaskStatus::InProgress || task.worker_id.as_deref() != Some(me) {
+        let is_one_of_ours = worker
+            .tasks
+            .iter()
+            .any(|entry| entry.name.as_str() == task.task_def_name);
+        if task.status != TaskStatus::InProgress
+            || task.worker_id.as_deref() != me
+            || !is_one_of_ours
+        {
             continue;
         }
         let mut result = TaskResult::new(task, TaskResultStatus::Failed);
         result.reason_for_incompletion = Some(KILLED.to_owned());
-        client.update_task(&result).await?;
+        worker.client.update_task(&result).await?;
         let reference = &task.reference_task_name;
         info!(
             task.id = task.task_id,

@@ -13,7 +13,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, info, warn};
 
-use super::{Entry, REGISTRY, Services, execution::Execution, predecessor};
+use super::{Entry, REGISTRY, Services, asking::Asking, execution::Execution, predecessor};
 use crate::{
     conductor::{
         Client,
@@ -43,21 +43,32 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// All task kinds of one process.
 #[derive(Clone)]
 pub struct Runner {
-    client: Client,
-    services: Arc<Services>,
-    settings: Arc<RunnerSettings>,
+    pub(super) client: Client,
+    pub(super) services: Arc<Services>,
+    asking: Arc<Asking>,
+    pub(super) settings: Arc<RunnerSettings>,
+    pub(super) tasks: &'static [Entry],
     running: TaskTracker,
 }
 
 impl Runner {
-    /// Works for the engine behind `client`.
+    /// Works for the engine behind `client`, on all task kinds there are.
     pub fn new(client: Client, services: Arc<Services>, settings: RunnerSettings) -> Self {
         Self {
             client,
             services,
+            asking: Arc::default(),
             settings: Arc::new(settings),
+            tasks: &REGISTRY,
             running: TaskTracker::new(),
         }
+    }
+
+    /// Works on these task kinds only.
+    #[must_use]
+    pub const fn only(mut self, tasks: &'static [Entry]) -> Self {
+        self.tasks = tasks;
+        self
     }
 
     /// Works until told to stop. Then nothing more is taken, what runs gets its time to end, and
@@ -66,8 +77,8 @@ impl Runner {
         let hand_back = CancellationToken::new();
         let polls = TaskTracker::new();
         polls.spawn(self.clone().resend(shutdown.clone()));
-        predecessor::hand_back(&self.client, &self.services, &self.settings, &shutdown).await;
-        for entry in &REGISTRY {
+        predecessor::hand_back(&self, &shutdown).await;
+        for entry in self.tasks {
             polls.spawn(
                 self.clone()
                     .poll(entry, shutdown.clone(), hand_back.clone()),
@@ -147,6 +158,7 @@ impl Runner {
         let execution = Execution::new(
             self.client.clone(),
             Arc::clone(&self.services),
+            Arc::clone(&self.asking),
             self.settings.worker_id.clone(),
             entry,
             task,
@@ -190,7 +202,14 @@ impl Runner {
                 store.unspool(&spooled.task_id).await?;
                 continue;
             }
-            let result: TaskResult = serde_json::from_str(&spooled.result)?;
+            let Ok(result) = serde_json::from_str::<TaskResult>(&spooled.result) else {
+                warn!(
+                    task.id = spooled.task_id,
+                    "giving up a spooled result that cannot be read"
+                );
+                store.unspool(&spooled.task_id).await?;
+                continue;
+            };
             match self.client.update_task(&result).await {
                 Ok(()) => store.unspool(&spooled.task_id).await?,
                 Err(error) => {

@@ -45,7 +45,6 @@ async fn the_candidate_makes_of_the_meeting_what_the_control_made() {
         "long_summary",
         "webvtt",
         "participants",
-        "events",
         "zulip",
         "objects",
     ];

@@ -427,7 +427,11 @@ impl Site {
             .create_bucket_if_missing(bucket)
             .await
             .expect("a bucket");
-        for (source, track) in recorded.sources.iter().zip(short_tracks().into_iter().cycle()) {
+        for (source, track) in recorded
+            .sources
+            .iter()
+            .zip(short_tracks().into_iter().cycle())
+        {
             let content = track.content.expect("a fixture has content");
             let put = client.put_bytes(bucket, &source.key, content, Some("video/webm"));
             put.await.expect("it is put");

@@ -2,6 +2,7 @@
 //! controller, all over real HTTP on loopback. Only waiting is shorter than in production.
 
 use std::{
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -28,6 +29,8 @@ use tokio::{net::TcpListener, sync::Semaphore, time::MissedTickBehavior};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::Url;
 
+use crate::door::Door;
+
 /// Requests to a provider within one attempt of a task.
 pub const REQUESTS: u32 = 2;
 
@@ -35,7 +38,7 @@ pub const REQUESTS: u32 = 2;
 pub const PATIENCE: Duration = Duration::from_millis(1500);
 
 /// How long a test waits for anything.
-const DEADLINE: Duration = Duration::from_secs(120);
+const DEADLINE: Duration = Duration::from_mins(2);
 
 /// What is different from the usual world.
 pub struct Setup {
@@ -115,6 +118,8 @@ pub struct World {
     pub shadow: Shadow,
     pub subject: Subject,
     control_id: String,
+    store_door: Door,
+    store_address: SocketAddr,
     stop: CancellationToken,
     roles: TaskTracker,
     _folder: TempDir,
@@ -147,11 +152,14 @@ impl World {
             .unwrap_or_else(|| format!("sqlite:{}", file.display()));
         let store = Store::open(&database).await.expect("a database");
 
-        let door = listener().await;
-        let objects = objects_at(url_of(&door, ""));
+        let (front, inner) = (listener().await, listener().await);
+        let objects = objects_at(url_of(&front, ""));
+        let store_address = inner.local_addr().expect("it is bound");
+        let store_door = Door::at(front, stop.clone(), &roles);
+        store_door.open(store_address);
         let (root, ends) = (folder.path().join("objects"), stop.clone());
         roles.spawn(async move {
-            objects::local::serve(&root, door, "key", "secret", ends)
+            objects::local::serve(&root, inner, "key", "secret", ends)
                 .await
                 .expect("objects are served");
         });
@@ -230,6 +238,8 @@ impl World {
             shadow,
             subject,
             control_id: control.id,
+            store_door,
+            store_address,
             stop,
             roles,
             _folder: folder,
@@ -275,10 +285,10 @@ impl World {
                 shadow.follow(&run).await.expect("it can be followed");
             }
         };
-        match tokio::time::timeout(DEADLINE, following).await {
-            Ok(run) => run,
-            Err(_) => panic!("the run hangs: {:?}", self.attempts(id).await),
+        if let Ok(run) = tokio::time::timeout(DEADLINE, following).await {
+            return run;
         }
+        panic!("the run hangs: {:?}", self.attempts(id).await)
     }
 
     /// Runs and expects it to end well.
@@ -307,6 +317,16 @@ impl World {
     /// How many requests a stand-in got.
     pub fn requests_to(&self, service: Service) -> usize {
         self.sandbox.requests_to(service).len()
+    }
+
+    /// Cuts every connection to the object store, and all that are tried.
+    pub fn cut_the_object_store_off(&self) {
+        self.store_door.shut();
+    }
+
+    /// The object store can be reached again.
+    pub fn let_the_object_store_back(&self) {
+        self.store_door.open(self.store_address);
     }
 
     /// Every object in both buckets.

@@ -3,6 +3,7 @@
 #[path = "../support/database.rs"]
 mod database;
 mod engine;
+mod http;
 mod objects;
 mod providers;
 mod sandbox;

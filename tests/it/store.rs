@@ -37,7 +37,7 @@ macro_rules! on_both_databases {
 on_both_databases!(
     opening::a_store_answers_and_says_what_it_is,
     opening::opening_again_finds_the_rows,
-    opening::two_processes_may_open_an_empty_database_at_once,
+    opening::many_processes_may_open_an_empty_database_at_once,
     runs::a_run_is_read_as_it_was_written,
     runs::a_second_run_of_the_same_generation_is_refused,
     runs::of_two_dispatchers_at_once_one_inserts,
@@ -46,6 +46,8 @@ on_both_databases!(
     runs::a_run_ends_once,
     runs::of_many_that_end_a_run_at_once_one_does,
     runs::a_failed_run_taken_up_again_is_running_and_has_no_failure,
+    runs::a_start_is_claimed_from_nobody_who_may_be_at_it,
+    runs::of_many_that_claim_a_start_at_once_one_gets_it,
     runs::open_runs_are_the_environments_starting_and_running_oldest_first,
     runs::recent_runs_are_the_newest_first_and_no_more_than_asked,
     runs::a_run_waits_for_comparison_until_one_is_written_after_its_end,

@@ -38,13 +38,13 @@ impl Database {
         sqlx::any::install_default_drivers();
         match kind {
             Kind::Sqlite => Some(Self::sqlite()),
-            Kind::Postgres => match std::env::var(POSTGRES) {
-                Ok(admin) => Some(Self::postgres(admin).await),
-                Err(_) => {
+            Kind::Postgres => {
+                let Ok(admin) = std::env::var(POSTGRES) else {
                     eprintln!("skipped: {POSTGRES} names no server");
-                    None
-                }
-            },
+                    return None;
+                };
+                Some(Self::postgres(admin).await)
+            }
         }
     }
 

@@ -17,8 +17,7 @@ pub struct CleanupConsent;
 #[derive(Deserialize, JsonSchema)]
 pub struct Input {
     /// The run.
-    #[serde(rename = "run_id")]
-    pub _run_id: RunId,
+    pub run_id: RunId,
 }
 
 /// What it reports.

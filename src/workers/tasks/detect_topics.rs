@@ -12,7 +12,7 @@ use crate::{
     model::{RunId, TaskName, Topic, Word, text_of},
     workers::{
         Context, Made, Task, TaskError,
-        analysis::{Analyst, Temper},
+        analysis::{Analyst, Misfits, Temper},
     },
 };
 
@@ -23,8 +23,7 @@ pub struct DetectTopics;
 #[derive(Deserialize, JsonSchema)]
 pub struct Input {
     /// The run.
-    #[serde(rename = "run_id")]
-    pub _run_id: RunId,
+    pub run_id: RunId,
     /// Where the words are.
     pub transcript_ref: String,
 }
@@ -121,7 +120,7 @@ async fn name_all(
             .fill("topic.txt", values! { text => text.as_str() })?;
         named.push(
             analyst
-                .structured(&query, &text, |_: &Named| Ok(()))
+                .structured(&query, &text, Misfits::Forgotten)
                 .await?,
         );
     }

@@ -18,11 +18,9 @@ pub struct Finalize;
 #[derive(Deserialize, JsonSchema)]
 pub struct Input {
     /// The run.
-    #[serde(rename = "run_id")]
-    pub _run_id: RunId,
+    pub run_id: RunId,
     /// Daily's id; none for uploads.
-    #[serde(rename = "recording_id")]
-    pub _recording_id: Option<RecordingId>,
+    pub recording_id: Option<RecordingId>,
     /// Where the title is, if there is one.
     pub title_ref: Option<String>,
     /// Where the summaries are, if there are any.

@@ -1,9 +1,11 @@
 //! Has the meeting summarised: its subjects, a paragraph on each, and a recap of it all.
+//!
+//! As in the legacy, a model that cannot say who speaks, or of what, leaves the recap alone and is
+//! no failure; the run says so.
 
 use minijinja::context as values;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use super::Topics;
 use crate::{
@@ -14,7 +16,7 @@ use crate::{
     model::{Participant, RunId, TaskName},
     workers::{
         Context, Made, Task, TaskError,
-        analysis::{Analyst, Temper},
+        analysis::{Analyst, Misfits, Temper},
     },
 };
 
@@ -25,8 +27,7 @@ pub struct GenerateSummary;
 #[derive(Deserialize, JsonSchema)]
 pub struct Input {
     /// The run.
-    #[serde(rename = "run_id")]
-    pub _run_id: RunId,
+    pub run_id: RunId,
     /// Where the topics are.
     pub topics_ref: String,
     /// Where the participants are.
@@ -40,6 +41,8 @@ pub struct Output {
     pub summary_ref: Option<String>,
     /// How many subjects the meeting was found to have.
     pub subject_count: usize,
+    /// Why nobody or nothing was found: step, attempt and cause.
+    pub degraded: Option<String>,
 }
 
 /// What stays in our store.
@@ -51,6 +54,9 @@ pub struct Summaries {
     pub long_summary: String,
     /// How many subjects it is built of.
     pub subject_count: usize,
+    /// What it had to do without, and why.
+    #[serde(default)]
+    pub degraded: Option<String>,
 }
 
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -99,26 +105,16 @@ impl Task for GenerateSummary {
             return Ok(Made::small(Output {
                 summary_ref: None,
                 subject_count: 0,
+                degraded: None,
             }));
         }
         let participants: Vec<Participant> = context.document(&input.participants_ref).await?;
-        let analyst = Analyst::new(context, TEMPER);
         let summariser = Summariser {
-            analyst: &analyst,
+            analyst: &Analyst::new(context, TEMPER),
             context,
         };
-        let question = json!({
-            "words": topics.iter().map(|topic| &topic.words).collect::<Vec<_>>(),
-            "topic_titles": topics.iter().map(|topic| &topic.title).collect::<Vec<_>>(),
-            "participants": participants,
-            "by": analyst.identity(),
-        });
-        let summaries: Summaries = context
-            .remember("summary", &question, || {
-                let transcript = summary::transcript(&topics, &participants);
-                summariser.summarise(transcript, &participants)
-            })
-            .await?;
+        let transcript = summary::transcript(&topics, &participants);
+        let summaries = summariser.summarise(transcript, &participants).await?;
         if !summaries.short_summary.is_empty() {
             context.intend_column("short_summary", &summaries.short_summary);
             context.intend_event(&RunEvent::FinalShortSummary(
@@ -130,6 +126,7 @@ impl Task for GenerateSummary {
         let output = Output {
             summary_ref: Some(context.reference()),
             subject_count: summaries.subject_count,
+            degraded: summaries.degraded.clone(),
         };
         Made::with_document(output, summaries)
     }
@@ -147,12 +144,16 @@ impl Summariser<'_> {
         participants: &[Participant],
     ) -> Result<Summaries, TaskError> {
         let prompts = &self.context.services.prompts;
+        let mut degraded = None;
         let mut people: Vec<String> = summary::participant_names(participants)
             .into_iter()
             .map(ToOwned::to_owned)
             .collect();
         if people.is_empty() {
-            people = self.find_people(&transcript).await?;
+            match self.find_people(&transcript).await {
+                Ok(found) => people = found,
+                Err(error) => degraded = Some(self.context.go_on_without(error)?),
+            }
         }
         let names = if people.is_empty() {
             String::new()
@@ -161,8 +162,15 @@ impl Summariser<'_> {
         };
         let transcript = summary::with_participants(&transcript, &people);
 
+        let subjects = match self.find_subjects(&transcript, &names).await {
+            Ok(subjects) => subjects,
+            Err(error) => {
+                degraded = Some(self.context.go_on_without(error)?);
+                Vec::new()
+            }
+        };
         let mut entries = Vec::new();
-        for subject in self.find_subjects(&transcript, &names).await? {
+        for subject in subjects {
             let values = values! { subject => subject.as_str(), names => names.as_str() };
             let query = prompts.fill("subject_detail.txt", values.clone())?;
             let details = self.analyst.analyse(&query, &transcript).await?;
@@ -183,54 +191,40 @@ impl Summariser<'_> {
             long_summary: summary::long_summary(&recap, &entries),
             short_summary: recap,
             subject_count: entries.len(),
+            degraded,
         })
     }
 
-    /// Names found in the text itself. As in the legacy, a model that cannot say is no failure.
+    /// Names of those who speak, found in the text itself.
     async fn find_people(&self, transcript: &str) -> Result<Vec<String>, TaskError> {
         let query = self
             .context
             .services
             .prompts
             .fill("participants.txt", values! {})?;
-        let found = self
+        let people: People = self
             .analyst
-            .structured(&query, transcript, |_: &People| Ok(()))
-            .await;
-        Ok(swallow(found)?.map_or_else(Vec::new, |people| {
-            people
-                .participants
-                .into_iter()
-                .filter(|person| person.is_speaker)
-                .map(|person| person.name)
-                .collect()
-        }))
+            .structured(&query, transcript, Misfits::Kept)
+            .await?;
+        Ok(people
+            .participants
+            .into_iter()
+            .filter(|person| person.is_speaker)
+            .map(|person| person.name)
+            .collect())
     }
 
-    /// The main subjects. As in the legacy, a model that cannot say leaves the recap alone.
+    /// The main subjects.
     async fn find_subjects(&self, transcript: &str, names: &str) -> Result<Vec<String>, TaskError> {
         let query = self
             .context
             .services
             .prompts
             .fill("subjects.txt", values! { names })?;
-        let found = self
+        let found: Subjects = self
             .analyst
-            .structured(&query, transcript, |_: &Subjects| Ok(()))
-            .await;
-        Ok(swallow(found)?.map_or_else(Vec::new, |found| found.subjects))
-    }
-}
-
-/// A form no answer fitted counts as nothing found; trouble with the service does not, since the
-/// next attempt may do better.
-fn swallow<T>(found: Result<T, TaskError>) -> Result<Option<T>, TaskError> {
-    match found {
-        Ok(found) => Ok(Some(found)),
-        Err(TaskError::Terminal(error)) => {
-            tracing::warn!("going on without a structured answer: {error:#}");
-            Ok(None)
-        }
-        Err(error) => Err(error),
+            .structured(&query, transcript, Misfits::Kept)
+            .await?;
+        Ok(found.subjects)
     }
 }

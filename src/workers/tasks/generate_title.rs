@@ -22,8 +22,7 @@ pub struct GenerateTitle;
 #[derive(Deserialize, JsonSchema)]
 pub struct Input {
     /// The run.
-    #[serde(rename = "run_id")]
-    pub _run_id: RunId,
+    pub run_id: RunId,
     /// Where the topics are.
     pub topics_ref: String,
 }

@@ -19,8 +19,7 @@ pub struct GenerateWaveform;
 #[derive(Deserialize, JsonSchema)]
 pub struct Input {
     /// The run.
-    #[serde(rename = "run_id")]
-    pub _run_id: RunId,
+    pub run_id: RunId,
     /// The mix in Reflector's bucket.
     pub audio_key: ObjectKey,
 }

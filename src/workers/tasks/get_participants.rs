@@ -16,8 +16,7 @@ pub struct GetParticipants;
 #[derive(Deserialize, JsonSchema)]
 pub struct Input {
     /// The run.
-    #[serde(rename = "run_id")]
-    pub _run_id: RunId,
+    pub run_id: RunId,
     /// The meeting session, if Daily knows one.
     pub mtg_session_id: Option<String>,
     /// Whether Daily told us about the recording. If not, nobody is listed, as in the legacy.

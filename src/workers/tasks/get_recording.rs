@@ -19,8 +19,7 @@ pub struct GetRecording;
 #[derive(Deserialize, JsonSchema)]
 pub struct Input {
     /// The run.
-    #[serde(rename = "run_id")]
-    pub _run_id: RunId,
+    pub run_id: RunId,
     /// Daily's id; none for uploads.
     pub recording_id: Option<RecordingId>,
 }

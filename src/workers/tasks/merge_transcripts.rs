@@ -19,8 +19,7 @@ pub struct MergeTranscripts;
 #[derive(Deserialize, JsonSchema)]
 pub struct Input {
     /// The run.
-    #[serde(rename = "run_id")]
-    pub _run_id: RunId,
+    pub run_id: RunId,
     /// What transcription reported, by reference name.
     pub transcripts: BTreeMap<String, Transcribed>,
     /// The tracks to process, in order.

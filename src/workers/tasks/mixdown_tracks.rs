@@ -21,8 +21,7 @@ pub struct MixdownTracks;
 #[derive(Deserialize, JsonSchema)]
 pub struct Input {
     /// The run.
-    #[serde(rename = "run_id")]
-    pub _run_id: RunId,
+    pub run_id: RunId,
     /// What padding reported, by reference name.
     pub tracks: BTreeMap<String, Padded>,
     /// The tracks to process, in order.

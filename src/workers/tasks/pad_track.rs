@@ -19,8 +19,7 @@ pub struct PadTrack;
 #[derive(Deserialize, JsonSchema)]
 pub struct Input {
     /// The run.
-    #[serde(rename = "run_id")]
-    pub _run_id: RunId,
+    pub run_id: RunId,
     /// 0-based; also the speaker's number.
     pub track_index: u32,
     /// The bucket of the raw track.

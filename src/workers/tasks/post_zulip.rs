@@ -18,8 +18,7 @@ pub struct PostZulip;
 #[derive(Deserialize, JsonSchema)]
 pub struct Input {
     /// The run.
-    #[serde(rename = "run_id")]
-    pub _run_id: RunId,
+    pub run_id: RunId,
 }
 
 /// What is done on Zulip.
@@ -72,7 +71,7 @@ impl Task for PostZulip {
             ));
         };
         let finished = Finished::read(context).await?;
-        let content = zulip::content(&zulip::Message {
+        let message = zulip::content(&zulip::Message {
             transcript: &subject.transcript,
             title: finished.title.as_deref(),
             long_summary: finished
@@ -86,8 +85,8 @@ impl Task for PostZulip {
         let base_url = format!("https://{realm}");
         let message_id = subject.transcript.zulip_message_id;
         let request = match message_id {
-            Some(id) => zulip::edit(&base_url, id, address, &content),
-            None => zulip::post(&base_url, address, &content),
+            Some(id) => zulip::edit(&base_url, id, address, &message),
+            None => zulip::post(&base_url, address, &message),
         };
         context.intend_request(IntentKind::Zulip, &request)?;
         Ok(Made::small(Output {

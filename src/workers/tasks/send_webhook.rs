@@ -18,8 +18,7 @@ pub struct SendWebhook;
 #[derive(Deserialize, JsonSchema)]
 pub struct Input {
     /// The run.
-    #[serde(rename = "run_id")]
-    pub _run_id: RunId,
+    pub run_id: RunId,
 }
 
 /// What it reports.

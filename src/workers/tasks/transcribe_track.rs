@@ -21,8 +21,7 @@ pub struct TranscribeTrack;
 #[derive(Deserialize, JsonSchema)]
 pub struct Input {
     /// The run.
-    #[serde(rename = "run_id")]
-    pub _run_id: RunId,
+    pub run_id: RunId,
     /// 0-based; also the speaker's number.
     pub track_index: u32,
     /// The padded track; none where the raw one holds no audio at all.
@@ -45,7 +44,7 @@ pub struct Transcribed {
 }
 
 /// How long the service may take to fetch the track, as the legacy allows.
-const SIGNED_FOR: Duration = Duration::from_secs(7200);
+const SIGNED_FOR: Duration = Duration::from_hours(2);
 
 impl Task for TranscribeTrack {
     const NAME: TaskName = TaskName::TranscribeTrack;

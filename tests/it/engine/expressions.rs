@@ -2,8 +2,9 @@ use serde_json::{Value, json};
 
 use super::harness::{Server, conformance, simple, with};
 
-async fn x1_expressions_resolve_alike(server: &Server) {
-    let table = [
+/// What a task's input key has in the definition, and what the worker gets.
+fn table() -> Vec<(&'static str, Value, Value)> {
+    vec![
         (
             "typed",
             json!("${workflow.input.m}"),
@@ -89,7 +90,11 @@ async fn x1_expressions_resolve_alike(server: &Server) {
             json!("RUNNING/1"),
         ),
         ("literal_null", Value::Null, Value::Null),
-    ];
+    ]
+}
+
+async fn x1_expressions_resolve_alike(server: &Server) {
+    let table = table();
     let parameters: serde_json::Map<_, _> = table
         .iter()
         .map(|(name, template, _)| ((*name).to_owned(), template.clone()))

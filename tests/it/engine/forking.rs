@@ -7,7 +7,7 @@ fn join_on(references: &[&str]) -> Value {
     json!({"name": "join", "taskReferenceName": "join", "type": "JOIN", "joinOn": references})
 }
 
-fn fork(branches: Value) -> Value {
+fn fork(branches: &Value) -> Value {
     json!({"name": "fork", "taskReferenceName": "fork", "type": "FORK_JOIN", "forkTasks": branches})
 }
 
@@ -103,6 +103,32 @@ async fn f2_a_dynamic_fork_with_a_wrong_input_fails_the_run(server: &Server) {
             400
         );
     }
+}
+
+async fn f2_a_list_that_cannot_be_read_later_leaves_the_run_open(server: &Server) {
+    let first = server.kind(json!({})).await;
+    let fork = json!({
+        "name": "fork", "taskReferenceName": "fork", "type": "FORK_JOIN_DYNAMIC",
+        "inputParameters": {"tasks": "${a.output.tasks}", "inputs": {}},
+        "dynamicForkTasksParam": "tasks", "dynamicForkTasksInputParamName": "inputs"
+    });
+    let tasks = json!([simple(&first, "a"), fork, join_on(&[])]);
+    let name = server.workflow(json!({"tasks": tasks})).await;
+    let id = server.start(&name, json!({})).await;
+    let task = server.take(&first).await;
+    let body = json!({
+        "taskId": task.task_id, "workflowInstanceId": id.as_str(), "status": "COMPLETED",
+        "outputData": {"tasks": "text"}
+    });
+    // The report is kept all the same.
+    assert_eq!(server.call("POST", "/tasks", Some(body)).await.status, 400);
+    let run = server.run(&id).await;
+    assert_eq!(run.status.as_str(), "RUNNING");
+    assert_eq!(status(&run, "a"), TaskStatus::Completed);
+    assert_eq!(run.tasks.len(), 1);
+    let decide = format!("/workflow/decide/{id}");
+    assert_eq!(server.call("PUT", &decide, None).await.status, 400);
+    server.client.terminate(&id, "cannot go on").await.unwrap();
 }
 
 async fn f2_what_a_dynamic_fork_forgives(server: &Server) {
@@ -234,7 +260,7 @@ async fn f8_a_static_join_waits_for_what_it_names(server: &Server) {
     ]);
     let seen = json!({"inputParameters": {"joined": "${join.output}"}});
     let tasks = json!([
-        fork(branches),
+        fork(&branches),
         join_on(&["l2", "r1"]),
         with(simple(&last, "last"), seen)
     ]);
@@ -261,7 +287,7 @@ async fn f8_a_static_join_waits_for_what_it_names(server: &Server) {
 async fn f8_a_static_join_that_names_nothing_ends_at_once(server: &Server) {
     let (branch, last) = (server.kind(json!({})).await, server.kind(json!({})).await);
     let tasks = json!([
-        fork(json!([[simple(&branch, "b1")], [simple(&branch, "b2")]])),
+        fork(&json!([[simple(&branch, "b1")], [simple(&branch, "b2")]])),
         join_on(&[]),
         simple(&last, "last")
     ]);
@@ -279,7 +305,7 @@ async fn f8_a_static_join_that_names_nothing_ends_at_once(server: &Server) {
 
 async fn f8_a_fork_without_a_join_fails_the_run(server: &Server) {
     let kind = server.kind(json!({})).await;
-    let tasks = json!([fork(json!([[simple(&kind, "b1")]])), simple(&kind, "last")]);
+    let tasks = json!([fork(&json!([[simple(&kind, "b1")]])), simple(&kind, "last")]);
     let name = server.workflow(json!({"tasks": tasks})).await;
     let id = server.start(&name, json!({})).await;
     let run = server.until_run(&id, "FAILED").await;
@@ -307,6 +333,7 @@ async fn f9_a_deep_scan_finds_the_value_of_every_branch(server: &Server) {
 conformance!(
     f1_a_dynamic_fork_joins_every_branch_by_reference,
     f2_a_dynamic_fork_with_a_wrong_input_fails_the_run,
+    f2_a_list_that_cannot_be_read_later_leaves_the_run_open,
     f2_what_a_dynamic_fork_forgives,
     f2_literal_inputs_and_the_map_are_merged_and_stay_text,
     f3_a_branch_with_attempts_left_is_retried_while_the_join_waits,

@@ -23,13 +23,25 @@ use switchyard::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Runs each case against the embedded engine and, where one is given, a real Conductor.
+/// Runs each case against the embedded engine, on `SQLite` and where there is one on
+/// `PostgreSQL`, and where there is one against a real Conductor.
 macro_rules! conformance {
     ($($case:ident),+ $(,)?) => {
         mod embedded {
             $(#[tokio::test]
             async fn $case() {
                 super::$case(&crate::engine::harness::Server::embedded().await).await;
+            })+
+        }
+        mod postgres {
+            $(#[tokio::test]
+            async fn $case() {
+                use crate::database::{Database, Kind};
+                if let Some(database) = Database::fresh(Kind::Postgres).await {
+                    let server = crate::engine::harness::Server::on(database.store().await).await;
+                    super::$case(&server).await;
+                    database.remove().await;
+                }
             })+
         }
         mod conductor {

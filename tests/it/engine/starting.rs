@@ -96,7 +96,7 @@ async fn s4_the_running_list_has_open_runs_only(server: &Server) {
     let id = server.start(&name, json!({})).await;
     assert_eq!(
         server.client.running(&name, None).await.unwrap(),
-        [id.clone()]
+        std::slice::from_ref(&id)
     );
     server.work(&kind, json!({})).await;
     server.until_run(&id, "COMPLETED").await;

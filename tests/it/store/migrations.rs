@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use sqlx::{AssertSqlSafe, migrate::Migrator};
+use sqlx::AssertSqlSafe;
 use switchyard::{
     model::RunId,
     store::{MIGRATOR, Store},
@@ -27,13 +27,11 @@ fn sample(version: i64) -> String {
 }
 
 async fn apply_step_by_step(database: &Database) {
-    let mut applied = Vec::new();
     for migration in MIGRATOR.iter() {
-        applied.push(migration.clone());
         let version = migration.version;
         let mut connection = database.connect().await;
-        Migrator::with_migrations(applied.clone())
-            .run(&mut connection)
+        MIGRATOR
+            .run_to(version, &mut connection)
             .await
             .unwrap_or_else(|error| panic!("migration {version} does not apply: {error}"));
         sqlx::raw_sql(AssertSqlSafe(sample(version)))

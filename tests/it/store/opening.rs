@@ -25,11 +25,17 @@ pub async fn opening_again_finds_the_rows(database: &Database) {
     assert!(again.run(&id).await.expect("it is read").is_some());
 }
 
-pub async fn two_processes_may_open_an_empty_database_at_once(database: &Database) {
-    let (one, other) = tokio::join!(Store::open(&database.url), Store::open(&database.url));
-    let (one, other) = (one.expect("one opens"), other.expect("the other opens"));
-    let id = run(&one, "run_1").await;
-    assert!(other.run(&id).await.expect("it is read").is_some());
+pub async fn many_processes_may_open_an_empty_database_at_once(database: &Database) {
+    let mut opening = tokio::task::JoinSet::new();
+    for number in 0..6 {
+        let url = database.url.clone();
+        opening.spawn(async move {
+            let store = Store::open(&url).await.expect("it opens");
+            run(&store, &format!("run_{number}")).await;
+        });
+    }
+    opening.join_all().await;
+    assert_eq!(database.rows("runs").await.len(), 6);
 }
 
 #[tokio::test]

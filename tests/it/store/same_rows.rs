@@ -37,6 +37,7 @@ async fn write_everything(store: &Store) -> anyhow::Result<()> {
         .finish_run(&id, RunState::Failed, Some("attempt 1: 500"), at(5))
         .await?;
 
+    store.claim_start(&id, at(0), at(6)).await?;
     store
         .mark_running(&id, &WorkflowId::new("workflow-2"))
         .await?;
@@ -60,7 +61,7 @@ async fn write_everything(store: &Store) -> anyhow::Result<()> {
         "hash-1",
         json!({ "words": 2, "gain": 0.5 }),
     );
-    made.document = Some(json!([{ "text": "naïve", "start": 0.30000000000000004 }]));
+    made.document = Some(json!([{ "text": "naïve", "start": 0.300_000_000_000_000_04 }]));
     let intended = [
         intent(IntentKind::PutObject, "bucket/key", "12"),
         intent(IntentKind::Message, "ts:1", "{\"event\": \"TRANSCRIPT\"}"),
@@ -68,7 +69,7 @@ async fn write_everything(store: &Store) -> anyhow::Result<()> {
     store
         .check_in(&id, "task-2", &made, &intended, &seconds, at(9))
         .await?;
-    made.input_hash = "hash-2".to_owned();
+    made.input_hash = String::from("hash-2");
     store
         .check_in(&id, "task-2", &made, &intended[1..], &seconds, at(10))
         .await?;

@@ -20,7 +20,7 @@ pub async fn an_attempt_is_read_as_it_was_noted(database: &Database) {
         .end_attempt("task-1", "failed_terminally", Some(cause), at(25))
         .await;
     ended.expect("it is noted");
-    noted.status = "failed_terminally".to_owned();
+    noted.status = String::from("failed_terminally");
     noted.cause = Some(cause.to_owned());
     noted.finished_at = Some(at(25));
     assert_eq!(store.attempts(&id).await.expect("they are read"), [noted]);
@@ -38,7 +38,7 @@ pub async fn an_attempt_begun_again_is_running_and_has_no_cause(database: &Datab
         .await
         .expect("it is noted");
     let mut again = attempt("task-1", "pad_track_0", 1, 30);
-    again.worker = "worker-2".to_owned();
+    again.worker = String::from("worker-2");
     store.begin_attempt(&id, &again).await.expect("it is noted");
     assert_eq!(store.attempts(&id).await.expect("they are read"), [again]);
 }

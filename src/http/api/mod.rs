@@ -1,0 +1,15 @@
+//! The JSON API, one file per resource.
+
+pub(super) mod health;
+pub(super) mod runs;
+
+use axum::Router;
+
+use super::{Door, Error};
+
+/// Everything below `/api`.
+pub(super) fn routes() -> Router<Door> {
+    Router::new()
+        .nest("/v1", runs::routes())
+        .fallback(|| async { Error::NotFound("the API has no such address".to_owned()) })
+}

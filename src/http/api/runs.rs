@@ -1,0 +1,98 @@
+//! Runs.
+
+use axum::{
+    Json, Router,
+    extract::{Path, Query, State, rejection::QueryRejection},
+    http::header,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use serde::{Deserialize, Serialize};
+
+use super::super::{Door, Error, events::Topic, unreadable};
+use crate::{
+    controller::{
+        Shadow,
+        status::{RunDetail, RunStatus},
+    },
+    model::RunId,
+    report,
+};
+
+/// How many runs are listed where nobody says.
+pub(in crate::http) const USUAL_LIMIT: i64 = 50;
+
+/// The most that are listed.
+const HIGHEST_LIMIT: i64 = 500;
+
+/// Runs, newest first.
+#[derive(Serialize)]
+pub(in crate::http) struct RunList {
+    pub runs: Vec<RunStatus>,
+}
+
+impl RunList {
+    /// As many as the first page shows.
+    pub async fn newest(shadow: &Shadow) -> anyhow::Result<Self> {
+        Ok(Self {
+            runs: shadow.recent(USUAL_LIMIT).await?,
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct Listing {
+    #[serde(default = "usual_limit")]
+    limit: i64,
+}
+
+const fn usual_limit() -> i64 {
+    USUAL_LIMIT
+}
+
+pub(super) fn routes() -> Router<Door> {
+    Router::new()
+        .route("/runs", get(list))
+        .route("/runs/{id}", get(one))
+        .route("/runs/{id}/report", get(report_of))
+        .route("/runs/{id}/events", get(events_of))
+        .route("/events", get(events))
+}
+
+async fn list(
+    State(door): State<Door>,
+    listing: Result<Query<Listing>, QueryRejection>,
+) -> Result<Json<RunList>, Error> {
+    let limit = match listing {
+        Ok(Query(Listing { limit })) if (1..=HIGHEST_LIMIT).contains(&limit) => limit,
+        Ok(_) | Err(_) => {
+            return Err(Error::BadRequest(format!(
+                "`limit` must be a whole number from 1 to {HIGHEST_LIMIT}"
+            )));
+        }
+    };
+    let runs = door.shadow.recent(limit).await?;
+    Ok(Json(RunList { runs }))
+}
+
+async fn one(State(door): State<Door>, Path(id): Path<RunId>) -> Result<Json<RunDetail>, Error> {
+    let detail = door.shadow.detail(&id).await?;
+    detail.map(Json).ok_or_else(|| Error::no_run(&id))
+}
+
+async fn report_of(State(door): State<Door>, Path(id): Path<RunId>) -> Result<Response, Error> {
+    let data = door.report(&id).await?;
+    let json = report::json::render(&data).map_err(|_| unreadable(&id, &"writing it as JSON"))?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], json).into_response())
+}
+
+async fn events(State(door): State<Door>) -> Response {
+    door.events.answer(Topic::Runs)
+}
+
+async fn events_of(State(door): State<Door>, Path(id): Path<RunId>) -> Result<Response, Error> {
+    match door.shadow.store.run(&id).await? {
+        Some(_) => Ok(door.events.answer(Topic::Run(id))),
+        None => Err(Error::no_run(&id)),
+    }
+}

@@ -1,0 +1,109 @@
+//! The one place where what went wrong becomes a status: for programs as problem details
+//! (RFC 9457), for people as a page.
+
+use std::fmt::Display;
+
+use axum::{
+    Json,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use tracing::error;
+
+use super::ui;
+
+/// Why a request was not answered as asked.
+#[derive(Debug)]
+pub(super) enum Error {
+    /// What is asked for is not there; says what.
+    NotFound(String),
+    /// What was sent cannot be understood; says what and how to put it right.
+    BadRequest(String),
+    /// The address exists, but not for this method.
+    MethodNotAllowed,
+    /// The request is addressed to a name that is not ours.
+    Misdirected(String),
+    /// Our own fault, told to the log only.
+    Internal,
+}
+
+impl Error {
+    pub(super) fn no_run(id: impl Display) -> Self {
+        Self::NotFound(format!("there is no run `{id}`"))
+    }
+
+    pub(super) fn not_compared(id: impl Display) -> Self {
+        Self::NotFound(format!("run `{id}` has not been compared yet"))
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Misdirected(_) => StatusCode::MISDIRECTED_REQUEST,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn problem(self) -> Problem {
+        let status = self.status();
+        Problem {
+            kind: "about:blank",
+            title: status.canonical_reason().unwrap_or("Error"),
+            status: status.as_u16(),
+            detail: match self {
+                Self::NotFound(detail) | Self::BadRequest(detail) | Self::Misdirected(detail) => {
+                    detail
+                }
+                Self::MethodNotAllowed => "this address only answers GET".to_owned(),
+                Self::Internal => "something went wrong here; the log says what".to_owned(),
+            },
+        }
+    }
+}
+
+impl From<anyhow::Error> for Error {
+    fn from(error: anyhow::Error) -> Self {
+        error!("cannot answer a request: {error:#}");
+        Self::Internal
+    }
+}
+
+/// Problem details.
+#[derive(Serialize)]
+pub(super) struct Problem {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    title: &'static str,
+    status: u16,
+    detail: String,
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let kind = [(header::CONTENT_TYPE, "application/problem+json")];
+        (status, kind, Json(self.problem())).into_response()
+    }
+}
+
+/// An error where somebody expects a page.
+pub(super) struct PageError(Error);
+
+impl<E: Into<Error>> From<E> for PageError {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl IntoResponse for PageError {
+    fn into_response(self) -> Response {
+        let status = self.0.status();
+        match ui::error_page(&self.0.problem()) {
+            Ok(page) => (status, page).into_response(),
+            Err(error) => error.into_response(),
+        }
+    }
+}

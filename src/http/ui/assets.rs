@@ -1,0 +1,41 @@
+//! Style, script and icon, compiled in. Their addresses carry a digest, so they may be kept for
+//! good.
+
+use std::sync::LazyLock;
+
+use axum::{Router, http::header, response::IntoResponse, routing::get};
+
+use super::super::Door;
+use crate::model::digest;
+
+const STYLE: &str = include_str!("assets/style.css");
+const SCRIPT: &str = include_str!("assets/live.js");
+const ICON: &str = include_str!("assets/icon.svg");
+
+/// Changes whenever one of them does.
+pub(super) static VERSION: LazyLock<String> = LazyLock::new(|| {
+    let mut digest = digest::of_text(&[STYLE, SCRIPT, ICON].concat());
+    digest.truncate(12);
+    digest
+});
+
+pub(super) fn routes() -> Router<Door> {
+    Router::new()
+        .route(
+            "/style.css",
+            get(|| async { asset("text/css; charset=utf-8", STYLE) }),
+        )
+        .route(
+            "/live.js",
+            get(|| async { asset("text/javascript; charset=utf-8", SCRIPT) }),
+        )
+        .route("/icon.svg", get(|| async { asset("image/svg+xml", ICON) }))
+}
+
+fn asset(kind: &'static str, content: &'static str) -> impl IntoResponse {
+    let headers = [
+        (header::CONTENT_TYPE, kind),
+        (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
+    ];
+    (headers, content)
+}

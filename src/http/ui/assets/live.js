@@ -1,0 +1,98 @@
+// Keeps a page fresh. The server says when something has changed; the page is then fetched anew and
+// what differs is put in place, so that focus, selection and scrolling stay where they are.
+"use strict";
+
+const lost = document.getElementById("lost");
+let source = null;
+let fetching = false;
+let stale = false;
+
+/** Makes one element like another, touching only what differs. Children with an id are kept. */
+function become(now, then) {
+  for (const { name } of [...now.attributes]) if (!then.hasAttribute(name)) now.removeAttribute(name);
+  for (const { name, value } of then.attributes) if (now.getAttribute(name) !== value) now.setAttribute(name, value);
+  let place = now.firstChild;
+  for (const wanted of [...then.childNodes]) {
+    const known = wanted.id && [...now.children].find((child) => child.id === wanted.id);
+    if (known && known !== place) now.insertBefore(known, place);
+    const here = known || place;
+    const isSame = here && here.nodeName === wanted.nodeName && (here.id || "") === (wanted.id || "");
+    if (!isSame) {
+      now.insertBefore(wanted, place);
+      continue;
+    }
+    if (here.nodeType === Node.ELEMENT_NODE) become(here, wanted);
+    else if (here.data !== wanted.data) here.data = wanted.data;
+    place = here.nextSibling;
+  }
+  while (place) {
+    const next = place.nextSibling;
+    place.remove();
+    place = next;
+  }
+}
+
+/** Fetches the page anew; once more if something changed meanwhile. */
+async function refresh() {
+  stale = true;
+  if (fetching) return;
+  fetching = true;
+  try {
+    while (stale) {
+      stale = false;
+      const answer = await fetch(location.href);
+      if (!answer.ok) throw new Error(answer.statusText);
+      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+      become(document.querySelector("main"), fresh.querySelector("main"));
+      document.title = fresh.title;
+      count();
+    }
+  } catch {
+    lost.hidden = false;
+  } finally {
+    fetching = false;
+  }
+}
+
+/** Counts on what has been running since some time, worded as the server words it. */
+function count() {
+  for (const running of document.querySelectorAll("[data-since]")) {
+    const seconds = Math.max(0, Math.floor((Date.now() - Date.parse(running.dataset.since)) / 1000));
+    const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
+    const two = (number) => String(number).padStart(2, "0");
+    if (hours) running.textContent = `${hours} h ${two(minutes)} min`;
+    else if (minutes) running.textContent = `${minutes} min ${two(seconds % 60)} s`;
+    else running.textContent = `${seconds} s`;
+  }
+}
+
+function listen() {
+  source = new EventSource(document.body.dataset.events);
+  source.addEventListener("open", () => { lost.hidden = true; });
+  source.addEventListener("snapshot", refresh);
+  source.addEventListener("end", () => {
+    stop();
+    document.removeEventListener("visibilitychange", follow);
+    refresh();
+  });
+  source.addEventListener("error", () => {
+    lost.hidden = false;
+    // A refusal is final for the browser, not for us.
+    if (source && source.readyState === EventSource.CLOSED) setTimeout(() => { stop(); follow(); }, 5000);
+  });
+}
+
+function stop() {
+  if (source) source.close();
+  source = null;
+}
+
+/** Listens only while somebody looks: browsers allow few open connections. */
+function follow() {
+  if (document.hidden) stop();
+  else if (!source) listen();
+}
+
+document.addEventListener("visibilitychange", follow);
+setInterval(count, 1000);
+follow();

@@ -1,0 +1,78 @@
+//! The list of runs, one run, and its report.
+
+use anyhow::Context;
+use axum::{
+    extract::{Path, State},
+    http::header,
+    response::Html,
+};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::{
+    super::{Door, Error, api::runs::RunList, error::PageError, headers, unreadable},
+    Page, page,
+};
+use crate::{
+    controller::status::RunDetail,
+    model::{EnvironmentName, RunId},
+    report,
+};
+
+#[derive(Serialize)]
+struct ListPage<'a> {
+    environment: &'a EnvironmentName,
+    now: DateTime<Utc>,
+    events: &'static str,
+    #[serde(flatten)]
+    list: RunList,
+}
+
+#[derive(Serialize)]
+struct RunPage<'a> {
+    environment: &'a EnvironmentName,
+    now: DateTime<Utc>,
+    /// None when nothing on the page will change any more.
+    events: Option<String>,
+    #[serde(flatten)]
+    detail: RunDetail,
+}
+
+pub(super) async fn list(State(door): State<Door>) -> Result<Page, PageError> {
+    let shown = ListPage {
+        list: RunList::newest(&door.shadow).await?,
+        environment: &door.shadow.environment,
+        now: (door.shadow.clock)(),
+        events: "/api/v1/events",
+    };
+    Ok(page("runs.html", &shown)?)
+}
+
+pub(super) async fn one(
+    State(door): State<Door>,
+    Path(id): Path<RunId>,
+) -> Result<Page, PageError> {
+    let detail = door.shadow.detail(&id).await?;
+    let detail = detail.ok_or_else(|| Error::no_run(&id))?;
+    let shown = RunPage {
+        environment: &door.shadow.environment,
+        now: (door.shadow.clock)(),
+        events: (!detail.run.is_settled()).then(|| format!("/api/v1/runs/{id}/events")),
+        detail,
+    };
+    Ok(page("run.html", &shown)?)
+}
+
+pub(super) async fn report_of(
+    State(door): State<Door>,
+    Path(id): Path<RunId>,
+) -> Result<Page, PageError> {
+    let data = door.report(&id).await?;
+    // Setting hours of speech side by side takes a while.
+    let html = tokio::task::spawn_blocking(move || report::html::render(&data))
+        .await
+        .context("rendering a report")?
+        .map_err(|_| unreadable(&id, &"rendering it as a page"))?;
+    let policy = [(header::CONTENT_SECURITY_POLICY, headers::REPORT_POLICY)];
+    Ok((policy, Html(html)))
+}

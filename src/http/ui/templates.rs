@@ -1,0 +1,51 @@
+//! The templates, compiled in.
+
+use std::sync::LazyLock;
+
+use anyhow::Context;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, syntax::SyntaxConfig, value::Serde};
+use serde::Serialize;
+
+use super::{assets, words};
+
+const TEMPLATES: [(&str, &str); 5] = [
+    ("layout.html", include_str!("templates/layout.html")),
+    ("parts.html", include_str!("templates/parts.html")),
+    ("runs.html", include_str!("templates/runs.html")),
+    ("run.html", include_str!("templates/run.html")),
+    ("error.html", include_str!("templates/error.html")),
+];
+
+static ENVIRONMENT: LazyLock<Environment<'static>> =
+    LazyLock::new(|| environment().expect("the templates are compiled in, and tests render them"));
+
+fn environment() -> Result<Environment<'static>, minijinja::Error> {
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+    environment.set_syntax(
+        SyntaxConfig::builder()
+            .trim_blocks(true)
+            .lstrip_blocks(true)
+            .build()?,
+    );
+    environment.add_global("version", assets::VERSION.as_str());
+    environment.add_filter("moment", words::moment);
+    environment.add_filter("took", words::took);
+    environment.add_filter("sentence", words::sentence);
+    environment.add_function("since", words::since);
+    environment.add_filter("verdict", words::verdict);
+    environment.add_filter("state", words::state);
+    for (name, text) in TEMPLATES {
+        environment.add_template(name, text)?;
+    }
+    Ok(environment)
+}
+
+/// Renders a template. Every value is escaped.
+pub(super) fn render(name: &str, shown: &impl Serialize) -> anyhow::Result<String> {
+    let template = ENVIRONMENT.get_template(name);
+    template
+        .and_then(|template| template.render(Serde(shown)))
+        .with_context(|| format!("rendering the page `{name}`"))
+}

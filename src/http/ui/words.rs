@@ -1,0 +1,108 @@
+//! How times, states and verdicts are put in words on pages.
+
+use chrono::{DateTime, Utc};
+use minijinja::{Value, context};
+
+use crate::compare::Verdict;
+
+/// `2026-11-23 17:34:05` from a time as JSON has it. All pages say that times are in UTC.
+pub(super) fn moment(time: &str) -> String {
+    time.parse::<DateTime<Utc>>().map_or_else(
+        |_| time.to_owned(),
+        |time| time.format("%Y-%m-%d %H:%M:%S").to_string(),
+    )
+}
+
+/// `70 ms`, `1.4 s`, `2 min 05 s` or `1 h 02 min` from milliseconds.
+pub(super) fn took(milliseconds: i64) -> String {
+    let seconds = milliseconds / 1000;
+    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+    match seconds {
+        ..1 => format!("{milliseconds} ms"),
+        1..60 => format!("{:.1} s", milliseconds as f64 / 1000.0),
+        60..3600 => format!("{minutes} min {:02} s", seconds % 60),
+        3600.. => format!("{hours} h {minutes:02} min"),
+    }
+}
+
+/// How long something has been running, in whole seconds, as `live.js` goes on counting.
+pub(super) fn since(start: &str, now: &str) -> String {
+    let time = |text: &str| text.parse::<DateTime<Utc>>();
+    let (Ok(start), Ok(now)) = (time(start), time(now)) else {
+        return String::new();
+    };
+    let seconds = (now - start).num_seconds().max(0);
+    match seconds {
+        ..60 => format!("{seconds} s"),
+        60.. => took(seconds * 1000),
+    }
+}
+
+/// A verdict's sign, label and tone. The sign carries the meaning where there is no colour.
+pub(super) fn verdict(name: &str) -> Value {
+    let (sign, tone) = match Verdict::parse(name) {
+        Some(Verdict::Match) => ("✓", "good"),
+        Some(Verdict::WithinNoise) => ("≈", "noise"),
+        Some(Verdict::Differs | Verdict::CandidateFailed | Verdict::TimedOut) => ("✗", "bad"),
+        Some(Verdict::Pending) => ("…", "open"),
+        Some(Verdict::ControlFailed | Verdict::BothFailed | Verdict::NotComparable) | None => {
+            ("?", "open")
+        }
+    };
+    context! { sign, tone, label => label(name) }
+}
+
+/// The sign, label and tone of a run's or a step's state.
+pub(super) fn state(name: &str) -> Value {
+    let (sign, tone) = match name {
+        "completed" => ("✓", "good"),
+        "running" | "starting" => ("●", "busy"),
+        "retrying" => ("↻", "noise"),
+        "failed" => ("✗", "bad"),
+        "terminated" | "cut_off" => ("■", "open"),
+        _ => ("·", "idle"),
+    };
+    context! { sign, tone, label => label(name) }
+}
+
+/// A message with a capital at its beginning and a stop at its end.
+pub(super) fn sentence(message: &str) -> String {
+    format!("{}.", capitalised(message))
+}
+
+/// `Within noise` from `within_noise`.
+fn label(name: &str) -> String {
+    capitalised(&name.replace('_', " "))
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| {
+        format!("{}{}", first.to_uppercase(), letters.as_str())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_as_exact_as_people_want_them() {
+        for (milliseconds, expected) in [
+            (70, "70 ms"),
+            (1_449, "1.4 s"),
+            (59_900, "59.9 s"),
+            (125_000, "2 min 05 s"),
+            (3_725_000, "1 h 02 min"),
+        ] {
+            assert_eq!(took(milliseconds), expected);
+        }
+    }
+
+    #[test]
+    fn an_unknown_verdict_is_shown_as_it_is_and_never_as_good() {
+        let face = verdict("brand_new");
+        let of = |key: &str| face.get_attr(key).expect("it is there").to_string();
+        assert_eq!([of("label"), of("tone")], ["Brand new", "open"]);
+    }
+}

@@ -1,0 +1,1 @@
+//! Recordings that are not as they should be.

@@ -1,0 +1,270 @@
+//! The real router on a port of its own, with a store one can put rows into.
+
+use std::{collections::HashMap, sync::Arc};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
+use switchyard::{
+    compare::Policy,
+    conductor::{Client, ClientConfig, RetryPolicy},
+    controller::Shadow,
+    cost::PriceTable,
+    http,
+    legacy::recorded,
+    model::{EnvironmentName, FlagName, RunId, RunState, WorkflowId},
+    store::{Attempt, Control, NewRun, Store},
+};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::standup::{folder, loopback};
+
+/// A server with its pages and API.
+pub struct Server {
+    pub root: String,
+    pub shadow: Shadow,
+    pub shutdown: CancellationToken,
+    serving: JoinHandle<std::io::Result<()>>,
+    _folder: tempfile::TempDir,
+}
+
+/// When everything in these tests begins.
+pub fn noon() -> DateTime<Utc> {
+    "2026-03-02T12:00:00Z".parse().expect("a time")
+}
+
+pub fn after(seconds: i64) -> DateTime<Utc> {
+    noon() + TimeDelta::seconds(seconds)
+}
+
+impl Server {
+    /// With an engine that refuses connections.
+    pub async fn without_engine() -> Self {
+        let gone = loopback().await.local_addr().expect("an address");
+        Self::with_engine(&format!("http://{gone}/api")).await
+    }
+
+    /// With the engine at that base URL.
+    pub async fn with_engine(base_url: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("switchyard.db");
+        let mut engine = ClientConfig::new(base_url.parse().expect("a URL"));
+        engine.retry = RetryPolicy {
+            attempts: 1,
+            ..RetryPolicy::default()
+        };
+        let shadow = Shadow {
+            environment: EnvironmentName::new("staging"),
+            store: Store::open(&format!("sqlite:{}", path.display()))
+                .await
+                .expect("a store"),
+            client: Client::new(engine).expect("a client"),
+            policy: Arc::new(Policy::shipped()),
+            prices: Arc::new(PriceTable::default()),
+            clock: Arc::new(|| after(90)),
+        };
+        let shutdown = CancellationToken::new();
+        let router = http::router(http::State {
+            shadow: shadow.clone(),
+            shutdown: shutdown.clone(),
+        });
+        let listener = loopback().await;
+        let root = format!("http://{}", listener.local_addr().expect("an address"));
+        let stop = shutdown.clone();
+        let serving = tokio::spawn(async move {
+            axum::serve(listener, router)
+                .with_graceful_shutdown(async move { stop.cancelled().await })
+                .await
+        });
+        Self {
+            root,
+            shadow,
+            shutdown,
+            serving,
+            _folder: folder,
+        }
+    }
+
+    /// A run of the bundled meeting that the engine has. Each has a generation of its own.
+    pub async fn running(&self, id: &str, generation: i64) -> RunId {
+        self.run_in("staging", id, generation).await
+    }
+
+    pub async fn run_in(&self, environment: &str, id: &str, generation: i64) -> RunId {
+        let recorded = recorded::load(&folder().join("expected/base"), None).expect("a recording");
+        let control = Control {
+            id: format!("ctl_of_{id}"),
+            recording_id: recorded.subject.recording.id.clone(),
+            source: "tests".to_owned(),
+            outcome: recorded.outcome,
+            taken_at: noon(),
+        };
+        let store = &self.shadow.store;
+        store.insert_control(&control).await.expect("a control");
+        let run = NewRun {
+            id: RunId::new(id),
+            environment: EnvironmentName::new(environment),
+            flag: FlagName::new("daily_diarization_pipeline"),
+            generation,
+            phase: "shadow".to_owned(),
+            subject: recorded.subject,
+            cache_scope: String::new(),
+            control_id: Some(control.id),
+        };
+        let started_at = after(generation);
+        assert!(store.insert_run(&run, started_at).await.expect("a run"));
+        let workflow = WorkflowId::new(format!("workflow-of-{id}"));
+        let marked = store.mark_running(&run.id, &workflow).await;
+        marked.expect("it is running");
+        run.id
+    }
+
+    /// One attempt of a run; `end` is how and after how many seconds it ended, and why.
+    pub async fn attempt(
+        &self,
+        run: &RunId,
+        (task, task_ref, attempt): (&str, &str, i64),
+        start: i64,
+        end: Option<(&str, i64, Option<&str>)>,
+    ) {
+        let line = Attempt {
+            task_id: format!("{run}-{task_ref}-{start}"),
+            task_ref: task_ref.to_owned(),
+            task_name: task.to_owned(),
+            attempt,
+            worker: "worker-1".to_owned(),
+            started_at: after(start),
+            finished_at: None,
+            status: "running".to_owned(),
+            cause: None,
+        };
+        let store = &self.shadow.store;
+        store.begin_attempt(run, &line).await.expect("it begins");
+        if let Some((status, seconds, cause)) = end {
+            let ended = after(start + seconds);
+            let noted = store.end_attempt(&line.task_id, status, cause, ended).await;
+            noted.expect("it ends");
+        }
+    }
+
+    pub async fn fail(&self, run: &RunId, failure: &str) {
+        let store = &self.shadow.store;
+        let ended = store.finish_run(run, RunState::Failed, Some(failure), after(60));
+        assert!(ended.await.expect("it ends"));
+    }
+
+    /// Compares a run that has ended, as the controller does.
+    pub async fn compare(&self, run: &RunId) {
+        let run = self.shadow.store.run(run).await.expect("a run");
+        let compared = self.shadow.compare(&run.expect("it is there")).await;
+        compared.expect("it is compared");
+    }
+
+    /// Waits until the last connection is served.
+    pub async fn stopped(self) {
+        let served = self.serving.await.expect("serving does not panic");
+        served.expect("it was served");
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.get_as(path, None).await
+    }
+
+    /// As somebody who thinks we are called `host`.
+    pub async fn get_as(&self, path: &str, host: Option<&str>) -> Answer {
+        let mut request = crate::standup::http().get(format!("{}{path}", self.root));
+        if let Some(host) = host {
+            request = request.header("host", host);
+        }
+        let response = request.send().await.expect("it answers");
+        let headers = response.headers().iter();
+        let headers = headers
+            .map(|(name, value)| (name.to_string(), value.to_str().expect("text").to_owned()))
+            .collect();
+        Answer {
+            status: response.status().as_u16(),
+            headers,
+            body: response.text().await.expect("a body"),
+        }
+    }
+
+    /// The events of a stream.
+    pub async fn listen(&self, path: &str) -> Listener {
+        let request = crate::standup::http().get(format!("{}{path}", self.root));
+        let response = request.send().await.expect("it answers");
+        assert_eq!(response.status().as_u16(), 200);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        Listener {
+            response,
+            heard: String::new(),
+        }
+    }
+}
+
+pub struct Answer {
+    pub status: u16,
+    headers: HashMap<String, String>,
+    pub body: String,
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", String::as_str)
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).expect("JSON")
+    }
+
+    /// Asserts that a page says so.
+    #[track_caller]
+    pub fn says(&self, text: &str) -> &Self {
+        // Pages write slashes in values as references, which browsers read back.
+        let body = self.body.replace("&#x2f;", "/");
+        let words: Vec<_> = body.split_whitespace().collect();
+        assert!(words.join(" ").contains(text), "{text:?} in {}", self.body);
+        self
+    }
+}
+
+pub struct Listener {
+    response: reqwest::Response,
+    heard: String,
+}
+
+impl Listener {
+    /// The next event's name and data; none when the stream is over.
+    pub async fn next(&mut self) -> Option<(String, Value)> {
+        loop {
+            if let Some((event, rest)) = self.heard.split_once("\n\n") {
+                let field = |name: &str| {
+                    let line = event.lines().find_map(|line| line.strip_prefix(name));
+                    line.map(|value| value.trim().to_owned())
+                };
+                let told = field("event:").zip(field("data:"));
+                let rest = rest.to_owned();
+                self.heard = rest;
+                if let Some((name, data)) = told {
+                    return Some((name, serde_json::from_str(&data).expect("JSON")));
+                }
+                continue;
+            }
+            let chunk = self.response.chunk().await.expect("the stream is whole")?;
+            self.heard
+                .push_str(std::str::from_utf8(&chunk).expect("text"));
+        }
+    }
+}
+
+/// A workflow as an engine tells it: these tasks, by kind and reference name, in these states.
+pub fn workflow(id: &str, tasks: &[(&str, &str, &str)]) -> Value {
+    let tasks: Vec<_> = tasks
+        .iter()
+        .map(|(kind, reference, status)| {
+            json!({ "taskId": reference, "taskDefName": kind, "taskType": kind,
+                "referenceTaskName": reference, "status": status, "workflowInstanceId": id })
+        })
+        .collect();
+    json!({ "workflowId": id, "workflowName": "daily_diarization_pipeline", "workflowVersion": 1,
+        "status": "RUNNING", "tasks": tasks })
+}
