@@ -7,6 +7,7 @@ mod demo;
 mod dispatch;
 mod events;
 mod follow;
+mod output;
 mod register;
 mod report;
 mod runs;
@@ -28,12 +29,16 @@ use tracing_subscriber::{
 use crate::{app::App, config::Config};
 
 /// Heads the options that every command takes.
-const EVERYWHERE: &str = "Everywhere";
+const EVERYWHERE: &str = "Options of every command";
 
 /// Moves Reflector's meeting pipeline from one Celery task to a Conductor workflow: runs every
 /// task of the workflow, runs it beside the old pipeline, and compares what both make.
 #[derive(Parser)]
-#[command(version, propagate_version = true)]
+#[command(
+    version,
+    after_help = "`RUST_LOG` says how much is logged to standard error, e.g. `RUST_LOG=switchyard=debug`; of libraries never \
+        more than `info`, since the rest holds secrets."
+)]
 pub struct Cli {
     /// The settings file.
     #[arg(
@@ -57,7 +62,7 @@ pub struct Cli {
     /// Prints JSON for machines.
     #[arg(long, global = true, help_heading = EVERYWHERE)]
     json: bool,
-    /// How log lines look.
+    /// How log lines look: `text` for people, or `json`, one object a line.
     #[arg(
         long,
         global = true,
@@ -71,11 +76,10 @@ pub struct Cli {
     command: Command,
 }
 
+// What the values mean is said once, at the option: documented values double the help's length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum LogFormat {
-    /// One line for people.
     Text,
-    /// One JSON object a line.
     Json,
 }
 
@@ -93,9 +97,9 @@ enum Command {
     Worker,
     /// Runs the embedded workflow engine, which speaks Conductor's REST API.
     Engine,
-    /// Serves the folder `objects.local_dir` as an S3 store, where there is no other.
+    /// Serves the folder `objects.local_dir` as an S3 store at `objects.endpoint`.
     Objects,
-    /// Tests every connection of the settings and says what is wrong.
+    /// Tests every connection of the settings and says what is wrong; ends with 1 if anything is.
     Check,
     /// Puts the workflow and its task definitions into the workflow engine.
     Register,
@@ -147,9 +151,16 @@ impl Globals {
         App::open(self.settings()?, self.environment.as_deref()).await
     }
 
+    /// Prints a line for people; machines get nothing but the result.
+    fn tell(&self, line: std::fmt::Arguments<'_>) {
+        if !self.json {
+            output::say!("{line}");
+        }
+    }
+
     /// Prints a value for machines.
     fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
-        println!("{}", serde_json::to_string_pretty(value)?);
+        output::say!("{}", serde_json::to_string_pretty(value)?);
         Ok(())
     }
 }
@@ -166,7 +177,12 @@ pub fn start_tracing(cli: &Cli) {
     } else {
         "info,sqlx=warn,s3s=off,s3s_fs=warn"
     };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    let wanted = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_default();
+    let wanted = if wanted.is_empty() { default } else { &wanted };
+    let filter = EnvFilter::try_new(wanted).unwrap_or_else(|error| {
+        eprintln!("`RUST_LOG` cannot be read, logging as without it: {error}");
+        EnvFilter::new(default)
+    });
     let filter = filter.and(filter_fn(may_be_logged));
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)

@@ -77,7 +77,7 @@ impl Runner {
         let hand_back = CancellationToken::new();
         let polls = TaskTracker::new();
         polls.spawn(self.clone().resend(shutdown.clone()));
-        predecessor::hand_back(&self, &shutdown).await;
+        Box::pin(predecessor::hand_back(&self, &shutdown)).await;
         for entry in self.tasks {
             polls.spawn(
                 self.clone()

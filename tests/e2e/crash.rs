@@ -9,7 +9,10 @@ use switchyard::{
 };
 use tempfile::TempDir;
 
-use crate::program::{Process, Site, Trail, case, until};
+use crate::program::{Process, Site, Trail, case, dump, until};
+
+/// Whether a run is where it is to be killed.
+type Reached = fn(&Trail) -> bool;
 
 struct Demo {
     folder: TempDir,
@@ -56,7 +59,7 @@ async fn a_demo_killed_again_and_again_ends_with_the_same_run_and_does_nothing_t
     first.prints("goes through the new pipeline").await;
     first.kill().await;
 
-    let points: [(&str, fn(&Trail) -> bool); 5] = [
+    let points: [(&str, Reached); 5] = [
         ("padding", |trail| trail.is_at(TaskName::PadTrack)),
         ("mixing", |trail| trail.is_at(TaskName::MixdownTracks)),
         ("a transcribed track", |trail| {
@@ -82,14 +85,14 @@ async fn a_demo_killed_again_and_again_ends_with_the_same_run_and_does_nothing_t
             "{point}: it had ended before: {killed:#?}"
         );
         let trail = Trail::of(&store, &run).await;
-        goes_on(&known, &run, &trail, &killed.stdout);
+        goes_on(known.as_ref(), &run, &trail, &killed.stdout);
         known = Some((run, trail));
     }
 
     let last = demo.start().ended().await;
     let (id, trail) = known.clone().expect("it was killed before");
     let at_last = Trail::of(&store, &id).await;
-    goes_on(&known, &id, &at_last, &last.stdout);
+    goes_on(known.as_ref(), &id, &at_last, &last.stdout);
     assert!(trail.outputs.len() < at_last.outputs.len());
     last.well();
     at_last.is_whole();
@@ -111,7 +114,7 @@ async fn a_demo_killed_again_and_again_ends_with_the_same_run_and_does_nothing_t
 
 /// The run is the one known before, nothing of it was done again, and this was said.
 #[track_caller]
-fn goes_on(known: &Option<(RunId, Trail)>, run: &RunId, trail: &Trail, said: &str) {
+fn goes_on(known: Option<&(RunId, Trail)>, run: &RunId, trail: &Trail, said: &str) {
     let Some((before, kept)) = known else {
         return;
     };
@@ -154,57 +157,65 @@ impl Site {
     }
 }
 
+/// What every test of separate processes has running besides.
+struct Others {
+    _objects: Process,
+    _sandbox: Process,
+}
+
+impl Others {
+    async fn of(site: &Site) -> Self {
+        Self {
+            _objects: site.objects().await,
+            _sandbox: site.sandbox().await,
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_role_killed_in_the_middle_and_started_again_finishes_the_run() {
+async fn worker_and_engine_killed_in_the_middle_of_a_run_finish_it_once_they_are_back() {
     let site = Site::new();
-    let (_objects, _sandbox) = (site.objects().await, site.sandbox().await);
-    let mut engine = site.engine().await;
+    let _others = Others::of(&site).await;
+    let engine = site.engine().await;
     site.register_hastily().await;
-    let (mut serve, mut worker) = (site.serve().await, site.worker().await);
+    let worker = site.worker().await;
     let store = site.store().await;
     let recorded = case();
     let recorded = recorded.to_str().expect("it is UTF-8");
 
-    // The worker, while one track is with the transcription service.
+    // The worker, while one track is with the transcription service and the others are done.
     site.hold("transcription", "track 1").await;
     let waiting = site.start(&["dispatch", "--recorded", recorded, "--wait"]);
     site.held("transcription").await;
     let run = only_run(&store).await.expect("a run");
-    let others_are_done = |trail: &Trail| {
-        trail
-            .outputs
-            .iter()
-            .filter(|output| output.task_ref.starts_with("transcribe_track"))
-            .count()
-            == 2
-    };
     until("the other tracks", async || {
-        others_are_done(&Trail::of(&store, &run).await).then_some(())
+        let outputs = Trail::of(&store, &run).await.outputs;
+        let done = outputs
+            .iter()
+            .filter(|output| output.task_ref.starts_with("transcribe_track"));
+        (done.count() == 2).then_some(())
     })
     .await;
     worker.kill().await;
     let at_worker = Trail::of(&store, &run).await;
     site.release().await;
     site.hold("llm", "title").await;
-    worker = site.worker().await;
+    let _worker = site.worker().await;
 
-    // The engine, while the title is with the language model.
+    // The engine, while the title is with the language model. The answer comes meanwhile.
     site.held("llm").await;
     engine.kill().await;
     let at_engine = Trail::of(&store, &run).await;
     at_worker.is_kept_in(&at_engine);
     site.release().await;
     until("the title's checkpoint", async || {
-        Trail::of(&store, &run)
-            .await
-            .has_done(TaskName::GenerateTitle)
-            .then_some(())
+        let trail = Trail::of(&store, &run).await;
+        trail.has_done(TaskName::GenerateTitle).then_some(())
     })
     .await;
-    engine = site.engine().await;
+    let _engine = site.engine().await;
 
-    let dispatched = waiting.ended().await;
-    let printed = dispatched.well();
+    let printed = waiting.ended().await.well();
     assert_eq!(
         printed,
         format!("started run `{run}`\nrun `{run}` has completed\n")
@@ -218,51 +229,42 @@ async fn each_role_killed_in_the_middle_and_started_again_finishes_the_run() {
         1,
         "the engine's death cost work"
     );
-    until("the comparison", async || {
-        store.newest_comparison(&run).await.expect("a read")
-    })
-    .await;
+}
 
-    // The controller, while a run is under way, and it stays away until the run has ended.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_ended_while_the_controller_was_dead_is_compared_once_it_is_back() {
+    let site = Site::new();
+    let _others = Others::of(&site).await;
+    let _engine = site.engine().await;
+    site.register_hastily().await;
+    let (serve, _worker) = (site.serve().await, site.worker().await);
+    let (store, client) = (site.store().await, site.client());
+    let recorded = case();
+
     site.hold("llm", "title").await;
-    let fresh = site
-        .run(&["dispatch", "--recorded", recorded, "--fresh"])
-        .await
-        .well();
-    let second = fresh.split('`').nth(1).map(RunId::new).expect("a run id");
+    let recorded = recorded.to_str().expect("it is UTF-8");
+    site.run(&["dispatch", "--recorded", recorded]).await.well();
+    let id = only_run(&store).await.expect("a run");
     site.held("llm").await;
     serve.kill().await;
     site.release().await;
-    let row = store.run(&second).await.expect("a read").expect("the run");
-    let workflow: WorkflowId = row.workflow_id.expect("it was started");
-    let client = site.client();
+    let row = async || store.run(&id).await.expect("a read").expect("the run");
+    let workflow: WorkflowId = row().await.workflow_id.expect("it was started");
     until("the workflow's end", async || {
         let seen = client.workflow(&workflow, false).await.expect("an answer");
         seen.status.is_terminal().then_some(())
     })
     .await;
-    let row = store.run(&second).await.expect("a read").expect("the run");
-    assert_eq!(
-        row.state,
-        RunState::Running,
-        "somebody else noticed the end"
-    );
-    serve = site.serve().await;
+    assert_eq!(row().await.state, RunState::Running);
+
+    let _serve = site.serve().await;
     until("the comparison", async || {
-        store.newest_comparison(&second).await.expect("a read")
+        store.newest_comparison(&id).await.expect("a read")
     })
     .await;
-    let row = store.run(&second).await.expect("a read").expect("the run");
-    assert_eq!(row.state, RunState::Completed);
-    Trail::of(&store, &second).await.is_whole();
-    let comparisons = crate::program::dump(&site.path("switchyard.db"), "comparisons").await;
-    assert_eq!(
-        comparisons.matches(&format!("{second}\n")).count(),
-        1,
-        "it was compared twice"
-    );
-
-    for role in [worker, engine, serve] {
-        role.kill().await;
-    }
+    assert_eq!(row().await.state, RunState::Completed);
+    Trail::of(&store, &id).await.is_whole();
+    let comparisons = dump(&site.path("switchyard.db"), "comparisons").await;
+    let of_it = comparisons.matches(&format!("\n{id}\n")).count();
+    assert_eq!(of_it, 1, "it was compared twice");
 }

@@ -1,5 +1,6 @@
 //! The program: whole runs over real HTTP.
 
+mod cli;
 mod crash;
 #[path = "../support/door.rs"]
 mod door;
@@ -7,4 +8,5 @@ mod failures;
 mod inputs;
 mod meeting;
 mod program;
+mod secrecy;
 mod world;

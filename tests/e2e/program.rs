@@ -25,7 +25,7 @@ use tokio::{
 use crate::world::{fixtures, short_tracks};
 
 /// How long a test waits for anything.
-const DEADLINE: Duration = Duration::from_secs(120);
+const DEADLINE: Duration = Duration::from_mins(2);
 
 /// How often a condition that nobody announces is looked at.
 const LOOK: Duration = Duration::from_millis(5);
@@ -51,10 +51,8 @@ pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T
             }
         }
     };
-    match tokio::time::timeout(DEADLINE, looking).await {
-        Ok(found) => found,
-        Err(_) => panic!("waited in vain: {what}"),
-    }
+    let found = tokio::time::timeout(DEADLINE, looking).await;
+    found.unwrap_or_else(|_| panic!("waited in vain: {what}"))
 }
 
 /// What a process that has ended left behind.
@@ -165,9 +163,8 @@ impl Process {
             while self.stderr.changed().await.is_ok() {}
             status
         };
-        let status = match tokio::time::timeout(DEADLINE, ending).await {
-            Ok(status) => status,
-            Err(_) => panic!("`{}` hangs: {}", self.name, *self.stderr.borrow()),
+        let Ok(status) = tokio::time::timeout(DEADLINE, ending).await else {
+            panic!("`{}` hangs: {}", self.name, *self.stderr.borrow());
         };
         Ended {
             code: status.code(),
@@ -312,8 +309,13 @@ impl Site {
             objects_port: own_port(),
             server_port: own_port(),
         };
-        std::fs::write(site.settings(), site.text()).expect("it is written");
+        site.reset();
         site
+    }
+
+    /// Writes the settings as they were at first.
+    pub fn reset(&self) {
+        std::fs::write(self.settings(), self.text()).expect("it is written");
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -324,8 +326,7 @@ impl Site {
         self.path("switchyard.toml")
     }
 
-    /// The settings.
-    pub fn text(&self) -> String {
+    fn text(&self) -> String {
         let Self {
             sandbox_port,
             engine_port,
