@@ -252,7 +252,11 @@ fn settings(args: &Args, doors: &serve::Doors, sandbox: &Sandbox) -> anyhow::Res
             listen: args.listen,
         },
         engine: config::Engine::default(),
-        worker: config::Worker::default(),
+        worker: config::Worker {
+            // A demo started again knows by this what a killed one was at.
+            id: Some("demo".to_owned()),
+            ..config::Worker::default()
+        },
         environments: [("demo".to_owned(), environment)].into(),
     })
 }

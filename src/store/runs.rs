@@ -166,6 +166,19 @@ impl Store {
         read_all(query.fetch_all(&self.pool).await)
     }
 
+    /// The engines' ids of the runs under way, of all environments.
+    pub async fn open_workflows(&self) -> anyhow::Result<Vec<WorkflowId>> {
+        let sql = "-- open_workflows
+            select workflow_id from runs
+            where state in ('starting', 'running') and workflow_id is not null
+            order by started_at, id";
+        let ids: Vec<String> = sqlx::query_scalar(sql)
+            .fetch_all(&self.pool)
+            .await
+            .context("reading the workflows under way")?;
+        Ok(ids.into_iter().map(WorkflowId::new).collect())
+    }
+
     /// The newest runs, newest first.
     pub async fn recent_runs(&self, at_most: i64) -> anyhow::Result<Vec<Run>> {
         let sql = format!(
