@@ -4,7 +4,7 @@ use anyhow::Context;
 use chrono::{DateTime, Utc};
 use sqlx::{Row, any::AnyRow};
 
-use super::{Store, millis, time};
+use super::{Store, millis, plain, time};
 use crate::model::{
     EnvironmentName, FlagName, RecordingId, RunId, RunState, Subject, TranscriptId, WorkflowId,
 };
@@ -255,7 +255,7 @@ impl Store {
         let updated = sqlx::query(sql)
             .bind(id.as_str())
             .bind(state.as_str())
-            .bind(failure)
+            .bind(failure.map(plain).as_deref())
             .bind(millis(now))
             .execute(&self.pool)
             .await

@@ -4,7 +4,7 @@ use anyhow::Context;
 use chrono::{DateTime, Utc};
 use sqlx::{Any, Row, Transaction};
 
-use super::{Store, millis, time};
+use super::{Store, millis, plain, time};
 use crate::model::{RunId, Usage, UsageKind};
 
 /// A row of `attempts`.
@@ -103,7 +103,7 @@ impl Store {
         sqlx::query(sql)
             .bind(task_id)
             .bind(status)
-            .bind(cause)
+            .bind(cause.map(plain).as_deref())
             .bind(millis(now))
             .execute(db)
             .await
