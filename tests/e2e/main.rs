@@ -5,4 +5,5 @@ mod door;
 mod failures;
 mod inputs;
 mod meeting;
+mod recorded;
 mod world;
