@@ -219,6 +219,31 @@ async fn assert_no_url_is_told(world: &World, run: &Run) {
     }
 }
 
+/// The worker learns late that a run has failed; what it was told to ask it still asks.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_resumed_at_once_waits_for_answers_that_are_on_their_way() {
+    let world = World::start(Setup {
+        tracks: Some(short_tracks()),
+        ..Setup::default()
+    })
+    .await;
+    let late = Fault::always(Service::Transcription, FaultKind::Delay { ms: 1000 });
+    world.sandbox.fault(late.about("track 2"));
+    let refused = Fault::always(Service::Transcription, status(401));
+    world.sandbox.fault(refused.about("track 1"));
+    let (run, failure) = world.failed(Again::Resume).await;
+    let cause = "transcribe_track_1, attempt 1: transcription: transcribing a track spoken in \
+                 `en`: refused: status 401; check the API key";
+    assert!(failure.starts_with(cause), "{failure}");
+    world.sandbox.clear_faults();
+    resumed(&world, &run).await;
+    let expected = [("track 0", 1), ("track 1", 2), ("track 2", 1)];
+    let expected = expected.map(|(track, times)| (track.to_owned(), times));
+    let found = asked(&world, Service::Transcription, 0);
+    assert_eq!(found, BTreeMap::from(expected));
+    world.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_transcription_that_fails_once_fails_no_run() {
     let world = World::start(Setup {
