@@ -2,8 +2,6 @@
 
 mod cli;
 mod crash;
-#[path = "../support/door.rs"]
-mod door;
 mod failures;
 mod inputs;
 mod meeting;
