@@ -210,6 +210,19 @@ impl App {
         served.context("serving the embedded engine")
     }
 
+    /// Serves the folder `objects.local_dir` as S3 until told to stop.
+    pub async fn serve_objects(
+        &self,
+        listener: TcpListener,
+        shutdown: CancellationToken,
+    ) -> anyhow::Result<()> {
+        let settings = &self.environment.objects;
+        let root = settings.local_dir.as_deref();
+        let root = root.context("`objects.local_dir` names no folder to serve")?;
+        let (access, secret) = (settings.access_key.expose(), settings.secret_key.expose());
+        objects::local::serve(root, listener, access, secret, shutdown).await
+    }
+
     /// Serves pages and API until told to stop.
     pub async fn serve_http(
         &self,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{ExitStatus, Globals, table};
+use super::{ExitStatus, Globals, output::say, table};
 use crate::{
     app::App,
     conductor::{Error, definitions},
@@ -104,16 +104,16 @@ fn show(findings: &[Finding], json: bool) -> anyhow::Result<ExitStatus> {
             ]);
         }
         table::print(&table);
-        println!();
+        say!();
         for finding in findings {
             if let Some(remedy) = &finding.remedy {
-                println!("{}: {remedy}", finding.what);
+                say!("{}: {remedy}", finding.what);
             }
         }
         match bad {
-            0 => println!("everything answers"),
-            1 => println!("1 fault"),
-            _ => println!("{bad} faults"),
+            0 => say!("everything answers"),
+            1 => say!("1 fault"),
+            _ => say!("{bad} faults"),
         }
     }
     Ok(if bad == 0 {

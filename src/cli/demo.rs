@@ -34,8 +34,8 @@ pub(super) struct Args {
     /// The bundled meeting.
     #[arg(long, default_value = "tests/fixtures/standup", value_name = "FOLDER")]
     meeting: PathBuf,
-    /// What the stand-ins answer: as another draw of the same models would, so that there is
-    /// something to compare, or what they answered to the legacy.
+    /// What the stand-ins answer: what the legacy was answered (`recorded`), or what the same models
+    /// may say another time, so that there is something to compare (`second-draw`).
     #[arg(long, default_value = "second-draw", value_name = "DRAW")]
     answers: Draw,
     /// A Conductor server to run the workflow, instead of the embedded engine; its base URL with
@@ -49,13 +49,11 @@ pub(super) struct Args {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Draw {
-    /// Another draw of the same models.
     SecondDraw,
-    /// What the legacy was answered.
     Recorded,
 }
 
-pub(super) async fn run(args: Args, _: &Globals) -> anyhow::Result<ExitStatus> {
+pub(super) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitStatus> {
     anyhow::ensure!(
         args.meeting.join("expected/base").is_dir(),
         "`{}` holds no recorded meeting; name tests/fixtures/standup of the repository with --meeting",
@@ -104,8 +102,8 @@ pub(super) async fn run(args: Args, _: &Globals) -> anyhow::Result<ExitStatus> {
                 control_id: Some(kept.control_id),
                 again: Again::Resume,
             };
-            let id = start(&shadow, wanted, clock()).await?;
-            finish(&shadow, &id, &args, &shutdown).await
+            let id = start(&shadow, wanted, clock(), globals).await?;
+            finish(&shadow, &id, &args, &shutdown, globals).await
         } => outcome,
         ended = &mut roles => {
             ended.context("running the demo")??;
@@ -115,7 +113,9 @@ pub(super) async fn run(args: Args, _: &Globals) -> anyhow::Result<ExitStatus> {
     if let Ok(ExitStatus::Success) = &outcome
         && !args.once
     {
-        println!("\nServing the report at http://{pages} until you press Ctrl-C");
+        globals.tell(format_args!(
+            "\nServing the report at http://{pages} until you press Ctrl-C"
+        ));
         shutdown.cancelled().await;
     }
     shutdown.cancel();
@@ -151,11 +151,12 @@ async fn start(
     shadow: &Shadow,
     mut wanted: Wanted,
     now: chrono::DateTime<chrono::Utc>,
+    globals: &Globals,
 ) -> anyhow::Result<RunId> {
-    println!(
+    globals.tell(format_args!(
         "A meeting of {} tracks goes through the new pipeline, beside what the legacy made of it.",
         wanted.subject.track_keys.len()
-    );
+    ));
     controller::register(&shadow.client).await?;
     let mut dispatched = controller::dispatch(&shadow.store, &shadow.client, &wanted, now).await?;
     if let Dispatched::Finished(_) = dispatched {
@@ -164,10 +165,14 @@ async fn start(
         dispatched = controller::dispatch(&shadow.store, &shadow.client, &wanted, now).await?;
     }
     match &dispatched {
-        Dispatched::Started(run) | Dispatched::Finished(run) => println!("Started run {run}\n"),
+        Dispatched::Started(run) | Dispatched::Finished(run) => {
+            globals.tell(format_args!("Started run {run}\n"));
+        }
         Dispatched::Resumed(run) | Dispatched::Running(run) => {
             let done = shadow.store.outputs(run).await?.len();
-            println!("Run {run} goes on: {done} tasks were done already and are not done again\n");
+            globals.tell(format_args!(
+                "Run {run} goes on: {done} tasks were done already and are not done again\n"
+            ));
         }
     }
     Ok(dispatched.run().clone())
@@ -178,15 +183,16 @@ async fn finish(
     id: &RunId,
     args: &Args,
     stop: &CancellationToken,
+    globals: &Globals,
 ) -> anyhow::Result<ExitStatus> {
     let run = follow::to_the_end(shadow, id, stop).await?;
     let compared = shadow.compare(&run).await?;
-    report::print(&compared, false)?;
+    report::print(&compared, globals.json)?;
     let path = args.dir.join("report.html");
     report::write_html(&compared, &path)?;
-    println!("\nReport: {}", path.display());
+    globals.tell(format_args!("\nReport: {}", path.display()));
     if let Some(failure) = &run.failure {
-        println!("The run has failed: {failure}");
+        globals.tell(format_args!("The run has failed: {failure}"));
     }
     Ok(match run.state {
         RunState::Completed => ExitStatus::Success,
@@ -252,7 +258,11 @@ fn settings(args: &Args, doors: &serve::Doors, sandbox: &Sandbox) -> anyhow::Res
             listen: args.listen,
         },
         engine: config::Engine::default(),
-        worker: config::Worker::default(),
+        worker: config::Worker {
+            // A demo started again knows by this what a killed one was at.
+            id: Some("demo".to_owned()),
+            ..config::Worker::default()
+        },
         environments: [("demo".to_owned(), environment)].into(),
     })
 }

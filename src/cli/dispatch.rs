@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
-use super::{ExitStatus, Globals, follow, serve};
+use super::{ExitStatus, Globals, follow, output::say, serve};
 use crate::{
     config::Config,
     controller::{self, Again, Dispatched, Wanted},
@@ -19,10 +19,10 @@ pub(super) struct Args {
     /// when it began.
     #[arg(long, value_name = "FOLDER")]
     recorded: PathBuf,
-    /// Runs a recording anew that has run already.
+    /// Runs a recording again that has run already, with the answers paid for then.
     #[arg(long)]
     anew: bool,
-    /// The same, and pays for transcription and language model again.
+    /// Runs it again, and pays for transcription and language model again.
     #[arg(long, conflicts_with = "anew")]
     fresh: bool,
     /// Follows the run to its end.
@@ -51,7 +51,7 @@ pub(super) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitSta
         .context("dispatching the recording")?;
     let id = dispatched.run().clone();
     if !globals.json {
-        println!("{}", say(&dispatched));
+        say!("{}", say(&dispatched));
     }
     let mut state = None;
     if args.wait {
@@ -61,8 +61,8 @@ pub(super) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitSta
         state = Some(run.state);
         if !globals.json {
             match &run.failure {
-                Some(failure) => println!("run `{id}` has failed: {failure}"),
-                None => println!("run `{id}` has {}", run.state.as_str()),
+                Some(failure) => say!("run `{id}` has failed: {failure}"),
+                None => say!("run `{id}` has {}", run.state.as_str()),
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{ExitStatus, Globals, table};
+use super::{ExitStatus, Globals, output::say, table};
 use crate::{contract::dictionary, model::TaskName};
 
 pub(super) fn run(globals: &Globals) -> anyhow::Result<ExitStatus> {
@@ -39,7 +39,7 @@ pub(super) fn run(globals: &Globals) -> anyhow::Result<ExitStatus> {
         ]);
     }
     table::print(&table);
-    println!("\nThe JSON schema of each event's data: switchyard events --json");
+    say!("\nThe JSON schema of each event's data: switchyard events --json");
     Ok(ExitStatus::Success)
 }
 

@@ -7,6 +7,7 @@ mod demo;
 mod dispatch;
 mod events;
 mod follow;
+mod output;
 mod register;
 mod report;
 mod runs;
@@ -17,14 +18,27 @@ mod table;
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand, ValueEnum};
-use tracing_subscriber::EnvFilter;
+use tracing::{Level, Metadata};
+use tracing_subscriber::{
+    EnvFilter, Layer,
+    filter::{FilterExt, filter_fn},
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
 use crate::{app::App, config::Config};
+
+/// Heads the options that every command takes.
+const EVERYWHERE: &str = "Options of every command";
 
 /// Moves Reflector's meeting pipeline from one Celery task to a Conductor workflow: runs every
 /// task of the workflow, runs it beside the old pipeline, and compares what both make.
 #[derive(Parser)]
-#[command(version, about, propagate_version = true)]
+#[command(
+    version,
+    after_help = "`RUST_LOG` says how much is logged to standard error, e.g. `RUST_LOG=switchyard=debug`; of libraries never \
+        more than `info`, since the rest holds secrets."
+)]
 pub struct Cli {
     /// The settings file.
     #[arg(
@@ -32,6 +46,7 @@ pub struct Cli {
         global = true,
         env = "SWITCHYARD_CONFIG",
         default_value = "switchyard.toml",
+        help_heading = EVERYWHERE,
         value_name = "PATH"
     )]
     config: PathBuf,
@@ -40,18 +55,20 @@ pub struct Cli {
         long,
         global = true,
         env = "SWITCHYARD_ENVIRONMENT",
+        help_heading = EVERYWHERE,
         value_name = "NAME"
     )]
     environment: Option<String>,
     /// Prints JSON for machines.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     json: bool,
-    /// How log lines look.
+    /// How log lines look: `text` for people, or `json`, one object a line.
     #[arg(
         long,
         global = true,
         env = "SWITCHYARD_LOG_FORMAT",
         default_value = "text",
+        help_heading = EVERYWHERE,
         value_name = "FORMAT"
     )]
     log_format: LogFormat,
@@ -59,11 +76,10 @@ pub struct Cli {
     command: Command,
 }
 
+// What the values mean is said once, at the option: documented values double the help's length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum LogFormat {
-    /// One line for people.
     Text,
-    /// One JSON object a line.
     Json,
 }
 
@@ -72,7 +88,8 @@ enum Command {
     /// Shows Switchyard at work: runs the bundled meeting through the whole pipeline on this
     /// machine alone, compares it with what the legacy made of it, and serves the report.
     Demo(demo::Args),
-    /// Runs engine, workers and controller in one process.
+    /// Runs engine, workers, controller and, with `objects.local_dir`, the object store in one
+    /// process.
     Up,
     /// Runs the controller: follows runs, compares them, serves pages and API.
     Serve,
@@ -80,7 +97,9 @@ enum Command {
     Worker,
     /// Runs the embedded workflow engine, which speaks Conductor's REST API.
     Engine,
-    /// Tests every connection of the settings and says what is wrong.
+    /// Serves the folder `objects.local_dir` as an S3 store at `objects.endpoint`.
+    Objects,
+    /// Tests every connection of the settings and says what is wrong; ends with 1 if anything is.
     Check,
     /// Puts the workflow and its task definitions into the workflow engine.
     Register,
@@ -132,14 +151,21 @@ impl Globals {
         App::open(self.settings()?, self.environment.as_deref()).await
     }
 
+    /// Prints a line for people; machines get nothing but the result.
+    fn tell(&self, line: std::fmt::Arguments<'_>) {
+        if !self.json {
+            output::say!("{line}");
+        }
+    }
+
     /// Prints a value for machines.
     fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
-        println!("{}", serde_json::to_string_pretty(value)?);
+        output::say!("{}", serde_json::to_string_pretty(value)?);
         Ok(())
     }
 }
 
-/// Starts logging to standard error. `RUST_LOG` says how much; commands that draw a progress bar
+/// Starts logging to standard error. `RUST_LOG` says how much; commands whose result people read
 /// are quiet unless told otherwise.
 pub fn start_tracing(cli: &Cli) {
     let quiet = matches!(
@@ -151,15 +177,30 @@ pub fn start_tracing(cli: &Cli) {
     } else {
         "info,sqlx=warn,s3s=off,s3s_fs=warn"
     };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let wanted = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_default();
+    let wanted = if wanted.is_empty() { default } else { &wanted };
+    let filter = EnvFilter::try_new(wanted).unwrap_or_else(|error| {
+        eprintln!("`RUST_LOG` cannot be read, logging as without it: {error}");
+        EnvFilter::new(default)
+    });
+    let filter = filter.and(filter_fn(may_be_logged));
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(console::colors_enabled_stderr());
-    match cli.log_format {
-        LogFormat::Text => builder.init(),
-        LogFormat::Json => builder.json().init(),
-    }
+    let lines = match cli.log_format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().boxed(),
+    };
+    tracing_subscriber::registry()
+        .with(lines.with_filter(filter))
+        .init();
+}
+
+/// Whether a line may be logged, whatever `RUST_LOG` says. What libraries tell below `info` holds
+/// headers, signed URLs and bodies, so secrets and what was said in meetings.
+fn may_be_logged(line: &Metadata<'_>) -> bool {
+    let is_ours = line.target().split("::").next() == Some(env!("CARGO_PKG_NAME"));
+    is_ours || *line.level() <= Level::INFO
 }
 
 /// Runs the command.
@@ -176,6 +217,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Serve => serve::serve(&globals).await,
         Command::Worker => serve::worker(&globals).await,
         Command::Engine => serve::engine(&globals).await,
+        Command::Objects => serve::objects(&globals).await,
         Command::Check => check::run(&globals).await,
         Command::Register => register::run(&globals).await,
         Command::Dispatch(args) => dispatch::run(args, &globals).await,

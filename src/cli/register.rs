@@ -1,6 +1,6 @@
 //! `switchyard register`.
 
-use super::{ExitStatus, Globals, table};
+use super::{ExitStatus, Globals, output::say, table};
 use crate::controller::{self, Change};
 
 pub(super) async fn run(globals: &Globals) -> anyhow::Result<ExitStatus> {
@@ -24,6 +24,6 @@ pub(super) async fn run(globals: &Globals) -> anyhow::Result<ExitStatus> {
         .iter()
         .filter(|entry| entry.change != Change::Unchanged)
         .count();
-    println!("\n{changed} of {} definitions changed", registered.len());
+    say!("\n{changed} of {} definitions changed", registered.len());
     Ok(ExitStatus::Success)
 }

@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::{ExitStatus, Globals};
+use super::{
+    ExitStatus, Globals,
+    output::{self, say},
+};
 use crate::{
     model::RunId,
     report::{self, ReportData},
@@ -15,7 +18,7 @@ use crate::{
 pub(super) struct Args {
     /// The run.
     run: RunId,
-    /// Writes one self-contained HTML file.
+    /// Writes the report as one HTML file; other than on the terminal, what was said is in it.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
 }
@@ -23,13 +26,17 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitStatus> {
     let app = globals.app().await?;
     let id = &args.run;
+    app.store
+        .run(id)
+        .await?
+        .with_context(|| format!("there is no run `{id}`; `switchyard runs` lists them"))?;
     let found = app.shadow()?.report(id).await?.with_context(|| {
-        format!("run `{id}` has not been compared; `switchyard runs` lists what there is")
+        format!("run `{id}` has not been compared yet; `switchyard serve` does once it has ended, or `switchyard compare {id}`")
     })?;
     if let Some(path) = &args.html {
         write_html(&found, path)?;
         if !globals.json {
-            println!("wrote {}", path.display());
+            say!("wrote {}", path.display());
             return Ok(ExitStatus::Success);
         }
     }
@@ -40,12 +47,12 @@ pub(super) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitSta
 /// Prints a report for people or machines.
 pub(super) fn print(data: &ReportData, json: bool) -> anyhow::Result<()> {
     if json {
-        println!("{}", report::json::render(data)?);
+        say!("{}", report::json::render(data)?);
     } else {
-        print!(
+        output::print(format_args!(
             "{}",
             report::terminal::render(data, console::colors_enabled())
-        );
+        ));
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 
-use super::{ExitStatus, Globals, table};
+use super::{ExitStatus, Globals, output::say, table};
 use crate::{
     app::App,
     controller::status::{AttemptLine, RunDetail, RunStatus},
@@ -35,7 +35,7 @@ async fn all(app: &App, limit: i64, json: bool) -> anyhow::Result<()> {
         return Globals::print_json(&runs);
     }
     if runs.is_empty() {
-        println!("There are no runs yet; start one with `switchyard dispatch`.");
+        say!("There are no runs yet; start one with `switchyard dispatch`.");
         return Ok(());
     }
     let mut table = table::table(&["run", "recording", "started", "state", "verdict"]);
@@ -67,7 +67,7 @@ async fn one(app: &App, id: &RunId, json: bool) -> anyhow::Result<()> {
     }
     let RunDetail { run, attempts, .. } = &detail;
     print_facts(run);
-    println!();
+    say!();
     let mut table = table::table(&["step", "attempt", "status", "took", "cause"]);
     for attempt in attempts {
         table.add_row([
@@ -83,13 +83,13 @@ async fn one(app: &App, id: &RunId, json: bool) -> anyhow::Result<()> {
 }
 
 fn print_facts(run: &RunStatus) {
-    println!("run        {}", run.run_id);
-    println!("recording  {}", run.recording_id);
+    say!("run        {}", run.run_id);
+    say!("recording  {}", run.recording_id);
     match &run.workflow_id {
-        Some(id) => println!("workflow   {id}"),
-        None => println!("workflow   none yet"),
+        Some(id) => say!("workflow   {id}"),
+        None => say!("workflow   none yet"),
     }
-    println!("state      {}", run.state.as_str());
+    say!("state      {}", run.state.as_str());
     if let Some(progress) = &run.progress {
         let Progress {
             step_index,
@@ -98,13 +98,13 @@ fn print_facts(run: &RunStatus) {
             label,
             ..
         } = progress;
-        println!("progress   step {step_index} of {total_steps}, {percent} %: {label}");
+        say!("progress   step {step_index} of {total_steps}, {percent} %: {label}");
     }
     if let Some(verdict) = &run.verdict {
-        println!("verdict    {verdict}");
+        say!("verdict    {verdict}");
     }
     if let Some(failure) = &run.failure {
-        println!("failure    {failure}");
+        say!("failure    {failure}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! `switchyard up`, `serve`, `worker` and `engine`: the roles that run until stopped.
+//! `switchyard up`, `serve`, `worker`, `engine` and `objects`: the roles that run until stopped.
 
 use std::net::SocketAddr;
 
@@ -8,7 +8,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info};
 
 use super::{ExitStatus, Globals};
-use crate::{app::App, controller, objects};
+use crate::{app::App, controller};
 
 pub(super) async fn serve(globals: &Globals) -> anyhow::Result<ExitStatus> {
     let app = globals.app().await?;
@@ -44,6 +44,28 @@ pub(super) async fn engine(globals: &Globals) -> anyhow::Result<ExitStatus> {
     Ok(ExitStatus::Success)
 }
 
+pub(super) async fn objects(globals: &Globals) -> anyhow::Result<ExitStatus> {
+    let app = globals.app().await?;
+    let listener = listen_for_objects(&app).await?;
+    let shutdown = CancellationToken::new();
+    stop_on_signal(shutdown.clone());
+    info!(
+        "the local object store listens at {}",
+        listener.local_addr()?
+    );
+    let bucket = make_bucket(&app);
+    let served = app.serve_objects(listener, shutdown);
+    let mut served = std::pin::pin!(served);
+    tokio::select! {
+        ended = served.as_mut() => ended?,
+        made = bucket => {
+            made?;
+            served.await?;
+        }
+    }
+    Ok(ExitStatus::Success)
+}
+
 pub(super) async fn up(globals: &Globals) -> anyhow::Result<ExitStatus> {
     let app = globals.app().await?;
     let shutdown = CancellationToken::new();
@@ -54,12 +76,7 @@ pub(super) async fn up(globals: &Globals) -> anyhow::Result<ExitStatus> {
         objects: None,
     };
     if app.environment.objects.local_dir.is_some() {
-        let endpoint = app.environment.objects.endpoint.as_ref();
-        let address = endpoint
-            .and_then(|url| url.socket_addrs(|| None).ok())
-            .and_then(|addresses| addresses.into_iter().next())
-            .context("`objects.endpoint` names no address to serve `objects.local_dir` at")?;
-        doors.objects = Some(listen(address, "objects.endpoint").await?);
+        doors.objects = Some(listen_for_objects(&app).await?);
     }
     info!("pages and API at http://{}", doors.http.local_addr()?);
     run_all(app, doors, shutdown).await?;
@@ -102,15 +119,10 @@ pub(super) async fn run_all(
         }
     };
 
-    if let (Some(listener), Some(root)) = (doors.objects, &app.environment.objects.local_dir) {
-        let settings = app.environment.objects.clone();
-        let root = root.clone();
-        let stop = foundations.clone();
+    if let Some(listener) = doors.objects {
+        let (app, stop) = (app.clone(), foundations.clone());
         let ended = watch("the local object store", stop.clone());
-        roles.spawn(async move {
-            let (access, secret) = (settings.access_key.expose(), settings.secret_key.expose());
-            ended(objects::local::serve(&root, listener, access, secret, stop).await);
-        });
+        roles.spawn(async move { ended(app.serve_objects(listener, stop).await) });
     }
     if let Some(listener) = doors.engine {
         let (app, stop) = (app.clone(), foundations.clone());
@@ -144,13 +156,31 @@ pub(super) async fn run_all(
 /// Makes what a fresh machine lacks: the buckets of a local store, and the engine's definitions.
 async fn prepare(app: &App) -> anyhow::Result<()> {
     if app.environment.objects.local_dir.is_some() {
-        let objects = app.objects()?;
-        objects
-            .create_bucket_if_missing(&app.environment.objects.bucket)
-            .await?;
+        make_bucket(app).await?;
     }
     controller::register(&app.client()?).await?;
     Ok(())
+}
+
+async fn make_bucket(app: &App) -> anyhow::Result<()> {
+    let bucket = &app.environment.objects.bucket;
+    Ok(app.objects()?.create_bucket_if_missing(bucket).await?)
+}
+
+/// The address the clients of the local object store are told.
+async fn listen_for_objects(app: &App) -> anyhow::Result<TcpListener> {
+    let settings = &app.environment.objects;
+    anyhow::ensure!(
+        settings.local_dir.is_some(),
+        "`environments.{}.objects.local_dir` names no folder to serve; name one, or leave this to the store at `objects.endpoint`",
+        app.name
+    );
+    let endpoint = settings.endpoint.as_ref();
+    let address = endpoint
+        .and_then(|url| url.socket_addrs(|| None).ok())
+        .and_then(|addresses| addresses.into_iter().next())
+        .context("`objects.endpoint` names no address to serve `objects.local_dir` at")?;
+    listen(address, "objects.endpoint").await
 }
 
 pub(super) async fn listen(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {

@@ -1,5 +1,6 @@
 //! Aligned tables.
 
+use super::output::say;
 use comfy_table::{ContentArrangement, Table, presets};
 
 /// A table with these headings, as wide as the terminal allows.
@@ -18,6 +19,6 @@ pub fn table(headings: &[&str]) -> Table {
 /// A table's text without blanks at line ends.
 pub fn print(table: &Table) {
     for line in table.to_string().lines() {
-        println!("{}", line.trim_end());
+        say!("{}", line.trim_end());
     }
 }

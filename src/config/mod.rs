@@ -118,7 +118,8 @@ impl Default for Engine {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Worker {
-    /// How the engine sees this process; the default is host name and process id.
+    /// How the engine sees this process, and no other; the default is host name and process id. A
+    /// process started again under the same id hands back at once what it was killed at.
     pub id: Option<String>,
     /// Tasks of one kind that run at once.
     pub concurrency: usize,
@@ -192,7 +193,7 @@ pub struct Conductor {
 pub struct Objects {
     /// Base URL of the S3 API; none means AWS.
     pub endpoint: Option<Url>,
-    /// Serves this folder as S3 on the endpoint's port, for `up` and `demo`.
+    /// Served as S3 at the endpoint by `objects`, `up` and `demo`.
     pub local_dir: Option<PathBuf>,
     /// AWS region.
     #[serde(default = "us_east_1")]
@@ -302,13 +303,13 @@ fn daily_url() -> Url {
 pub enum Error {
     /// There is no such file.
     #[error(
-        "cannot read the settings file `{path}`: {source}; copy docs/switchyard.example.toml there, or name another with --config"
+        "cannot read the settings file `{path}`: {why}; copy docs/switchyard.example.toml there, or name another with --config"
     )]
     Unreadable {
         /// Where it was looked for.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        why: std::io::Error,
     },
     /// It is not what we expect; the message names line and key.
     #[error("the settings file `{path}` is wrong: {message}")]
@@ -334,9 +335,9 @@ pub enum Error {
 impl Config {
     /// Reads and validates a settings file.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let text = std::fs::read_to_string(path).map_err(|source| Error::Unreadable {
+        let text = std::fs::read_to_string(path).map_err(|why| Error::Unreadable {
             path: path.to_owned(),
-            source,
+            why,
         })?;
         Self::parse(&text).map_err(|error| match error {
             Error::Malformed { message, .. } => Error::Malformed {

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::{
     conductor::{
-        Client, Error, definitions,
+        Client, Error, Started, definitions,
         wire::{StartWorkflowRequest, Workflow},
     },
     model::{EnvironmentName, FlagName, RunId, RunState, Subject, WorkflowId},
@@ -161,9 +161,12 @@ pub(super) async fn restart(
 async fn find_started(client: &Client, run: &Run) -> Result<Option<WorkflowId>, Error> {
     let name = &definitions::workflow().name;
     let found = client.find_started(name, run.id.as_str()).await?;
-    Ok(found
-        .map(|found| found.id)
-        .filter(|id| run.workflow_id.as_ref() != Some(id)))
+    let is_new = |found: &Started| match &run.workflow_id {
+        None => true,
+        // An ended one is what an earlier start came to.
+        Some(known) => found.id != *known && !found.workflow.status.is_terminal(),
+    };
+    Ok(found.filter(is_new).map(|found| found.id))
 }
 
 async fn start(store: &Store, client: &Client, run: &Run) -> anyhow::Result<()> {

@@ -95,8 +95,15 @@ impl Shadow {
             }
         }
         for run in self.store.runs_to_compare(&self.environment).await? {
-            let verdict = self.compare(&run).await?.comparison.verdict;
-            info!(run.id = %run.id, "compared run `{}`: {verdict}", run.id);
+            match self.compare(&run).await {
+                Ok(report) => {
+                    let verdict = report.comparison.verdict;
+                    info!(run.id = %run.id, "compared run `{}`: {verdict}", run.id);
+                }
+                Err(error) => {
+                    warn!(run.id = %run.id, "cannot compare a run, trying again: {error:#}");
+                }
+            }
         }
         Ok(())
     }

@@ -3,9 +3,12 @@
 
 use std::{collections::BTreeMap, sync::PoisonError, time::Duration};
 
-use super::{Engine, Error, runs::queue_name};
+use super::{
+    Engine, Error,
+    runs::{load, queue_name},
+};
 use crate::{
-    conductor::wire::{PollData, Task, TaskStatus},
+    conductor::wire::{PollData, Task, TaskStatus, Workflow},
     store::engine as rows,
 };
 
@@ -71,37 +74,44 @@ impl Engine {
         Ok(tasks)
     }
 
-    /// Takes one task, unless somebody else has just done so.
+    /// Takes one task, unless somebody else has just done so or the offer is a leftover.
     async fn claim(&self, offer: &rows::Offer, poll: &Poll) -> Result<Option<Task>, Error> {
-        let claimed = self
-            .change(&offer.run_id, |run, engine| {
-                let waiting = run.tasks.iter_mut().find(|task| {
-                    task.task_id == offer.task_id && task.status == TaskStatus::Scheduled
-                });
-                let Some(task) = waiting else {
-                    return Ok(None);
-                };
-                let now = engine.now();
-                task.status = TaskStatus::InProgress;
-                if task.start_time == 0 {
-                    task.start_time = now;
-                }
-                task.update_time = now;
-                task.callback_after_seconds = 0;
-                task.worker_id.clone_from(&poll.worker_id);
-                task.poll_count += 1;
-                Ok(Some(task.clone()))
-            })
-            .await;
-        match claimed {
-            Ok(Some(task)) => Ok(Some(task)),
-            // The entry is a leftover, or another poll won.
-            Ok(None) | Err(Error::NotFound(_)) => {
-                rows::dequeue(&self.inner.store.pool, &offer.task_id).await?;
-                Ok(None)
-            }
-            Err(error) => Err(error),
+        let _held = self.lock(&offer.run_id).await;
+        let mut transaction = self.inner.store.begin().await?;
+        if !rows::dequeue(&mut *transaction, &offer.task_id).await? {
+            return Ok(None);
         }
+        let mut taken = None;
+        match load(&mut transaction, &offer.run_id).await {
+            Ok(before) => {
+                let mut run = before.clone();
+                taken = self.hand_out(&mut run, &offer.task_id, poll);
+                self.save(&mut transaction, &before, &mut run).await?;
+            }
+            Err(Error::NotFound(_)) => {}
+            Err(error) => return Err(error),
+        }
+        transaction.commit().await?;
+        // The sweeper has a new deadline to watch.
+        self.inner.changed.notify_waiters();
+        Ok(taken)
+    }
+
+    fn hand_out(&self, run: &mut Workflow, task_id: &str, poll: &Poll) -> Option<Task> {
+        let now = self.now();
+        let task = run
+            .tasks
+            .iter_mut()
+            .find(|task| task.task_id == task_id && task.status == TaskStatus::Scheduled)?;
+        task.status = TaskStatus::InProgress;
+        if task.start_time == 0 {
+            task.start_time = now;
+        }
+        task.update_time = now;
+        task.callback_after_seconds = 0;
+        task.worker_id.clone_from(&poll.worker_id);
+        task.poll_count += 1;
+        Some(task.clone())
     }
 
     fn note(&self, poll: &Poll) {

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// A run is visited this often even where no deadline is near, to find what got lost.
-const VISIT_EVERY_MS: i64 = 30_000;
+pub(super) const VISIT_EVERY_MS: i64 = 30_000;
 
 /// A domain counts as live this long after the last poll.
 const LIVE_MS: i64 = 10_000;
@@ -203,7 +203,7 @@ pub(super) fn queue_name(kind: &str, domain: Option<&str>) -> String {
     }
 }
 
-async fn load(connection: &mut AnyConnection, id: &str) -> Result<Workflow, Error> {
+pub(super) async fn load(connection: &mut AnyConnection, id: &str) -> Result<Workflow, Error> {
     let document = rows::run(&mut *connection, id)
         .await?
         .ok_or_else(|| Error::no_run(id))?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Engine, Error};
+use super::{Engine, Error, runs::VISIT_EVERY_MS};
 use crate::store::engine as rows;
 
 /// How long the sweeper sleeps at most: another clock than tokio's may have moved meanwhile.
@@ -14,7 +14,7 @@ const LONGEST_NAP_MS: i64 = 500;
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// Runs visited in one go.
-const AT_ONCE: i64 = 100;
+const AT_ONCE: u32 = 100;
 
 impl Engine {
     /// Sweeps until told to stop. Without it the API works, but deadlines pass unnoticed.
@@ -42,17 +42,23 @@ impl Engine {
 
     /// Visits every run whose time has come, and tells how long until the next.
     pub async fn sweep(&self) -> Result<Duration, Error> {
+        let store = &self.inner.store;
         loop {
             let now = self.now();
-            let due = rows::runs_to_visit(&self.inner.store.pool, now, AT_ONCE).await?;
-            if due.is_empty() {
+            let due = rows::runs_to_visit(&store.pool, now, i64::from(AT_ONCE)).await?;
+            for id in &due {
+                if let Err(problem) = self.visit(id).await {
+                    // It waits for somebody to mend it, and must not keep others waiting.
+                    let problem = anyhow::Error::new(problem);
+                    tracing::warn!(workflow.id = %id, "cannot decide run `{id}`: {problem:#}");
+                    rows::visit_later(&store.pool, id, now + VISIT_EVERY_MS).await?;
+                }
+            }
+            if due.len() < AT_ONCE as usize {
                 break;
             }
-            for id in due {
-                self.visit(&id).await?;
-            }
         }
-        let next = rows::next_visit(&self.inner.store.pool).await?;
+        let next = rows::next_visit(&store.pool).await?;
         let wait = next.map_or(LONGEST_NAP_MS, |next| next - self.now());
         Ok(Duration::from_millis(
             wait.clamp(1, LONGEST_NAP_MS).unsigned_abs(),
@@ -61,10 +67,10 @@ impl Engine {
 
     async fn visit(&self, id: &str) -> Result<(), Error> {
         match self.decide_now(id).await {
-            // It was removed since, or waits for somebody to mend it.
-            Ok(()) | Err(Error::NotFound(_) | Error::BadRequest(_)) => {}
-            Err(error) => return Err(error),
+            // It was removed since.
+            Err(Error::NotFound(_)) => Ok(()),
+            Err(error) => Err(error),
+            Ok(()) => self.offer_lost_tasks(Some(id)).await,
         }
-        self.offer_lost_tasks(Some(id)).await
     }
 }

@@ -218,6 +218,14 @@ pub async fn runs_to_visit(db: impl Db<'_>, now: i64, limit: i64) -> sqlx::Resul
     query.fetch_all(db).await
 }
 
+/// Has the sweeper leave a run alone until then.
+pub async fn visit_later(db: impl Db<'_>, id: &str, at: i64) -> sqlx::Result<()> {
+    let sql = "-- engine::visit_later
+        update engine_runs set next_visit = $2 where id = $1 and next_visit is not null";
+    let query = sqlx::query(sql).bind(id).bind(at);
+    query.execute(db).await.map(drop)
+}
+
 /// When the sweeper is next needed.
 pub async fn next_visit(db: impl Db<'_>) -> sqlx::Result<Option<i64>> {
     let sql = "-- engine::next_visit

@@ -4,7 +4,7 @@ use anyhow::Context;
 use chrono::{DateTime, Utc};
 use sqlx::{Any, Row, Transaction};
 
-use super::{Store, millis};
+use super::{Store, millis, plain};
 use crate::model::RunId;
 
 /// What kind of visible thing an intent is.
@@ -86,7 +86,7 @@ impl Store {
                 .bind(position)
                 .bind(intent.kind.as_str())
                 .bind(intent.target.as_str())
-                .bind(intent.content.as_str())
+                .bind(plain(&intent.content).as_ref())
                 .bind(millis(now))
                 .execute(&mut **tx)
                 .await

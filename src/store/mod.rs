@@ -15,7 +15,7 @@ mod runs;
 mod spool;
 mod trail;
 
-use std::{str::FromStr, sync::Once, time::Duration};
+use std::{borrow::Cow, str::FromStr, sync::Once, time::Duration};
 
 use anyhow::Context;
 use sqlx::{
@@ -142,6 +142,15 @@ impl Store {
     /// Closes all connections.
     pub async fn close(&self) {
         self.pool.close().await;
+    }
+}
+
+/// A text as both databases take it: PostgreSQL refuses NUL, which an answer from outside may hold.
+pub(crate) fn plain(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') {
+        Cow::Owned(text.replace('\0', "\u{fffd}"))
+    } else {
+        Cow::Borrowed(text)
     }
 }
 

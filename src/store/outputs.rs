@@ -50,8 +50,8 @@ impl Store {
             .collect()
     }
 
-    /// Writes a task's checkpoint, its intents and what it used, all or nothing. A checkpoint made
-    /// from other input is replaced, intents included.
+    /// Writes a task's checkpoint, its intents, what it used and that the attempt is completed, all
+    /// or nothing. A checkpoint made from other input is replaced, intents included.
     pub async fn check_in(
         &self,
         run: &RunId,
@@ -80,6 +80,7 @@ impl Store {
             .context("writing a checkpoint")?;
         Self::replace_intents(&mut tx, run, &output.task_ref, intents, now).await?;
         Self::add_usage(&mut tx, run, &output.task_ref, task_id, usage).await?;
+        Self::end(&mut *tx, task_id, "completed", None, now).await?;
         tx.commit().await.context("writing a checkpoint")
     }
 }

@@ -4,7 +4,7 @@ use anyhow::Context;
 use chrono::{DateTime, Utc};
 use sqlx::{Row, any::AnyRow};
 
-use super::{Store, millis, time};
+use super::{Store, millis, plain, time};
 use crate::model::{
     EnvironmentName, FlagName, RecordingId, RunId, RunState, Subject, TranscriptId, WorkflowId,
 };
@@ -166,6 +166,19 @@ impl Store {
         read_all(query.fetch_all(&self.pool).await)
     }
 
+    /// The engines' ids of the runs under way, of all environments.
+    pub async fn open_workflows(&self) -> anyhow::Result<Vec<WorkflowId>> {
+        let sql = "-- open_workflows
+            select workflow_id from runs
+            where state in ('starting', 'running') and workflow_id is not null
+            order by started_at, id";
+        let ids: Vec<String> = sqlx::query_scalar(sql)
+            .fetch_all(&self.pool)
+            .await
+            .context("reading the workflows under way")?;
+        Ok(ids.into_iter().map(WorkflowId::new).collect())
+    }
+
     /// The newest runs, newest first.
     pub async fn recent_runs(&self, at_most: i64) -> anyhow::Result<Vec<Run>> {
         let sql = format!(
@@ -242,7 +255,7 @@ impl Store {
         let updated = sqlx::query(sql)
             .bind(id.as_str())
             .bind(state.as_str())
-            .bind(failure)
+            .bind(failure.map(plain).as_deref())
             .bind(millis(now))
             .execute(&self.pool)
             .await

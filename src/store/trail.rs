@@ -4,7 +4,7 @@ use anyhow::Context;
 use chrono::{DateTime, Utc};
 use sqlx::{Any, Row, Transaction};
 
-use super::{Store, millis, time};
+use super::{Store, millis, plain, time};
 use crate::model::{RunId, Usage, UsageKind};
 
 /// A row of `attempts`.
@@ -40,8 +40,25 @@ pub struct MeteredUsage {
 }
 
 impl Store {
-    /// Notes that an attempt began.
+    /// Notes that an attempt began. The engine makes a new attempt at a task only when it has given
+    /// up the earlier ones, so those that nobody ended are ended here.
     pub async fn begin_attempt(&self, run: &RunId, attempt: &Attempt) -> anyhow::Result<()> {
+        let mut tx = self
+            .begin()
+            .await
+            .context("noting the begin of an attempt")?;
+        let sql = "-- give up earlier attempts
+            update attempts set status = 'failed', finished_at = $4,
+                cause = 'its worker fell silent, and the engine gave it up'
+            where run_id = $1 and task_ref = $2 and task_id <> $3 and status = 'running'";
+        sqlx::query(sql)
+            .bind(run.as_str())
+            .bind(attempt.task_ref.as_str())
+            .bind(attempt.task_id.as_str())
+            .bind(millis(attempt.started_at))
+            .execute(&mut *tx)
+            .await
+            .context("giving up earlier attempts")?;
         let sql = "-- begin_attempt
             insert into attempts (task_id, run_id, task_ref, task_name, attempt, worker,
                 started_at, status)
@@ -57,10 +74,10 @@ impl Store {
             .bind(attempt.attempt)
             .bind(attempt.worker.as_str())
             .bind(millis(attempt.started_at))
-            .execute(&self.pool)
+            .execute(&mut *tx)
             .await
             .context("noting the begin of an attempt")?;
-        Ok(())
+        tx.commit().await.context("noting the begin of an attempt")
     }
 
     /// Notes how an attempt ended.
@@ -71,16 +88,46 @@ impl Store {
         cause: Option<&str>,
         now: DateTime<Utc>,
     ) -> anyhow::Result<()> {
+        Self::end(&self.pool, task_id, status, cause, now).await
+    }
+
+    pub(super) async fn end(
+        db: impl sqlx::Executor<'_, Database = Any>,
+        task_id: &str,
+        status: &str,
+        cause: Option<&str>,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<()> {
         let sql = "-- end_attempt
             update attempts set status = $2, cause = $3, finished_at = $4 where task_id = $1";
         sqlx::query(sql)
             .bind(task_id)
             .bind(status)
+            .bind(cause.map(plain).as_deref())
+            .bind(millis(now))
+            .execute(db)
+            .await
+            .context("noting the end of an attempt")?;
+        Ok(())
+    }
+
+    /// Ends what a worker began and can no longer end itself.
+    pub async fn fail_open_attempts(
+        &self,
+        worker: &str,
+        cause: &str,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<()> {
+        let sql = "-- fail_open_attempts
+            update attempts set status = 'failed', cause = $2, finished_at = $3
+            where worker = $1 and status = 'running'";
+        sqlx::query(sql)
+            .bind(worker)
             .bind(cause)
             .bind(millis(now))
             .execute(&self.pool)
             .await
-            .context("noting the end of an attempt")?;
+            .context("ending a killed worker's attempts")?;
         Ok(())
     }
 

@@ -210,7 +210,6 @@ impl Execution {
                 store
                     .check_in(&run_id, task_id, &output, &intents, &usage, now)
                     .await?;
-                store.end_attempt(task_id, "completed", None, now).await?;
                 Ok(output.output)
             }
             Err(error) => {

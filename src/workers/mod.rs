@@ -8,6 +8,7 @@ mod asking;
 mod context;
 mod error;
 mod execution;
+mod predecessor;
 mod prompts;
 mod registry;
 mod runner;

@@ -13,7 +13,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, info, warn};
 
-use super::{Entry, REGISTRY, Services, asking::Asking, execution::Execution};
+use super::{Entry, REGISTRY, Services, asking::Asking, execution::Execution, predecessor};
 use crate::{
     conductor::{
         Client,
@@ -43,11 +43,11 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// All task kinds of one process.
 #[derive(Clone)]
 pub struct Runner {
-    client: Client,
-    services: Arc<Services>,
+    pub(super) client: Client,
+    pub(super) services: Arc<Services>,
     asking: Arc<Asking>,
-    settings: Arc<RunnerSettings>,
-    tasks: &'static [Entry],
+    pub(super) settings: Arc<RunnerSettings>,
+    pub(super) tasks: &'static [Entry],
     running: TaskTracker,
 }
 
@@ -76,13 +76,14 @@ impl Runner {
     pub async fn run(self, shutdown: CancellationToken) {
         let hand_back = CancellationToken::new();
         let polls = TaskTracker::new();
+        polls.spawn(self.clone().resend(shutdown.clone()));
+        Box::pin(predecessor::hand_back(&self, &shutdown)).await;
         for entry in self.tasks {
             polls.spawn(
                 self.clone()
                     .poll(entry, shutdown.clone(), hand_back.clone()),
             );
         }
-        polls.spawn(self.clone().resend(shutdown.clone()));
         polls.close();
         polls.wait().await;
 

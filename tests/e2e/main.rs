@@ -1,9 +1,10 @@
 //! The program: whole runs over real HTTP.
 
-#[path = "../support/door.rs"]
-mod door;
+mod cli;
+mod crash;
 mod failures;
 mod inputs;
 mod meeting;
-mod recorded;
+mod program;
+mod secrecy;
 mod world;

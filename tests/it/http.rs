@@ -178,6 +178,7 @@ async fn a_compared_run_leads_to_its_report() {
     let policy = report.header("content-security-policy");
     assert!(policy.contains("default-src 'none'") && !policy.contains("script-src"));
     assert_eq!(report.header("cache-control"), "no-store");
+    report.says("Candidate failed");
 
     let json = server.get("/api/v1/runs/run_a/report").await;
     assert_eq!(json.header("content-type"), "application/json");
@@ -191,10 +192,10 @@ async fn a_verdict_on_an_earlier_end_is_not_shown_once_a_run_goes_on() {
     server.fail(&run, "get_recording, attempt 4: gone").await;
     server.compare(&run).await;
     let store = &server.shadow.store;
-    let anew = "workflow-again".into();
-    store.mark_running(&run, &anew).await.expect("it goes on");
+    let claimed = store.claim_start(&run, after(70), after(80)).await;
+    assert!(claimed.expect("an answer"), "it goes on");
     let told = server.get("/api/v1/runs/run_a").await.json();
-    assert_eq!(told["run"]["state"], "running");
+    assert_eq!(told["run"]["state"], "starting");
     assert!(told["run"]["verdict"].is_null());
 }
 

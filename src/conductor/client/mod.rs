@@ -295,9 +295,18 @@ fn broken(call: &Call, error: reqwest::Error) -> Failure {
     } else {
         Error::Unreachable {
             call,
-            cause: format!("{:#}", anyhow::Error::new(error.without_url())),
+            cause: innermost(&error.without_url()),
         }
     })
+}
+
+/// What is at the bottom of an error: `Connection refused`, not who noticed it.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
 }
 
 enum Failure {

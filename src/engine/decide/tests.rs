@@ -17,7 +17,7 @@ struct World {
 
 impl World {
     /// A run of these steps, where every kind has the same definition.
-    fn new(steps: Value, task_def: Value) -> Self {
+    fn new(steps: &Value, task_def: &Value) -> Self {
         let definition: WorkflowDef =
             serde_json::from_value(json!({"name": "w", "tasks": steps})).unwrap();
         let kinds = definition.all_tasks();
@@ -126,7 +126,7 @@ fn forked(join_on: &[&str]) -> Value {
 
 #[test]
 fn steps_follow_each_other_until_the_run_completes() {
-    let mut world = World::new(json!([step("a"), step("b")]), json!({"name": "kind"}));
+    let mut world = World::new(&json!([step("a"), step("b")]), &json!({"name": "kind"}));
     assert_eq!(world.decide().story(), "a#0 SCHEDULED");
     world.end("a", TaskStatus::Completed, json!({"x": 1}));
     assert_eq!(world.story(), "a#0 COMPLETED, b#0 SCHEDULED");
@@ -138,14 +138,14 @@ fn steps_follow_each_other_until_the_run_completes() {
 
 #[test]
 fn deciding_twice_changes_nothing() {
-    let mut world = World::new(forked(&["a2", "b1"]), json!({"name": "kind"}));
+    let mut world = World::new(&forked(&["a2", "b1"]), &json!({"name": "kind"}));
     let once = world.decide().run.clone();
     assert_eq!(world.decide().run, once);
 }
 
 #[test]
 fn a_fork_runs_its_branches_and_joins_their_ends() {
-    let mut world = World::new(forked(&["a2", "b1"]), json!({"name": "kind"}));
+    let mut world = World::new(&forked(&["a2", "b1"]), &json!({"name": "kind"}));
     world.decide();
     assert_eq!(
         world.story(),
@@ -165,7 +165,7 @@ fn a_fork_runs_its_branches_and_joins_their_ends() {
 #[test]
 fn a_failed_branch_is_retried_before_the_join_looks() {
     let retries = json!({"name": "kind", "retryCount": 1});
-    let mut world = World::new(forked(&["a2", "b1"]), retries);
+    let mut world = World::new(&forked(&["a2", "b1"]), &retries);
     world
         .decide()
         .end("b1", TaskStatus::Failed, json!({"old": 1}));
@@ -192,7 +192,7 @@ fn an_optional_branch_ends_the_join_only_under_the_rule_of_3_15_0() {
     ] {
         let mut steps = forked(&["b1", "a2"]);
         steps[0]["forkTasks"][1][0]["optional"] = json!(true);
-        let mut world = World::new(steps, json!({"name": "kind", "retryCount": 0}));
+        let mut world = World::new(&steps, &json!({"name": "kind", "retryCount": 0}));
         world.join = join;
         world.decide().end("b1", TaskStatus::Failed, json!({}));
         assert_eq!(world.last("b1").status, TaskStatus::CompletedWithErrors);
@@ -209,7 +209,7 @@ fn a_dynamic_fork_with_nothing_to_fork_goes_on_at_once() {
         {"name": "j", "taskReferenceName": "j", "type": "JOIN"},
         step("last")
     ]);
-    let mut world = World::new(steps, json!({"name": "kind"}));
+    let mut world = World::new(&steps, &json!({"name": "kind"}));
     world.run.input.insert("tasks".to_owned(), json!([]));
     assert_eq!(
         world.decide().story(),
@@ -225,7 +225,7 @@ fn a_dynamic_fork_over_something_else_cannot_be_decided() {
          "dynamicForkTasksParam": "tasks", "dynamicForkTasksInputParamName": "inputs"},
         {"name": "j", "taskReferenceName": "j", "type": "JOIN"}
     ]);
-    let world = World::new(steps, json!({"name": "kind"}));
+    let world = World::new(&steps, &json!({"name": "kind"}));
     let facts = Facts {
         now: world.now,
         task_defs: &world.task_defs,
@@ -238,7 +238,7 @@ fn a_dynamic_fork_over_something_else_cannot_be_decided() {
 
 #[test]
 fn a_paused_run_schedules_nothing_but_may_be_timed_out() {
-    let mut world = World::new(json!([step("a"), step("b")]), json!({"name": "kind"}));
+    let mut world = World::new(&json!([step("a"), step("b")]), &json!({"name": "kind"}));
     world.decide();
     world.run.status = WorkflowStatus::Paused;
     world.end("a", TaskStatus::Completed, json!({}));
@@ -256,7 +256,7 @@ fn silence_is_retried_whatever_the_policy() {
         let limits = json!({
             "name": "kind", "responseTimeoutSeconds": 5, "timeoutPolicy": policy, "retryCount": 1
         });
-        let mut world = World::new(json!([step("a")]), limits);
+        let mut world = World::new(&json!([step("a")]), &limits);
         world.decide().poll("a");
         world.now += 4_999;
         assert_eq!(world.decide().story(), "a#0 IN_PROGRESS", "{policy}");
@@ -275,7 +275,7 @@ fn a_retried_attempt_has_its_delay_on_top_of_its_timeout_and_twice_on_its_poll_t
         "name": "kind", "timeoutSeconds": 10, "timeoutPolicy": "RETRY", "pollTimeoutSeconds": 10,
         "retryDelaySeconds": 3, "retryCount": 2, "responseTimeoutSeconds": 3600
     });
-    let mut world = World::new(json!([step("a")]), limits);
+    let mut world = World::new(&json!([step("a")]), &limits);
     world.decide();
     assert_eq!(next_deadline(&world.run), Some(world.now + 10_000));
     world.poll("a");
@@ -292,7 +292,7 @@ fn a_deadline_that_only_alerts_wakes_nobody() {
     let limits = json!({
         "name": "kind", "timeoutSeconds": 5, "timeoutPolicy": "ALERT_ONLY", "responseTimeoutSeconds": 5
     });
-    let mut world = World::new(json!([step("a")]), limits);
+    let mut world = World::new(&json!([step("a")]), &limits);
     world.decide();
     assert_eq!(next_deadline(&world.run), None);
     world.poll("a");
@@ -302,7 +302,7 @@ fn a_deadline_that_only_alerts_wakes_nobody() {
 
 #[test]
 fn the_runs_timeout_counts_from_its_last_retry() {
-    let mut world = World::new(json!([step("a")]), json!({"name": "kind"}));
+    let mut world = World::new(&json!([step("a")]), &json!({"name": "kind"}));
     let definition = world.run.workflow_definition.as_mut().unwrap();
     definition.timeout_seconds = 10;
     definition.timeout_policy = crate::conductor::wire::WorkflowTimeoutPolicy::TimeOutWf;
@@ -319,7 +319,7 @@ fn a_huge_delay_saturates_instead_of_overflowing() {
     let limits = json!({
         "name": "kind", "retryDelaySeconds": i64::MAX, "retryLogic": "EXPONENTIAL_BACKOFF", "retryCount": 2
     });
-    let mut world = World::new(json!([step("a")]), limits);
+    let mut world = World::new(&json!([step("a")]), &limits);
     world.decide().end("a", TaskStatus::Failed, json!({}));
     assert_eq!(world.last("a").callback_after_seconds, i64::from(i32::MAX));
 }
@@ -332,7 +332,7 @@ fn a_domain_with_a_live_worker_wins_over_the_last_in_the_list() {
         ("one, NO_DOMAIN", None, None),
         ("NO_DOMAIN", None, None),
     ] {
-        let mut world = World::new(json!([step("a")]), json!({"name": "kind"}));
+        let mut world = World::new(&json!([step("a")]), &json!({"name": "kind"}));
         let domains = [("*".to_owned(), list.to_owned())];
         world.run.task_to_domain = BTreeMap::from(domains);
         world.live_domains = live
@@ -347,8 +347,8 @@ fn a_domain_with_a_live_worker_wins_over_the_last_in_the_list() {
 #[test]
 fn a_retry_by_hand_takes_the_last_attempts_that_did_not_go_well() {
     let mut world = World::new(
-        forked(&["a2", "b1"]),
-        json!({"name": "kind", "retryCount": 0}),
+        &forked(&["a2", "b1"]),
+        &json!({"name": "kind", "retryCount": 0}),
     );
     world.decide().end("a1", TaskStatus::Completed, json!({}));
     world.end("b1", TaskStatus::Failed, json!({}));

@@ -13,12 +13,13 @@ pub(super) fn moment(time: &str) -> String {
     )
 }
 
-/// `0.4 s`, `2 min 05 s` or `1 h 02 min` from milliseconds.
+/// `70 ms`, `1.4 s`, `2 min 05 s` or `1 h 02 min` from milliseconds.
 pub(super) fn took(milliseconds: i64) -> String {
     let seconds = milliseconds / 1000;
     let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
     match seconds {
-        ..60 => format!("{:.1} s", milliseconds as f64 / 1000.0),
+        ..1 => format!("{milliseconds} ms"),
+        1..60 => format!("{:.1} s", milliseconds as f64 / 1000.0),
         60..3600 => format!("{minutes} min {:02} s", seconds % 60),
         3600.. => format!("{hours} h {minutes:02} min"),
     }
@@ -88,8 +89,8 @@ mod tests {
     #[test]
     fn durations_are_as_exact_as_people_want_them() {
         for (milliseconds, expected) in [
-            (0, "0.0 s"),
-            (449, "0.4 s"),
+            (70, "70 ms"),
+            (1_449, "1.4 s"),
             (59_900, "59.9 s"),
             (125_000, "2 min 05 s"),
             (3_725_000, "1 h 02 min"),

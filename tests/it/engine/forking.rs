@@ -105,6 +105,32 @@ async fn f2_a_dynamic_fork_with_a_wrong_input_fails_the_run(server: &Server) {
     }
 }
 
+async fn f2_a_list_that_cannot_be_read_later_leaves_the_run_open(server: &Server) {
+    let first = server.kind(json!({})).await;
+    let fork = json!({
+        "name": "fork", "taskReferenceName": "fork", "type": "FORK_JOIN_DYNAMIC",
+        "inputParameters": {"tasks": "${a.output.tasks}", "inputs": {}},
+        "dynamicForkTasksParam": "tasks", "dynamicForkTasksInputParamName": "inputs"
+    });
+    let tasks = json!([simple(&first, "a"), fork, join_on(&[])]);
+    let name = server.workflow(json!({"tasks": tasks})).await;
+    let id = server.start(&name, json!({})).await;
+    let task = server.take(&first).await;
+    let body = json!({
+        "taskId": task.task_id, "workflowInstanceId": id.as_str(), "status": "COMPLETED",
+        "outputData": {"tasks": "text"}
+    });
+    // The report is kept all the same.
+    assert_eq!(server.call("POST", "/tasks", Some(body)).await.status, 400);
+    let run = server.run(&id).await;
+    assert_eq!(run.status.as_str(), "RUNNING");
+    assert_eq!(status(&run, "a"), TaskStatus::Completed);
+    assert_eq!(run.tasks.len(), 1);
+    let decide = format!("/workflow/decide/{id}");
+    assert_eq!(server.call("PUT", &decide, None).await.status, 400);
+    server.client.terminate(&id, "cannot go on").await.unwrap();
+}
+
 async fn f2_what_a_dynamic_fork_forgives(server: &Server) {
     let fork = Dynamic::new(server, json!({})).await;
     let one = simple(&fork.branch, "x_0");
@@ -307,6 +333,7 @@ async fn f9_a_deep_scan_finds_the_value_of_every_branch(server: &Server) {
 conformance!(
     f1_a_dynamic_fork_joins_every_branch_by_reference,
     f2_a_dynamic_fork_with_a_wrong_input_fails_the_run,
+    f2_a_list_that_cannot_be_read_later_leaves_the_run_open,
     f2_what_a_dynamic_fork_forgives,
     f2_literal_inputs_and_the_map_are_merged_and_stay_text,
     f3_a_branch_with_attempts_left_is_retried_while_the_join_waits,

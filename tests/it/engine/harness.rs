@@ -23,8 +23,8 @@ use switchyard::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Runs each case against the embedded engine, on SQLite and where there is one on PostgreSQL, and
-/// where there is one against a real Conductor.
+/// Runs each case against the embedded engine, on `SQLite` and where there is one on
+/// `PostgreSQL`, and where there is one against a real Conductor.
 macro_rules! conformance {
     ($($case:ident),+ $(,)?) => {
         mod embedded {

@@ -170,10 +170,10 @@ pub async fn a_failed_run_taken_up_again_is_running_and_has_no_failure(database:
     let id = run(&store, "run_1").await;
     let first = WorkflowId::new("workflow-1");
     store.mark_running(&id, &first).await.expect("it is marked");
-    let ended = store
-        .finish_run(&id, RunState::Failed, Some("pad_track_0: …"), at(5))
-        .await;
-    assert!(ended.expect("it is written"));
+    let ended = store.finish_run(&id, RunState::Failed, Some("pad_track_0: …"), at(5));
+    assert!(ended.await.expect("it is written"));
+    let claimed = store.claim_start(&id, at(0), at(7)).await;
+    assert!(claimed.expect("it is asked"), "nobody else is at it");
     let second = WorkflowId::new("workflow-2");
     store
         .mark_running(&id, &second)
@@ -192,6 +192,57 @@ pub async fn a_failed_run_taken_up_again_is_running_and_has_no_failure(database:
         .finish_run(&id, RunState::Completed, None, at(9))
         .await;
     assert!(again.expect("it is written"), "it may end again");
+}
+
+pub async fn a_start_is_claimed_from_nobody_who_may_be_at_it(database: &Database) {
+    let store = database.store().await;
+    let id = run(&store, "run_1").await;
+    let claim = |stale_ms, now_ms| {
+        let (store, id) = (store.clone(), id.clone());
+        async move {
+            let claimed = store.claim_start(&id, at(stale_ms), at(now_ms)).await;
+            claimed.expect("it is asked")
+        }
+    };
+    assert!(
+        !claim(-1, 10).await,
+        "who inserted the run may be starting it"
+    );
+    assert!(claim(0, 10).await, "that was too long ago");
+    assert!(!claim(0, 11).await, "the first claim counts");
+    let workflow = WorkflowId::new("workflow-1");
+    store
+        .mark_running(&id, &workflow)
+        .await
+        .expect("it is marked");
+    assert!(!claim(9, 20).await, "it was started a moment ago");
+    assert!(claim(10, 70).await, "the engine may have lost it since");
+    let ended = store
+        .finish_run(&id, RunState::Completed, None, at(80))
+        .await;
+    assert!(ended.expect("it is written"));
+    assert!(!claim(100, 200).await, "it has ended well");
+    let nobody = store
+        .claim_start(&RunId::new("run_2"), at(100), at(200))
+        .await;
+    assert!(!nobody.expect("it is asked"));
+}
+
+pub async fn of_many_that_claim_a_start_at_once_one_gets_it(database: &Database) {
+    let store = database.store().await;
+    let id = run(&store, "run_1").await;
+    let ended = store.finish_run(&id, RunState::Failed, None, at(5)).await;
+    assert!(ended.expect("it is written"));
+    let mut claiming = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let (store, id) = (store.clone(), id.clone());
+        claiming.spawn(async move {
+            let claimed = store.claim_start(&id, at(0), at(10)).await;
+            claimed.expect("it is asked")
+        });
+    }
+    let claimed = claiming.join_all().await;
+    assert_eq!(claimed.into_iter().filter(|claimed| *claimed).count(), 1);
 }
 
 pub async fn open_runs_are_the_environments_starting_and_running_oldest_first(database: &Database) {
@@ -288,6 +339,8 @@ pub async fn a_run_waits_for_comparison_until_one_is_written_after_its_end(datab
 
     // Taken up again and ended later, it waits again.
     let (id, workflow) = (RunId::new("run_1"), WorkflowId::new("workflow-2"));
+    let claimed = store.claim_start(&id, at(0), at(7)).await;
+    assert!(claimed.expect("it is asked"));
     store
         .mark_running(&id, &workflow)
         .await

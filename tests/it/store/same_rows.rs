@@ -37,6 +37,7 @@ async fn write_everything(store: &Store) -> anyhow::Result<()> {
         .finish_run(&id, RunState::Failed, Some("attempt 1: 500"), at(5))
         .await?;
 
+    store.claim_start(&id, at(0), at(6)).await?;
     store
         .mark_running(&id, &WorkflowId::new("workflow-2"))
         .await?;

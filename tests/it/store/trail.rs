@@ -1,7 +1,10 @@
 //! Attempts, and what they used.
 
 use serde_json::json;
-use switchyard::model::{Usage, UsageKind};
+use switchyard::{
+    model::{RunId, Usage, UsageKind},
+    store::{Attempt, Store},
+};
 
 use super::samples::{at, attempt, output, run, usage};
 use crate::database::Database;
@@ -41,6 +44,70 @@ pub async fn an_attempt_begun_again_is_running_and_has_no_cause(database: &Datab
     again.worker = String::from("worker-2");
     store.begin_attempt(&id, &again).await.expect("it is noted");
     assert_eq!(store.attempts(&id).await.expect("they are read"), [again]);
+}
+
+pub async fn a_checkpoint_completes_its_attempt(database: &Database) {
+    let store = database.store().await;
+    let id = run(&store, "run_1").await;
+    let noted = attempt("task-1", "pad_track_0", 1, 10);
+    store.begin_attempt(&id, &noted).await.expect("it is noted");
+    let made = output("pad_track_0", "hash", json!({}));
+    let written = store.check_in(&id, "task-1", &made, &[], &[], at(20)).await;
+    written.expect("it is written");
+    let attempts = store.attempts(&id).await.expect("they are read");
+    assert_eq!(attempts[0].status, "completed");
+    assert_eq!(attempts[0].finished_at, Some(at(20)));
+}
+
+pub async fn a_new_attempt_ends_the_one_that_fell_silent(database: &Database) {
+    let store = database.store().await;
+    let id = run(&store, "run_1").await;
+    for (task_id, task_ref, number) in [
+        ("silent", "pad_track_0", 1),
+        ("other", "pad_track_1", 1),
+        ("new", "pad_track_0", 2),
+    ] {
+        let noted = attempt(task_id, task_ref, number, 10 * number);
+        store.begin_attempt(&id, &noted).await.expect("it is noted");
+    }
+    assert_eq!(
+        statuses(&store, &id).await,
+        [
+            ("silent", "failed"),
+            ("other", "running"),
+            ("new", "running")
+        ]
+        .map(|(task_id, status)| (task_id.to_owned(), status.to_owned()))
+    );
+}
+
+pub async fn a_killed_worker_s_attempts_are_ended_and_nobody_else_s(database: &Database) {
+    let store = database.store().await;
+    let id = run(&store, "run_1").await;
+    for (task_id, task_ref, worker) in [
+        ("1", "pad_track_0", "killed"),
+        ("2", "pad_track_1", "killed"),
+        ("3", "pad_track_2", "alive"),
+    ] {
+        let mut noted = attempt(task_id, task_ref, 1, 10);
+        worker.clone_into(&mut noted.worker);
+        store.begin_attempt(&id, &noted).await.expect("it is noted");
+    }
+    let ended = store.end_attempt("1", "completed", None, at(15)).await;
+    ended.expect("it is noted");
+    let failed = store.fail_open_attempts("killed", "gone", at(20)).await;
+    failed.expect("it is noted");
+    assert_eq!(
+        statuses(&store, &id).await,
+        [("1", "completed"), ("2", "failed"), ("3", "running")]
+            .map(|(task_id, status)| (task_id.to_owned(), status.to_owned()))
+    );
+}
+
+async fn statuses(store: &Store, id: &RunId) -> Vec<(String, String)> {
+    let attempts = store.attempts(id).await.expect("they are read");
+    let of = |attempt: Attempt| (attempt.task_id, attempt.status);
+    attempts.into_iter().map(of).collect()
 }
 
 pub async fn attempts_come_in_the_order_they_began(database: &Database) {

@@ -1,0 +1,413 @@
+//! The command line: what it prints, where, and how it ends.
+
+use std::collections::BTreeMap;
+
+use insta::assert_snapshot;
+use serde_json::{Value, json};
+
+use crate::program::{Process, SECRETS, Site, case};
+
+const COMMANDS: [&str; 14] = [
+    "demo", "up", "serve", "worker", "engine", "objects", "check", "register", "dispatch", "runs",
+    "compare", "report", "events", "sandbox",
+];
+
+async fn run(arguments: &[&str]) -> crate::program::Ended {
+    Process::start(arguments, []).ended().await
+}
+
+#[tokio::test]
+async fn every_command_explains_itself_on_a_hundred_columns() {
+    let mut texts = vec![("switchyard", run(&["--help"]).await.well())];
+    for command in COMMANDS {
+        texts.push((command, run(&[command, "--help"]).await.well()));
+    }
+    for command in COMMANDS {
+        assert!(
+            texts[0].1.contains(&format!("\n  {command} ")),
+            "`{command}` is not listed"
+        );
+    }
+    for (command, text) in texts {
+        for line in text.lines() {
+            assert!(line.chars().count() <= 100, "{command}: {line}");
+        }
+        assert_snapshot!(format!("help_{command}"), text);
+    }
+    let version = format!("switchyard {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(run(&["--version"]).await.well(), version);
+}
+
+#[tokio::test]
+async fn the_dictionary_of_events_is_for_people_and_for_programs() {
+    assert_snapshot!(run(&["events"]).await.well());
+    let entries = run(&["events", "--json"]).await.json();
+    let entries = entries.as_array().expect("a list");
+    assert!(entries.len() >= 8);
+    for entry in entries {
+        assert!(
+            entry["event"].is_string() && entry["data"]["type"] == "object",
+            "{entry}"
+        );
+    }
+}
+
+/// What `check` says of each connection: nothing if it is well, else what was found and the remedy.
+async fn checked(site: &Site) -> BTreeMap<String, Option<String>> {
+    let ended = site.run(&["check", "--json"]).await;
+    let findings: Value = serde_json::from_str(&ended.stdout).expect("JSON");
+    let mut all = BTreeMap::new();
+    for finding in findings.as_array().expect("a list") {
+        let what = finding["what"].as_str().expect("a name").to_owned();
+        let well = finding["ok"].as_bool().expect("yes or no");
+        assert!(
+            finding["found"]
+                .as_str()
+                .is_some_and(|found| !found.is_empty())
+        );
+        assert_eq!(finding["remedy"].is_null(), well, "{finding}");
+        let said = finding["remedy"].as_str().map(|remedy| {
+            format!(
+                "{}\n{remedy}",
+                finding["found"].as_str().unwrap_or_default()
+            )
+        });
+        all.insert(what, said);
+    }
+    let any_bad = all.values().any(Option::is_some);
+    assert_eq!(ended.code, Some(i32::from(any_bad)));
+    for (_, secret) in &SECRETS[1..] {
+        assert!(!ended.stdout.contains(secret) && !ended.stderr.contains(secret));
+    }
+    all
+}
+
+/// Expects one connection to be broken, and what is said of it.
+#[track_caller]
+fn only(what: &str, mut found: BTreeMap<String, Option<String>>) -> String {
+    let said = found.remove(what).flatten();
+    let others: Vec<_> = found
+        .into_iter()
+        .filter(|(_, said)| said.is_some())
+        .collect();
+    assert!(others.is_empty(), "{others:?}");
+    said.unwrap_or_else(|| panic!("nothing is said of {what}"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn check_names_every_connection_that_is_broken() {
+    let site = Site::new();
+    let found = checked(&site).await;
+    let broken: Vec<_> = found
+        .iter()
+        .filter(|(_, said)| said.is_some())
+        .map(|(what, _)| what.as_str())
+        .collect();
+    assert_eq!(
+        broken,
+        [
+            "Daily",
+            "definitions",
+            "language model",
+            "objects",
+            "transcription",
+            "workflow engine"
+        ]
+    );
+    let ended = site.run(&["check"]).await;
+    assert_eq!(ended.code, Some(1));
+    let ports = [
+        (site.engine_port, "[engine]"),
+        (site.objects_port, "[objects]"),
+        (site.sandbox_port, "[sandbox]"),
+    ];
+    let told = ports.iter().fold(ended.stdout, |text, (port, name)| {
+        text.replace(&port.to_string(), name)
+    });
+    assert_snapshot!(told);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn check_names_the_one_thing_that_is_wrong_and_its_remedy() {
+    let site = Site::new();
+    let (_objects, _sandbox) = (site.objects().await, site.sandbox().await);
+    let engine = site.engine().await;
+
+    let said = only("definitions", checked(&site).await);
+    assert!(said.contains("`switchyard register`"), "{said}");
+    site.run(&["register"]).await.well();
+    let well = site.run(&["check"]).await.well();
+    assert!(well.ends_with("\neverything answers\n"), "{well}");
+    assert!(checked(&site).await.values().all(Option::is_none));
+
+    // Objects.
+    site.change("SITE_SECRET_KEY", "SITE_DAILY_KEY");
+    let said = only("objects", checked(&site).await);
+    assert!(
+        said.contains("403") && said.contains("`objects.secret_key`"),
+        "{said}"
+    );
+    site.reset();
+    site.change(
+        "bucket = \"reflector-transcripts\"",
+        "bucket = \"no-such-bucket\"",
+    );
+    let said = only("objects", checked(&site).await);
+    assert!(
+        said.contains("no-such-bucket") && said.contains("create the bucket"),
+        "{said}"
+    );
+    site.reset();
+
+    // Outside services, which refuse our keys.
+    for (service, what, key) in [
+        ("daily", "Daily", "`daily.api_key`"),
+        ("llm", "language model", "`llm.api_key`"),
+    ] {
+        let fault = json!({ "service": service, "kind": "status", "status": 401 });
+        site.ask_sandbox("POST", "faults", fault).await;
+        let said = only(what, checked(&site).await);
+        assert!(said.contains("401") && said.contains(key), "{said}");
+        site.ask_sandbox("DELETE", "faults", json!(null)).await;
+    }
+    let port = format!("{}/transcription", site.sandbox_port);
+    site.change(&port, "1/transcription");
+    let said = only("transcription", checked(&site).await);
+    assert!(
+        said.contains("Connection refused") && said.contains("`transcription.url`"),
+        "{said}"
+    );
+    site.reset();
+
+    // Files that replace ours.
+    let prompts = site.path("prompts");
+    std::fs::create_dir(&prompts).expect("a folder");
+    std::fs::write(prompts.join("topic.txt"), "{% if chunk %}").expect("it is written");
+    site.change(
+        "[environments.test]",
+        &format!("[environments.test]\nprompts = \"{}\"", prompts.display()),
+    );
+    let said = only("prompts", checked(&site).await);
+    assert!(said.contains("topic.txt"), "{said}");
+    site.reset();
+    let policy = site.path("policy.json");
+    std::fs::write(&policy, "{\"fields\": [{\"field\": \"no_such\"}]}").expect("it is written");
+    site.change(
+        "[environments.test]",
+        &format!(
+            "[environments.test]\ncomparisons = \"{}\"",
+            policy.display()
+        ),
+    );
+    let said = only("comparison policy", checked(&site).await);
+    assert!(
+        said.contains("policy.json") && said.contains("`comparisons`"),
+        "{said}"
+    );
+    site.reset();
+
+    // The engine, and with it the definitions.
+    engine.kill().await;
+    let mut found = checked(&site).await;
+    assert!(
+        found
+            .remove("definitions")
+            .flatten()
+            .is_some_and(|said| said.ends_with("mend the workflow engine first"))
+    );
+    let said = only("workflow engine", found);
+    assert!(
+        said.contains("`conductor.url`") && said.contains("Connection refused"),
+        "{said}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn registering_says_what_it_changed() {
+    let site = Site::new();
+    let _engine = site.engine().await;
+    let changes = async || {
+        let registered = site.run(&["register", "--json"]).await.json();
+        let mut counts = BTreeMap::new();
+        for entry in registered.as_array().expect("a list") {
+            let change = entry["change"].as_str().expect("a word").to_owned();
+            *counts.entry(change).or_insert(0) += 1;
+        }
+        counts
+    };
+    assert_eq!(changes().await, [("created".to_owned(), 16)].into());
+    assert_eq!(changes().await, [("unchanged".to_owned(), 16)].into());
+
+    let client = site.client();
+    let mut other = client
+        .task_def("pad_track")
+        .await
+        .expect("it is registered");
+    other.retry_count = 7;
+    client.put_task_defs(&[other]).await.expect("it is taken");
+    let printed = site.run(&["register"]).await.well();
+    let line = printed.lines().find(|line| line.contains("pad_track"));
+    assert!(
+        line.is_some_and(|line| line.ends_with("updated")),
+        "{printed}"
+    );
+    assert!(
+        printed.ends_with("\n1 of 16 definitions changed\n"),
+        "{printed}"
+    );
+    assert_eq!(changes().await, [("unchanged".to_owned(), 16)].into());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_can_be_listed_shown_compared_and_reported() {
+    let site = Site::new();
+    let (_objects, _sandbox) = (site.objects().await, site.sandbox().await);
+    let _engine = site.engine().await;
+    site.register_hastily().await;
+    let _worker = site.worker().await;
+    let recorded = case();
+    let dispatch = [
+        "dispatch",
+        "--recorded",
+        recorded.to_str().expect("it is UTF-8"),
+        "--wait",
+    ];
+
+    let dispatched = site.run(&dispatch).await;
+    assert!(
+        dispatched.stderr.contains("step 13 of 13: Done"),
+        "{}",
+        dispatched.stderr
+    );
+    let printed = dispatched.well();
+    let id = printed.split('`').nth(1).expect("a run id").to_owned();
+    assert_eq!(
+        printed,
+        format!("started run `{id}`\nrun `{id}` has completed\n")
+    );
+    // Not compared yet: no controller runs here.
+    let refused = site.run(&["report", &id]).await.refused();
+    assert!(refused.contains("has not been compared"), "{refused}");
+
+    let again = site.run(&dispatch[..3]).await.well();
+    assert_eq!(
+        again,
+        format!("run `{id}` has ended well before; --anew runs the recording again\n")
+    );
+    let again = site
+        .run(&[&dispatch[..], &["--json"]].concat())
+        .await
+        .json();
+    assert_eq!(
+        again,
+        json!({ "run_id": id, "dispatched": "finished", "state": "completed" })
+    );
+
+    let compared = site.run(&["compare", &id]).await.well();
+    assert!(
+        compared.starts_with("\n✗ DIFFERS") || compared.starts_with("✗ DIFFERS"),
+        "{compared}"
+    );
+    let reported = site.run(&["report", &id]).await.well();
+    assert_eq!(reported, compared);
+    let report = site.run(&["report", &id, "--json"]).await.json();
+    assert_eq!(report["candidate_run"], json!(id));
+    let page = site.path("report.html");
+    let written = site
+        .run(&["report", &id, "--html", page.to_str().expect("it is UTF-8")])
+        .await
+        .well();
+    assert_eq!(written, format!("wrote {}\n", page.display()));
+    let page = std::fs::read_to_string(page).expect("it was written");
+    assert!(page.starts_with("<!doctype html>") || page.starts_with("<!DOCTYPE html>"));
+
+    let listed = site.run(&["runs"]).await.well();
+    assert_eq!(listed.lines().count(), 2, "{listed}");
+    assert!(
+        listed.contains(&id) && listed.trim_end().ends_with("completed  differs"),
+        "{listed}"
+    );
+    let listed = site.run(&["runs", "--json"]).await.json();
+    assert_eq!(listed[0]["run_id"], json!(id));
+    assert_eq!(listed[0]["verdict"], json!("differs"));
+    let shown = site.run(&["runs", &id]).await.well();
+    assert!(
+        shown.contains("state      completed") && shown.contains("mixdown_tracks"),
+        "{shown}"
+    );
+    let shown = site.run(&["runs", &id, "--json"]).await.json();
+    assert_eq!(shown["attempts"].as_array().map(Vec::len), Some(20));
+
+    for printed in [compared, reported] {
+        assert!(!printed.contains('\u{1b}'), "piped output has colours");
+    }
+}
+
+#[tokio::test]
+async fn messages_say_what_to_do() {
+    let site = Site::new();
+    for command in ["report", "compare", "runs"] {
+        let refused = site.run(&[command, "run_nowhere"]).await.refused();
+        assert!(refused.starts_with("error: "), "{refused}");
+        assert!(
+            refused.contains("there is no run `run_nowhere`; `switchyard runs` lists them"),
+            "{refused}"
+        );
+    }
+    let listed = site.run(&["runs"]).await.well();
+    assert_eq!(
+        listed,
+        "There are no runs yet; start one with `switchyard dispatch`.\n"
+    );
+
+    let refused = run(&["check", "--config", "no/such.toml"]).await.refused();
+    assert_snapshot!(refused, @"error: cannot read the settings file `no/such.toml`: No such file or directory (os error 2); copy docs/switchyard.example.toml there, or name another with --config");
+    let refused = site
+        .run(&["runs", "--environment", "production"])
+        .await
+        .refused();
+    assert_snapshot!(refused, @"error: the settings have no environment `production`; they have: test");
+    let refused = site
+        .run(&["dispatch", "--recorded", "no/such/folder"])
+        .await
+        .refused();
+    assert_snapshot!(refused, @"error: reading the recorded outcome in `no/such/folder`: reading `db_before.json` of the recorded outcome: No such file or directory (os error 2)");
+
+    site.change("{ env = \"SITE_LLM_KEY\" }", "\"leak-in-the-file\"");
+    let refused = site.run(&["check"]).await.refused();
+    assert!(
+        refused.contains("`api_key`") && refused.contains("env = \"NAME\""),
+        "{refused}"
+    );
+    assert!(!refused.contains("leak-in-the-file"), "{refused}");
+    site.reset();
+    site.change("local_dir", "# local_dir");
+    let refused = site.run(&["objects"]).await.refused();
+    assert!(refused.contains("objects.local_dir"), "{refused}");
+    site.reset();
+    let unreadable = site
+        .start_with(&["runs"], &[("RUST_LOG", "switchyard=loud")])
+        .ended()
+        .await;
+    assert!(
+        unreadable.stderr.contains("`RUST_LOG` cannot be read"),
+        "{}",
+        unreadable.stderr
+    );
+    unreadable.well();
+}
+
+/// `switchyard events | head -1`
+#[tokio::test]
+async fn a_reader_that_stops_reading_is_no_error() {
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_switchyard"))
+        .arg("events")
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    drop(child.stdout.take());
+    let ended = child.wait_with_output().expect("it ends");
+    assert!(ended.status.success(), "{ended:?}");
+    assert_eq!(String::from_utf8_lossy(&ended.stderr), "");
+}
