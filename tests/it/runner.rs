@@ -65,10 +65,12 @@ async fn a_result_outlives_its_worker_while_the_engine_is_down() {
     works.stage(&run).go_on();
     works.stop_worker().await;
     works.something_is_spooled().await;
+    works.engine_door.lose_updates(1);
     works.start_engine().await;
     works.start_worker();
     let workflow = works.ended(&run).await;
     assert_eq!(workflow.status, WorkflowStatus::Completed);
+    assert_eq!(workflow.tasks.len(), 1, "it counted as a failure");
     assert_eq!(works.stage(&run).executions(), 1);
     works.end().await;
 }
