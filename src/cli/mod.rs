@@ -205,7 +205,7 @@ fn may_be_logged(line: &Metadata<'_>) -> bool {
 
 /// Runs the command.
 pub async fn run(cli: Cli) -> anyhow::Result<ExitStatus> {
-    crate::conductor::install_crypto();
+    crate::app::prepare();
     let globals = Globals {
         config: cli.config,
         environment: cli.environment,

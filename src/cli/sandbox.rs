@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use tokio_util::sync::CancellationToken;
 
 use super::{ExitStatus, serve};
-use crate::sandbox::{self, Settings};
+use crate::app;
 
 /// What `switchyard sandbox` takes.
 #[derive(clap::Args)]
@@ -25,10 +25,6 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args) -> anyhow::Result<ExitStatus> {
     let shutdown = CancellationToken::new();
     serve::stop_on_signal(shutdown.clone());
-    let settings = Settings {
-        listen: args.listen,
-        answers: args.answers,
-    };
-    sandbox::run(settings, shutdown).await?;
+    app::serve_sandbox(args.listen, args.answers, shutdown).await?;
     Ok(ExitStatus::Success)
 }

@@ -3,6 +3,8 @@
 //! The engine would wait for the response timeout, which is minutes for audio and transcription.
 //! Ids are a process's own, so what is in work under ours before we took anything is nobody's.
 
+use std::collections::HashSet;
+
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -29,9 +31,12 @@ pub(super) async fn hand_back(worker: &Runner, shutdown: &CancellationToken) {
 
 async fn hand_back_all(worker: &Runner, shutdown: &CancellationToken) -> anyhow::Result<()> {
     let store = &worker.services.store;
+    // What ended and could not be reported is on its way, and counts as no failure.
+    let spooled = store.spooled().await?;
+    let ended: HashSet<_> = spooled.into_iter().map(|result| result.task_id).collect();
     for workflow in store.open_workflows().await? {
         let mut has_told = false;
-        while let Err(error) = hand_back_of(worker, &workflow).await {
+        while let Err(error) = hand_back_of(worker, &workflow, &ended).await {
             if !error.is_outage() {
                 warn!("cannot hand back what an earlier process left of a run: {error}");
                 break;
@@ -51,7 +56,11 @@ async fn hand_back_all(worker: &Runner, shutdown: &CancellationToken) -> anyhow:
     store.fail_open_attempts(me, KILLED, now).await
 }
 
-async fn hand_back_of(worker: &Runner, workflow: &WorkflowId) -> Result<(), Error> {
+async fn hand_back_of(
+    worker: &Runner,
+    workflow: &WorkflowId,
+    ended: &HashSet<String>,
+) -> Result<(), Error> {
     let workflow = match worker.client.workflow(workflow, true).await {
         Ok(workflow) => workflow,
         // It is another engine's, or lost.
@@ -67,6 +76,7 @@ async fn hand_back_of(worker: &Runner, workflow: &WorkflowId) -> Result<(), Erro
         if task.status != TaskStatus::InProgress
             || task.worker_id.as_deref() != me
             || !is_one_of_ours
+            || ended.contains(&task.task_id)
         {
             continue;
         }

@@ -86,6 +86,18 @@ async fn done(world: &World, run: &Run) -> BTreeMap<String, usize> {
     done
 }
 
+/// Waits for something to be so.
+async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
+    let waiting = async {
+        let mut looks = tokio::time::interval(Duration::from_millis(20));
+        while !is_so().await {
+            looks.tick().await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_mins(1), waiting).await;
+    waited.unwrap_or_else(|_| panic!("waited in vain until {what}"));
+}
+
 /// Takes a failed run up again: it must complete, and nothing that had completed is done again.
 async fn resumed(world: &World, failed: &Run) -> Run {
     let before = done(world, failed).await;
@@ -217,6 +229,45 @@ async fn assert_no_url_is_told(world: &World, run: &Run) {
     for text in told.flatten() {
         assert!(!text.contains("://") && !text.contains("X-Amz"), "{text}");
     }
+}
+
+/// The worker learns late that a run has failed, and goes on asking what it was asking.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_resumed_at_once_waits_for_answers_that_are_on_their_way() {
+    let world = World::start(Setup {
+        tracks: Some(short_tracks()),
+        patience: Duration::from_mins(1),
+        ..Setup::default()
+    })
+    .await;
+    let late = Fault::always(Service::Transcription, FaultKind::Hang).times(1);
+    world.sandbox.fault(late.about("track 2"));
+    let refused = Fault::always(Service::Transcription, status(401)).times(1);
+    world.sandbox.fault(refused.about("track 1"));
+    let dispatched = world.dispatch(Again::Resume).await;
+    until("track 2 is on its way", async || {
+        asked(&world, Service::Transcription, 0).contains_key("track 2")
+    })
+    .await;
+    let run = world.ended(dispatched.run()).await;
+    let failure = run.failure.clone().unwrap_or_default();
+    let cause = "transcribe_track_1, attempt 1: transcription: transcribing a track spoken in \
+                 `en`: refused: status 401; check the API key";
+    assert!(failure.starts_with(cause), "{failure}");
+
+    world.dispatch(Again::Resume).await;
+    until("track 2 is tried again", async || {
+        attempts_at(&world, &run, "transcribe_track_2").await.len() == 2
+    })
+    .await;
+    world.sandbox.release();
+    let run = world.ended(&run.id).await;
+    assert_eq!(run.failure, None);
+    let expected = [("track 0", 1), ("track 1", 2), ("track 2", 1)];
+    let expected = expected.map(|(track, times)| (track.to_owned(), times));
+    let found = asked(&world, Service::Transcription, 0);
+    assert_eq!(found, BTreeMap::from(expected));
+    world.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -427,15 +478,11 @@ async fn a_run_outlives_an_object_store_that_is_away_for_a_while() {
     .await;
     world.cut_the_object_store_off();
     let dispatched = world.dispatch(Again::Resume).await;
-    let mut looks = tokio::time::interval(Duration::from_millis(20));
-    while world
-        .attempts(dispatched.run())
-        .await
-        .iter()
-        .all(|attempt| attempt.status != "failed")
-    {
-        looks.tick().await;
-    }
+    until("an attempt has failed", async || {
+        let attempts = world.attempts(dispatched.run()).await;
+        attempts.iter().any(|attempt| attempt.status == "failed")
+    })
+    .await;
     world.let_the_object_store_back();
     let run = world.ended(dispatched.run()).await;
     assert_eq!(run.failure, None);

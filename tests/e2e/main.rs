@@ -8,5 +8,6 @@ mod failures;
 mod inputs;
 mod meeting;
 mod program;
+mod recorded;
 mod secrecy;
 mod world;

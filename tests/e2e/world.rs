@@ -52,6 +52,8 @@ pub struct Setup {
     pub database: Option<String>,
     /// Files to use as the recording's tracks, instead of its own.
     pub tracks: Option<Vec<Track>>,
+    /// How long one request to a provider may take.
+    pub patience: Duration,
 }
 
 impl Default for Setup {
@@ -62,6 +64,7 @@ impl Default for Setup {
             conductor: None,
             database: None,
             tracks: None,
+            patience: PATIENCE,
         }
     }
 }
@@ -210,7 +213,7 @@ impl World {
         };
         store.insert_control(&control).await.expect("a control");
 
-        let services = services(&store, &objects, &sandbox);
+        let services = services(&store, &objects, &sandbox, setup.patience);
         let runner = Runner::new(
             client.clone(),
             Arc::new(services),
@@ -424,27 +427,27 @@ async fn put(objects: &Objects, subject: &mut Subject, tracks: Vec<Track>) {
     }
 }
 
-fn services(store: &Store, objects: &Objects, sandbox: &Sandbox) -> Services {
+fn services(store: &Store, objects: &Objects, sandbox: &Sandbox, patience: Duration) -> Services {
     let retry = Retry {
         attempts: REQUESTS,
         base: Duration::from_millis(1),
         cap: Duration::from_millis(2),
         patience: Duration::from_secs(1),
-        budget: Duration::from_secs(30),
+        budget: patience * 20,
     };
     let url = |service| sandbox.url(service);
-    let daily = Daily::new(url(Service::Daily), "key", PATIENCE, retry.clone());
+    let daily = Daily::new(url(Service::Daily), "key", patience, retry.clone());
     let transcription = Transcription::new(
         url(Service::Transcription),
         Some("key"),
-        PATIENCE,
+        patience,
         retry.clone(),
     );
     let llm = Llm::new(
         url(Service::Llm),
         Some("key"),
         "golden-model",
-        PATIENCE,
+        patience,
         retry,
     );
     Services {

@@ -1,11 +1,17 @@
 //! Adapters and loops.
 
+mod celery;
 #[path = "../support/database.rs"]
 mod database;
+#[path = "../support/door.rs"]
+mod door;
 mod engine;
 mod http;
 mod objects;
 mod providers;
+#[path = "../support/redis.rs"]
+mod redis;
+mod runner;
 mod sandbox;
 mod standup;
 mod store;

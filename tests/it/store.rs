@@ -8,7 +8,7 @@ mod migrations;
 mod opening;
 mod runs;
 mod same_rows;
-mod samples;
+pub mod samples;
 mod spool;
 mod trail;
 

@@ -1,6 +1,15 @@
 //! The composition root: settings become adapters, adapters become loops and doors. Owns the clock.
 
-use std::{path::Path, sync::Arc, time::Duration};
+mod check;
+mod demo;
+mod roles;
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
@@ -10,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     audio::{self, source::Source},
     compare::Policy,
-    conductor::{Client, ClientConfig},
+    conductor::{self, Client, ClientConfig},
     config::{self, Config, Environment},
     controller::Shadow,
     cost::PriceTable,
@@ -20,9 +29,28 @@ use crate::{
     model::{EnvironmentName, Subject},
     objects::{self, Addressing, Objects},
     providers::{Daily, Llm, Retry, Transcription},
+    sandbox,
     store::{Control, Store},
     workers::{Clock, Prompts, Runner, RunnerSettings, Services, Tuning},
 };
+
+pub use check::{Finding, check};
+pub use demo::{Demo, DemoSettings, put_tracks};
+pub use roles::{Doors, listen, listen_for_objects, make_bucket, run_all};
+
+/// Prepares the process: the one TLS provider that all clients use.
+pub fn prepare() {
+    conductor::install_crypto();
+}
+
+/// Serves the stand-ins for the services outside until told to stop.
+pub async fn serve_sandbox(
+    listen: SocketAddr,
+    answers: PathBuf,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    sandbox::run(sandbox::Settings { listen, answers }, shutdown).await
+}
 
 /// The one place that asks what time it is.
 #[allow(
