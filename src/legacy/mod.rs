@@ -1,4 +1,6 @@
-//! Reflector as it is today: what its Celery pipeline made of a recording.
+//! Reflector as it is today: what its Celery pipeline made of a recording, and the Celery queues
+//! it still works from.
 
+pub mod celery;
 mod field;
 pub mod recorded;

@@ -1,5 +1,6 @@
 //! Adapters and loops.
 
+mod celery;
 #[path = "../support/database.rs"]
 mod database;
 #[path = "../support/door.rs"]
@@ -8,6 +9,8 @@ mod engine;
 mod http;
 mod objects;
 mod providers;
+#[path = "../support/redis.rs"]
+mod redis;
 mod runner;
 mod sandbox;
 mod standup;

@@ -421,7 +421,7 @@ impl Works {
     }
 
     pub async fn nothing_is_spooled(&self) {
-        self.until_spooled("nothing is spooled", <[Spooled]>::is_empty)
+        self.until_spooled("nothing is spooled", <[_]>::is_empty)
             .await;
     }
 

@@ -1,0 +1,217 @@
+//! The tap: stands between a queue and the legacy workers, asks who is to run the one task that is
+//! being migrated, and hands on everything else at once.
+//!
+//! Two places for it. *Routed queue*: `task_routes` sends the one task to a queue of ours (`from`),
+//! and the tap hands it on to the workers' own (`legacy`). *Default queue*: nothing changes for
+//! publishers; the workers are started with `-Q` on another queue (`legacy`), and everything
+//! published on `celery` (`from`) passes through here.
+//!
+//! The same message may come more than once: after a retry, a redelivery, a restart. Knowing it
+//! again by its task id, and answering as before, is for whoever decides.
+
+use std::time::Duration;
+
+use super::{
+    Broker, BrokerError, Envelope, EnvelopeError, Forwarded, Held, Holder, PIPELINE_TASK, Queue,
+};
+
+/// What is to become of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// The legacy workers run it.
+    Forward,
+    /// They must not. Only after what was decided is stored: the message ends here.
+    Withhold,
+}
+
+/// Where a tap stands and what it is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TapSettings {
+    /// The queue it takes from.
+    pub from: Queue,
+    /// The queue legacy workers take from.
+    pub legacy: Queue,
+    /// The task that is asked about.
+    pub task: String,
+    /// How many messages are in hand at once, at most. They wait for each other's decisions.
+    pub batch: usize,
+}
+
+impl TapSettings {
+    /// For Reflector's pipeline task, sixteen messages at a time.
+    pub fn new(from: Queue, legacy: Queue) -> Self {
+        Self {
+            from,
+            legacy,
+            task: PIPELINE_TASK.to_owned(),
+            batch: 16,
+        }
+    }
+}
+
+/// Settings with which messages would go round in circles.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the tap takes from queue `{0}` and hands on to the same; start the legacy workers on another queue, or route the task to another"
+)]
+pub struct SameQueue(Queue);
+
+/// What one step did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tick {
+    /// Our task, handed on.
+    pub forwarded: usize,
+    /// Our task, not handed on.
+    pub withheld: usize,
+    /// Other tasks, handed on.
+    pub passed_on: usize,
+    /// Messages that were put back by somebody before we were done with them; they will be taken
+    /// again.
+    pub not_held: usize,
+    /// Messages handed on unread or unchanged, and why. Their retries may come back here.
+    pub verbatim: Vec<EnvelopeError>,
+}
+
+impl Tick {
+    /// Whether the queue was empty.
+    pub fn is_idle(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// One tap on one queue.
+pub struct Tap {
+    broker: Broker,
+    settings: TapSettings,
+    holder: Holder,
+    /// Whether a step may have left messages in our hands.
+    unsure: bool,
+}
+
+impl Tap {
+    /// A tap that holds messages under a name of its own. Several may stand on one queue; order is
+    /// kept only by one alone.
+    pub fn new(broker: Broker, settings: TapSettings) -> Result<Self, SameQueue> {
+        if settings.from == settings.legacy {
+            return Err(SameQueue(settings.from));
+        }
+        Ok(Self {
+            broker,
+            settings,
+            holder: Holder::random(),
+            unsure: false,
+        })
+    }
+
+    /// The queues and the task.
+    pub fn settings(&self) -> &TapSettings {
+        &self.settings
+    }
+
+    /// Takes what is there, at most a batch, and deals with it in order. `decide` is asked about
+    /// each message of our task, and must answer in any case: doubts end on Celery.
+    ///
+    /// A step that fails, or is dropped midway, loses nothing: the next one begins by putting back
+    /// what was in hand, and asks again.
+    pub async fn tick(
+        &mut self,
+        mut decide: impl AsyncFnMut(&Envelope) -> Decision,
+    ) -> Result<Tick, BrokerError> {
+        if self.unsure {
+            self.broker.recover(&self.holder).await?;
+        }
+        self.unsure = true;
+        let taken = self
+            .broker
+            .take(&self.settings.from, &self.holder, self.settings.batch)
+            .await?;
+        let mut tick = Tick::default();
+        let mut others = Vec::new();
+        for held in taken {
+            match self.ours(&held) {
+                Ok(Some(envelope)) => {
+                    self.pass_on(&mut others, &mut tick).await?;
+                    let decision = decide(&envelope).await;
+                    self.settle(&held, decision, &mut tick).await?;
+                }
+                Ok(None) => others.push(held),
+                Err(reason) => {
+                    tick.verbatim.push(reason);
+                    others.push(held);
+                }
+            }
+        }
+        self.pass_on(&mut others, &mut tick).await?;
+        self.unsure = false;
+        Ok(tick)
+    }
+
+    /// Waits until there is something to take, or the time is over.
+    pub async fn wait(&self, at_most: Duration) -> Result<bool, BrokerError> {
+        self.broker.wait(&self.settings.from, at_most).await
+    }
+
+    /// Puts back what taps that died were holding. `age` must exceed what a whole batch of
+    /// decisions may take, or living ones are disturbed: they would decide twice. To be called at
+    /// the start and now and then; tells how many messages that were.
+    pub async fn recover(&self, age: Duration) -> Result<u64, BrokerError> {
+        self.broker.recover_older(age).await
+    }
+
+    /// The message, if it is of our task. Unreadable ones are not.
+    fn ours(&self, held: &Held) -> Result<Option<Envelope>, EnvelopeError> {
+        let envelope = held.envelope()?;
+        Ok((envelope.task() == self.settings.task).then_some(envelope))
+    }
+
+    async fn settle(
+        &self,
+        held: &Held,
+        decision: Decision,
+        tick: &mut Tick,
+    ) -> Result<(), BrokerError> {
+        match decision {
+            Decision::Forward => {
+                let forwarded = self.broker.forward(held, &self.settings.legacy).await?;
+                match forwarded {
+                    Forwarded::NotHeld => tick.not_held += 1,
+                    Forwarded::Rewritten => tick.forwarded += 1,
+                    Forwarded::Verbatim(reason) => {
+                        tick.forwarded += 1;
+                        tick.verbatim.push(reason);
+                    }
+                }
+            }
+            Decision::Withhold => {
+                if self.broker.acknowledge(held).await? {
+                    tick.withheld += 1;
+                } else {
+                    tick.not_held += 1;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands on the messages gathered so far, which are before ours in the queue.
+    async fn pass_on(&self, others: &mut Vec<Held>, tick: &mut Tick) -> Result<(), BrokerError> {
+        let all = self
+            .broker
+            .forward_all(others, &self.settings.legacy)
+            .await?;
+        for (held, forwarded) in others.drain(..).zip(all) {
+            match forwarded {
+                Forwarded::NotHeld => tick.not_held += 1,
+                Forwarded::Rewritten => tick.passed_on += 1,
+                Forwarded::Verbatim(reason) => {
+                    tick.passed_on += 1;
+                    // What could not be read is listed already.
+                    if held.envelope().is_ok() {
+                        tick.verbatim.push(reason);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
