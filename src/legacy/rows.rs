@@ -4,5 +4,5 @@
 mod outcome;
 mod subject;
 
-pub(super) use outcome::outcome;
+pub(super) use outcome::{outcome, told_topics};
 pub(super) use subject::{calendar_event, consent, participants, recording, room, transcript};

@@ -53,6 +53,17 @@ fn topics(list: &Field<'_>) -> Result<Vec<Topic>, FieldError> {
     list.items_if_any()?.iter().map(topic).collect()
 }
 
+/// The topics as the `TOPIC` events told them.
+pub(in crate::legacy) fn told_topics(events: &Field<'_>) -> Result<Vec<Topic>, FieldError> {
+    let mut topics = Vec::new();
+    for event in events.items()? {
+        if event.at("event").text()? == "TOPIC" {
+            topics.push(topic(&event.at("data"))?);
+        }
+    }
+    Ok(topics)
+}
+
 fn topic(item: &Field<'_>) -> Result<Topic, FieldError> {
     // Word by word, so that a complaint says which one.
     let words: Vec<Word> = item
