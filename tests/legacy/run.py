@@ -8,6 +8,7 @@ import shutil
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import compare_golden
@@ -19,6 +20,8 @@ from harness.world import World, local_postgres
 def main() -> int:
     """0 if every case is equal to what was recorded."""
     arguments = _arguments()
+    # Ended in whatever way, the servers end too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     postgres, stop = arguments.postgres, None
     if postgres is None:
         postgres, stop = local_postgres(arguments.out / "postgres")
@@ -75,11 +78,8 @@ def _up(arguments: argparse.Namespace, postgres: str) -> int:
             "env": world.env,
         }
         print(json.dumps(where, indent=1), flush=True)
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        try:
+        with suppress(KeyboardInterrupt):
             signal.pause()
-        except KeyboardInterrupt:
-            return 0
         return 0
     finally:
         world.stop()
@@ -119,11 +119,17 @@ def _arguments() -> argparse.Namespace:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     cases = commands.add_parser("cases", help="run cases and compare them")
-    cases.add_argument("names", nargs="*", metavar="NAME", choices=[[], *CASES])
+    cases.add_argument("names", nargs="*", metavar="NAME", help="all, if none is given")
     up = commands.add_parser("up", help="start everything and wait")
     up.add_argument("--case", default="base", choices=CASES)
     up.add_argument("worker", nargs="*", help="arguments for the worker, after --")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    unknown = set(getattr(arguments, "names", ())) - set(CASES)
+    if unknown:
+        parser.error(
+            f"no such case: {', '.join(unknown)}; there are {', '.join(CASES)}"
+        )
+    return arguments
 
 
 if __name__ == "__main__":
