@@ -1,0 +1,1 @@
+"""Comparing a dump with what was recorded."""

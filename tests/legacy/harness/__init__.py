@@ -1,0 +1,1 @@
+"""Starts everything the miniature needs, runs a recorded case and writes down what happened."""

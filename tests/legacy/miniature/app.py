@@ -1,0 +1,23 @@
+"""The Celery application: `celery -A miniature.app worker`."""
+
+from __future__ import annotations
+
+from celery import Celery
+
+from .settings import settings
+
+POLL_SECONDS = 180.0
+
+app = Celery(
+    "reflector.worker.app",
+    broker=settings().broker_url,
+    backend=settings().result_backend,
+    include=["miniature.tasks"],
+)
+app.conf.task_routes = settings().task_routes
+app.conf.beat_schedule = {
+    "poll_daily_recordings": {
+        "task": "reflector.worker.process.poll_daily_recordings",
+        "schedule": POLL_SECONDS,
+    }
+}
