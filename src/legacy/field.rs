@@ -1,69 +1,56 @@
-//! A place in a JSON file, which knows its own address. Errors name file and field and never
-//! quote what stands there, since that may be what people said.
+//! A place in a JSON document (a recorded file, or a row of Reflector's database) that knows its own
+//! address. Errors name document and field and never quote what stands there, since that may be
+//! what people said.
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// Why a recorded file cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum RecordedError {
-    /// The file is not there or cannot be read.
-    #[error("reading `{file}` of the recorded outcome")]
-    Read {
-        /// Its path below the folder.
-        file: String,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The file is no JSON.
-    #[error("`{file}` of the recorded outcome is not JSON (line {line}, column {column})")]
-    NotJson {
-        /// Its path below the folder.
-        file: String,
-        /// Counts from 1.
-        line: usize,
-        /// Counts from 1.
-        column: usize,
-    },
-    /// A field is missing or something else stands there.
-    #[error("`{file}` of the recorded outcome: `{field}` should be {expected}")]
-    Field {
-        /// Its path below the folder.
-        file: String,
-        /// Its address in the file, e.g. `transcript[0].duration`.
-        field: String,
-        /// What should stand there.
-        expected: &'static str,
-    },
-    /// Nothing recorded tells Reflector's address.
-    #[error(
-        "no webhook was recorded that tells Reflector's UI_BASE_URL: give it beside the folder"
-    )]
-    NoBaseUrl,
+/// A place where something else stands than should.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{document}`: `{field}` should be {expected}")]
+pub struct FieldError {
+    /// The file or the table.
+    pub document: String,
+    /// Its address there, e.g. `transcript[0].duration`.
+    pub field: String,
+    /// What should stand there.
+    pub expected: &'static str,
 }
 
-/// A place in a JSON file.
+/// A text that is no JSON.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{document}` is not JSON (line {line}, column {column})")]
+pub struct NotJson {
+    /// The file or the table.
+    pub document: String,
+    /// Counts from 1.
+    pub line: usize,
+    /// Counts from 1.
+    pub column: usize,
+}
+
+/// A place in a JSON document.
 #[derive(Clone, Debug)]
 pub struct Field<'a> {
-    file: &'a str,
+    document: &'a str,
     path: String,
     value: &'a Value,
 }
 
-/// Reads a file's text as JSON.
-pub fn parse(file: &str, text: &str) -> Result<Value, RecordedError> {
-    serde_json::from_str(text).map_err(|error| RecordedError::NotJson {
-        file: file.to_owned(),
+/// Reads a document's text as JSON.
+pub fn parse(document: &str, text: &str) -> Result<Value, NotJson> {
+    serde_json::from_str(text).map_err(|error| NotJson {
+        document: document.to_owned(),
         line: error.line(),
         column: error.column(),
     })
 }
 
 impl<'a> Field<'a> {
-    /// The whole file.
-    pub fn root(file: &'a str, value: &'a Value) -> Self {
+    /// The whole document.
+    pub fn root(document: &'a str, value: &'a Value) -> Self {
         Self {
-            file,
+            document,
             path: String::new(),
             value,
         }
@@ -73,7 +60,7 @@ impl<'a> Field<'a> {
     pub fn at(&self, name: &str) -> Self {
         let dot = if self.path.is_empty() { "" } else { "." };
         Self {
-            file: self.file,
+            document: self.document,
             path: format!("{}{dot}{name}", self.path),
             value: self.value.get(name).unwrap_or(&Value::Null),
         }
@@ -85,16 +72,16 @@ impl<'a> Field<'a> {
     }
 
     /// The complaint about this place.
-    pub fn should_be(&self, expected: &'static str) -> RecordedError {
-        RecordedError::Field {
-            file: self.file.to_owned(),
+    pub fn should_be(&self, expected: &'static str) -> FieldError {
+        FieldError {
+            document: self.document.to_owned(),
             field: self.path.clone(),
             expected,
         }
     }
 
     /// The items of a list.
-    pub fn items(&self) -> Result<Vec<Self>, RecordedError> {
+    pub fn items(&self) -> Result<Vec<Self>, FieldError> {
         let items = self
             .value
             .as_array()
@@ -103,7 +90,7 @@ impl<'a> Field<'a> {
             .iter()
             .enumerate()
             .map(|(index, value)| Self {
-                file: self.file,
+                document: self.document,
                 path: format!("{}[{index}]", self.path),
                 value,
             })
@@ -112,7 +99,7 @@ impl<'a> Field<'a> {
 
     /// The items of a list; none where nothing stands. Reflector's JSON columns hold both SQL
     /// nulls and JSON nulls.
-    pub fn items_if_any(&self) -> Result<Vec<Self>, RecordedError> {
+    pub fn items_if_any(&self) -> Result<Vec<Self>, FieldError> {
         if self.is_null() {
             Ok(Vec::new())
         } else {
@@ -121,12 +108,12 @@ impl<'a> Field<'a> {
     }
 
     /// A text.
-    pub fn text(&self) -> Result<&'a str, RecordedError> {
+    pub fn text(&self) -> Result<&'a str, FieldError> {
         self.value.as_str().ok_or_else(|| self.should_be("a text"))
     }
 
     /// A text or nothing.
-    pub fn text_if_any(&self) -> Result<Option<String>, RecordedError> {
+    pub fn text_if_any(&self) -> Result<Option<String>, FieldError> {
         if self.is_null() {
             return Ok(None);
         }
@@ -134,7 +121,7 @@ impl<'a> Field<'a> {
     }
 
     /// A list of texts; empty where nothing stands.
-    pub fn texts(&self) -> Result<Vec<String>, RecordedError> {
+    pub fn texts(&self) -> Result<Vec<String>, FieldError> {
         self.items_if_any()?
             .iter()
             .map(|item| item.text().map(str::to_owned))
@@ -142,28 +129,28 @@ impl<'a> Field<'a> {
     }
 
     /// A number.
-    pub fn number(&self) -> Result<f64, RecordedError> {
+    pub fn number(&self) -> Result<f64, FieldError> {
         self.value
             .as_f64()
             .ok_or_else(|| self.should_be("a number"))
     }
 
     /// A whole number.
-    pub fn integer(&self) -> Result<i64, RecordedError> {
+    pub fn integer(&self) -> Result<i64, FieldError> {
         self.value
             .as_i64()
             .ok_or_else(|| self.should_be("a whole number"))
     }
 
     /// A size or a status.
-    pub fn count(&self) -> Result<u64, RecordedError> {
+    pub fn count(&self) -> Result<u64, FieldError> {
         self.value
             .as_u64()
             .ok_or_else(|| self.should_be("a whole number, zero or more"))
     }
 
     /// Yes or no.
-    pub fn flag(&self) -> Result<bool, RecordedError> {
+    pub fn flag(&self) -> Result<bool, FieldError> {
         self.value
             .as_bool()
             .ok_or_else(|| self.should_be("true or false"))
@@ -175,7 +162,7 @@ impl<'a> Field<'a> {
     }
 
     /// A whole object of the model. Serde's own message is dropped, since it quotes the value.
-    pub fn object<T: DeserializeOwned>(&self, expected: &'static str) -> Result<T, RecordedError> {
+    pub fn object<T: DeserializeOwned>(&self, expected: &'static str) -> Result<T, FieldError> {
         T::deserialize(self.value).map_err(|_| self.should_be(expected))
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! Nothing is worked out that was not recorded: token counts, for one, stay unknown.
 
+mod error;
 mod outcome;
 mod subject;
 mod timings;
@@ -15,7 +16,8 @@ use std::{
 
 use serde_json::Value;
 
-pub use super::field::RecordedError;
+pub use error::RecordedError;
+
 use super::field::{Field, parse};
 use crate::model::{Outcome, Subject};
 
@@ -86,7 +88,7 @@ fn the_one<'a>(table: &Field<'a>) -> Result<Field<'a>, RecordedError> {
     let mut rows = table.items()?;
     match rows.len() {
         1 => Ok(rows.remove(0)),
-        _ => Err(table.should_be("a list of exactly one row")),
+        _ => Err(table.should_be("a list of exactly one row").into()),
     }
 }
 
@@ -98,7 +100,7 @@ fn read_text(folder: &Path, file: &str) -> Result<String, RecordedError> {
 }
 
 fn read_json(folder: &Path, file: &str) -> Result<Value, RecordedError> {
-    parse(file, &read_text(folder, file)?)
+    Ok(parse(file, &read_text(folder, file)?)?)
 }
 
 /// A file that some runs have no reason to leave.
@@ -127,7 +129,7 @@ fn base_url(
     link.text()?
         .strip_suffix(&format!("/transcripts/{transcript}"))
         .map(str::to_owned)
-        .ok_or_else(|| link.should_be("a link to the recorded transcript"))
+        .ok_or_else(|| link.should_be("a link to the recorded transcript").into())
 }
 
 /// Local files of the recording's tracks. A file is named like its key's last part, with

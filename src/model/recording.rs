@@ -163,6 +163,12 @@ impl TrackName {
     pub fn is_cam_audio(key: &str) -> bool {
         key.contains("cam-audio")
     }
+
+    /// The camera audio tracks among a recording's, which are what the pipeline task is given.
+    pub fn cam_audio(keys: &[String]) -> Vec<String> {
+        let cam_audio = keys.iter().filter(|key| Self::is_cam_audio(key));
+        cam_audio.cloned().collect()
+    }
 }
 
 #[cfg(test)]

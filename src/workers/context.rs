@@ -300,6 +300,21 @@ impl Context {
         T: Serialize + DeserializeOwned + Send,
         F: Future<Output = Result<T, TaskError>> + Send,
     {
+        self.remember_if(kind, question, |_| true, ask).await
+    }
+
+    /// The same, for answers that are not all worth keeping.
+    pub async fn remember_if<T, F>(
+        &self,
+        kind: &str,
+        question: &Value,
+        is_worth_keeping: impl FnOnce(&T) -> bool + Send,
+        ask: impl FnOnce() -> F + Send,
+    ) -> Result<T, TaskError>
+    where
+        T: Serialize + DeserializeOwned + Send,
+        F: Future<Output = Result<T, TaskError>> + Send,
+    {
         let store = &self.services.store;
         let scope = &self.run.cache_scope;
         let hash = digest::of_json(question);
@@ -310,6 +325,9 @@ impl Context {
             return Ok(answer);
         }
         let answer = ask().await?;
+        if !is_worth_keeping(&answer) {
+            return Ok(answer);
+        }
         let kept = serde_json::to_value(&answer)
             .map_err(|error| TaskError::terminal(format!("cannot keep an answer: {error}")))?;
         store

@@ -126,17 +126,6 @@ fn goes_on(known: Option<&(RunId, Trail)>, run: &RunId, trail: &Trail, said: &st
 }
 
 impl Site {
-    /// The requests to one of the stand-ins that hang at this moment.
-    async fn hanging(&self, service: &str) -> usize {
-        let path = format!("requests?service={service}");
-        let requests = self.ask_sandbox("GET", &path, json!(null)).await;
-        let requests = requests.as_array().expect("a list").clone();
-        requests
-            .iter()
-            .filter(|request| request["status"].is_null())
-            .count()
-    }
-
     /// From now on requests about this hang.
     async fn hold(&self, service: &str, about: &str) {
         let fault = json!({ "service": service, "about": about, "kind": "hang" });
@@ -148,10 +137,16 @@ impl Site {
         self.ask_sandbox("DELETE", "faults", json!(null)).await;
     }
 
-    /// Waits until a request hangs.
-    async fn held(&self, service: &str) {
-        until(service, async || {
-            (self.hanging(service).await > 0).then_some(())
+    /// Waits until a request about this is there and has no answer.
+    async fn held(&self, service: &str, about: &str) {
+        let path = format!("requests?service={service}");
+        until("a request that hangs", async || {
+            let requests = self.ask_sandbox("GET", &path, json!(null)).await;
+            let hangs = |request: &serde_json::Value| {
+                let found = request["about"].as_str().unwrap_or_default();
+                found.contains(about) && request["status"].is_null()
+            };
+            requests.as_array()?.iter().any(hangs).then_some(())
         })
         .await;
     }
@@ -186,7 +181,7 @@ async fn worker_and_engine_killed_in_the_middle_of_a_run_finish_it_once_they_are
     // The worker, while one track is with the transcription service and the others are done.
     site.hold("transcription", "track 1").await;
     let waiting = site.start(&["dispatch", "--recorded", recorded, "--wait"]);
-    site.held("transcription").await;
+    site.held("transcription", "track 1").await;
     let run = only_run(&store).await.expect("a run");
     until("the other tracks", async || {
         let outputs = Trail::of(&store, &run).await.outputs;
@@ -203,7 +198,7 @@ async fn worker_and_engine_killed_in_the_middle_of_a_run_finish_it_once_they_are
     let _worker = site.worker().await;
 
     // The engine, while the title is with the language model. The answer comes meanwhile.
-    site.held("llm").await;
+    site.held("llm", "title").await;
     engine.kill().await;
     let at_engine = Trail::of(&store, &run).await;
     at_worker.is_kept_in(&at_engine);
@@ -245,7 +240,7 @@ async fn a_run_that_ended_while_the_controller_was_dead_is_compared_once_it_is_b
     let recorded = recorded.to_str().expect("it is UTF-8");
     site.run(&["dispatch", "--recorded", recorded]).await.well();
     let id = only_run(&store).await.expect("a run");
-    site.held("llm").await;
+    site.held("llm", "title").await;
     serve.kill().await;
     site.release().await;
     let row = async || store.run(&id).await.expect("a read").expect("the run");

@@ -471,7 +471,7 @@ impl Site {
             .into_iter()
             .map(|task| {
                 let mut definition = contract(task).definition.clone();
-                definition.response_timeout_seconds = 2;
+                definition.response_timeout_seconds = 4;
                 definition.retry_delay_seconds = 0;
                 definition
             })

@@ -11,6 +11,7 @@ mod objects;
 mod providers;
 #[path = "../support/redis.rs"]
 mod redis;
+mod reflector;
 mod runner;
 mod sandbox;
 mod standup;

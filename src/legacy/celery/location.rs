@@ -85,7 +85,7 @@ impl RedisLocation {
     }
 
     /// With the password; for the driver only.
-    pub(super) fn expose(&self) -> &str {
+    pub(in crate::legacy) fn expose(&self) -> &str {
         self.0.as_str()
     }
 }

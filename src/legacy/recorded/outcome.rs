@@ -1,14 +1,10 @@
-//! What the run made: rows, events and objects.
+//! What the run made: its row and events, what it sent, its objects and its time.
 
 use std::path::Path;
 
-use serde_json::Value;
-
-use super::{
-    super::field::{Field, RecordedError},
-    read_json, subject, timings, wire,
-};
-use crate::model::{Event, Object, Outcome, OutcomeStatus, RecordingFacts, Topic, Word};
+use super::{RecordedError, read_json, timings, wire};
+use crate::legacy::{field::Field, rows};
+use crate::model::{Object, Outcome, OutcomeStatus, RecordingFacts};
 
 /// Reads the outcome; `transcript` is the row the run left.
 pub(super) fn read(
@@ -17,114 +13,27 @@ pub(super) fn read(
     recording: &RecordingFacts,
     objects: &Field<'_>,
 ) -> Result<Outcome, RecordedError> {
-    let status = status(&transcript.at("status"))?;
+    let events = read_json(folder, "events.json")?;
+    let made = rows::outcome(transcript, &Field::root("events.json", &events))?;
     let requests = read_json(folder, "requests.json")?;
     let requests = Field::root("requests.json", &requests).items()?;
-    let events = read_json(folder, "events.json")?;
-    let events = Field::root("events.json", &events);
-    let told = Told { events: &events };
     let timed = read_json(folder, "timings.json")?;
     let phases = timings::phases(&Field::root("timings.json", &timed))?;
-    let topics = topics(&transcript.at("topics"))?;
 
     Ok(Outcome {
-        status,
-        failure: match status {
+        failure: match made.status {
             OutcomeStatus::Ended => None,
             OutcomeStatus::Error => Some(wire::failure(folder, &requests)?),
         },
-        participants: subject::participants(transcript)?,
-        words: topics
-            .iter()
-            .flat_map(|topic| topic.words.iter().cloned())
-            .collect(),
-        topics,
-        title: told.text("FINAL_TITLE", "title")?,
-        short_summary: told.text("FINAL_SHORT_SUMMARY", "short_summary")?,
-        long_summary: told.text("FINAL_LONG_SUMMARY", "long_summary")?,
-        webvtt: transcript.at("webvtt").text_if_any()?,
-        duration_ms: match told.last("DURATION")? {
-            Some(data) => Some(data.at("duration").number()?),
-            None => None,
-        },
-        waveform: match told.last("WAVEFORM")? {
-            Some(data) => numbers(&data.at("waveform"))?,
-            None => Vec::new(),
-        },
-        audio: None,
-        events: events
-            .items()?
-            .iter()
-            .map(|item| item.object::<Event>("an event with name and data"))
-            .collect::<Result<_, _>>()?,
         published: wire::published(folder)?,
         zulip: wire::zulip(folder, &requests)?,
         webhook: wire::webhook(folder, &requests)?,
         objects: left_behind(objects, recording)?,
         deleted: deleted(objects, recording)?,
-        audio_deleted: transcript.at("audio_deleted").value() == &Value::Bool(true),
         usage: timings::usage(&phases),
         steps: timings::steps(&phases),
+        ..made
     })
-}
-
-fn status(field: &Field<'_>) -> Result<OutcomeStatus, RecordedError> {
-    match field.text()? {
-        "ended" => Ok(OutcomeStatus::Ended),
-        "error" => Ok(OutcomeStatus::Error),
-        _ => Err(field.should_be("`ended` or `error`: the recorded run must be over")),
-    }
-}
-
-fn topics(list: &Field<'_>) -> Result<Vec<Topic>, RecordedError> {
-    let mut topics = Vec::new();
-    for item in list.items_if_any()? {
-        // Word by word, so that a complaint says which one.
-        let words: Vec<Word> = item
-            .at("words")
-            .items()?
-            .iter()
-            .map(|word| word.object("a word with text, start, end and speaker"))
-            .collect::<Result<_, _>>()?;
-        topics.push(Topic {
-            id: item.at("id").text()?.to_owned(),
-            title: item.at("title").text()?.to_owned(),
-            summary: item.at("summary").text()?.to_owned(),
-            timestamp: item.at("timestamp").number()?,
-            duration: item.at("duration").number()?,
-            transcript: item.at("transcript").text()?.to_owned(),
-            words,
-        });
-    }
-    Ok(topics)
-}
-
-fn numbers(list: &Field<'_>) -> Result<Vec<f64>, RecordedError> {
-    list.items()?.iter().map(Field::number).collect()
-}
-
-/// The kept events. Only they say what this run made: the row may hold an earlier run's.
-struct Told<'a> {
-    events: &'a Field<'a>,
-}
-
-impl<'a> Told<'a> {
-    fn last(&self, name: &str) -> Result<Option<Field<'a>>, RecordedError> {
-        let mut data = None;
-        for event in self.events.items()? {
-            if event.at("event").text()? == name {
-                data = Some(event.at("data"));
-            }
-        }
-        Ok(data)
-    }
-
-    fn text(&self, name: &str, field: &str) -> Result<Option<String>, RecordedError> {
-        match self.last(name)? {
-            Some(data) => Ok(Some(data.at(field).text()?.to_owned())),
-            None => Ok(None),
-        }
-    }
 }
 
 /// The objects that are not the recording's own.

@@ -1,6 +1,7 @@
 //! How long the run's phases took, and what of it costs money.
 
-use super::super::field::{Field, RecordedError};
+use super::RecordedError;
+use crate::legacy::field::Field;
 use crate::model::{StepTiming, TaskName, Usage, UsageKind};
 
 /// The legacy's timed phases in milliseconds, in order.

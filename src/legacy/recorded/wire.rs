@@ -2,10 +2,8 @@
 
 use std::path::Path;
 
-use super::{
-    super::field::{Field, RecordedError, parse},
-    read_json_if_any, read_text,
-};
+use super::{RecordedError, read_json_if_any, read_text};
+use crate::legacy::field::{Field, parse};
 use crate::model::{HttpRequest, Published};
 
 /// The messages on the application's own channels; Celery's share the server.
@@ -89,7 +87,7 @@ fn sent(folder: &Path, request: &Field<'_>) -> Result<HttpRequest, RecordedError
             .map(Field::text)
             .collect::<Result<Vec<_>, _>>()?[..]
         else {
-            return Err(header.should_be("a pair of name and value"));
+            return Err(header.should_be("a pair of name and value").into());
         };
         if name.eq_ignore_ascii_case("host") {
             host = value;
@@ -132,7 +130,7 @@ fn exception(folder: &Path) -> Result<Option<String>, RecordedError> {
         let value = parse(file, item.at("value").text()?)?;
         let result = Field::root(file, &value);
         if result.at("status").text()? == "FAILURE" {
-            return result.at("result").at("exc_type").text_if_any();
+            return Ok(result.at("result").at("exc_type").text_if_any()?);
         }
     }
     Ok(None)

@@ -6,6 +6,7 @@
 use minijinja::context as values;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::Topics;
 use crate::{
@@ -109,12 +110,22 @@ impl Task for GenerateSummary {
             }));
         }
         let participants: Vec<Participant> = context.document(&input.participants_ref).await?;
-        let summariser = Summariser {
-            analyst: &Analyst::new(context, TEMPER),
-            context,
-        };
-        let transcript = summary::transcript(&topics, &participants);
-        let summaries = summariser.summarise(transcript, &participants).await?;
+        let analyst = &Analyst::new(context, TEMPER);
+        let summariser = Summariser { analyst, context };
+        let question = json!({
+            "words": topics.iter().map(|topic| &topic.words).collect::<Vec<_>>(),
+            "topics": topics.iter().map(|topic| &topic.title).collect::<Vec<_>>(),
+            "participants": participants,
+            "by": analyst.identity(),
+        });
+        // What was made without subjects or speakers may turn out better another time.
+        let is_whole = |summaries: &Summaries| summaries.degraded.is_none();
+        let summaries = context
+            .remember_if("summary", &question, is_whole, || {
+                let transcript = summary::transcript(&topics, &participants);
+                summariser.summarise(transcript, &participants)
+            })
+            .await?;
         if !summaries.short_summary.is_empty() {
             context.intend_column("short_summary", &summaries.short_summary);
             context.intend_event(&RunEvent::FinalShortSummary(

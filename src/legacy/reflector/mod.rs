@@ -1,0 +1,26 @@
+//! Reflector's own PostgreSQL and its Redis pub/sub, read only.
+//!
+//! What surprises most: the legacy pipeline writes events in SERIALIZABLE transactions, which any
+//! other SERIALIZABLE transaction can abort, and an abort ends a user's run in `error`. So we read
+//! in REPEATABLE READ, which neither blocks writers nor takes part in their conflicts.
+//!
+//! Nothing here writes: every read is a transaction that PostgreSQL itself keeps read-only, and
+//! Redis is only subscribed to.
+
+mod check;
+mod database;
+mod error;
+mod facts;
+mod past;
+mod snapshot;
+mod status;
+mod tables;
+mod watch;
+
+pub use check::{Check, Fault, Schema};
+pub use database::Reflector;
+pub use error::ReflectorError;
+pub use past::Past;
+pub use snapshot::Snapshot;
+pub use status::TranscriptStatus;
+pub use watch::{Heard, TooMany, WatchError, WatchLimits, Watcher};

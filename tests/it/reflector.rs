@@ -1,0 +1,6 @@
+//! Reading Reflector's own database and listening to its Redis.
+
+mod checking;
+mod listening;
+mod reading;
+mod world;
