@@ -8,7 +8,8 @@ use serde::Serialize;
 use super::App;
 use crate::{
     conductor::{Error, definitions},
-    config::Config,
+    config::{Config, Secret},
+    legacy::celery::{Broker, Limits, RedisLocation},
     model::RecordingId,
     objects::ErrorKind,
 };
@@ -60,7 +61,7 @@ pub async fn check(config: Config, environment: Option<&str>) -> Vec<Finding> {
             return vec![Finding::bad("our database", found, remedy)];
         }
     };
-    vec![
+    let mut findings = vec![
         database(&app).await,
         within("workflow engine", engine(&app)).await,
         within("definitions", registered(&app)).await,
@@ -70,7 +71,14 @@ pub async fn check(config: Config, environment: Option<&str>) -> Vec<Finding> {
         within("language model", llm(&app)).await,
         prompts(&app),
         policy(&app),
-    ]
+    ];
+    if let Some(legacy) = &app.environment.legacy {
+        findings.push(within("Reflector's database", reflector(&app)).await);
+        if let Some(url) = &legacy.broker_url {
+            findings.push(within("Celery's broker", broker(url)).await);
+        }
+    }
+    findings
 }
 
 async fn within(what: &'static str, check: impl Future<Output = Finding>) -> Finding {
@@ -224,6 +232,41 @@ async fn llm(app: &App) -> Finding {
             error,
             "check `llm.url` (it often ends in /v1) and `llm.api_key`",
         ),
+    }
+}
+
+async fn reflector(app: &App) -> Finding {
+    const WHAT: &str = "Reflector's database";
+    let remedy = "check `legacy.database_url`";
+    let found = match app.reflector() {
+        Ok(reflector) => reflector.check().await,
+        Err(error) => return Finding::bad(WHAT, format!("{error:#}"), remedy),
+    };
+    match found {
+        Ok(found) if found.faults.is_empty() && found.may_write => Finding::good(
+            WHAT,
+            "it can be read; the role may also write, which it need not",
+        ),
+        Ok(found) if found.faults.is_empty() => Finding::good(WHAT, "it can be read"),
+        Ok(found) => {
+            let faults: Vec<_> = found.faults.iter().map(ToString::to_string).collect();
+            Finding::bad(WHAT, faults.join("; "), "mend what is named")
+        }
+        Err(error) => Finding::bad(WHAT, error, remedy),
+    }
+}
+
+async fn broker(url: &Secret) -> Finding {
+    const WHAT: &str = "Celery's broker";
+    let remedy = "start Redis, or change `legacy.broker_url`";
+    let location = match RedisLocation::parse(url.expose()) {
+        Ok(location) => location,
+        Err(error) => return Finding::bad(WHAT, error, remedy),
+    };
+    let asked = async { Broker::new(&location, "", Limits::default())?.ping().await };
+    match asked.await {
+        Ok(()) => Finding::good(WHAT, "it answers"),
+        Err(error) => Finding::bad(WHAT, error, remedy),
     }
 }
 

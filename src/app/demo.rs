@@ -139,6 +139,7 @@ fn settings(wanted: &DemoSettings, doors: &Doors, sandbox: &Sandbox) -> anyhow::
             mp3_bitrate: 128_000,
             zulip_realm: Some("zulip.example.test".to_owned()),
         },
+        legacy: None,
         prompts: None,
         comparisons: None,
         prices: demo_prices(),

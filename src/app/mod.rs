@@ -21,13 +21,13 @@ use crate::{
     compare::Policy,
     conductor::{self, Client, ClientConfig},
     config::{self, Config, Environment},
-    controller::Shadow,
+    controller::{FROM_ROWS, Shadow},
     cost::PriceTable,
     engine::Engine,
     http,
-    legacy::recorded,
-    model::{EnvironmentName, Subject},
-    objects::{self, Addressing, Objects},
+    legacy::{recorded, reflector::Reflector},
+    model::{AudioFacts, EnvironmentName, Outcome, Subject, TranscriptId},
+    objects::{self, Addressing, ErrorKind, Objects},
     providers::{Daily, Llm, Retry, Transcription},
     sandbox,
     store::{Control, Store},
@@ -280,30 +280,107 @@ impl App {
             });
             recorded.outcome.audio = Some(facts.await.context("reading the recorded mix")??);
         }
-        let id = format!("ctl_{}", uuid::Uuid::new_v4().simple());
+        let source = folder.display().to_string();
+        let control_id = self
+            .keep(&recorded.subject, source, recorded.outcome)
+            .await?;
+        Ok(Kept {
+            subject: recorded.subject,
+            control_id,
+            sources: recorded.sources,
+        })
+    }
+
+    /// Reads a transcript that the legacy pipeline has finished from Reflector's own database, and
+    /// keeps what it made as a control.
+    pub async fn keep_finished(&self, transcript: &TranscriptId) -> anyhow::Result<Kept> {
+        let reflector = self.reflector()?;
+        let snapshot = reflector
+            .snapshot(transcript)
+            .await?
+            .with_context(|| not_finished(transcript))?;
+        anyhow::ensure!(
+            !snapshot.edited,
+            "people have edited transcript `{transcript}` since; its row no longer says what the pipeline made"
+        );
+        let base = self.environment.reflector.ui_base_url.as_str();
+        let mut subject = reflector
+            .subject(transcript, None, base.trim_end_matches('/'))
+            .await?
+            .with_context(|| not_finished(transcript))?;
+        reflector.close().await;
+        // What that very run left in the row was not there when it began.
+        subject.transcript.title = None;
+        subject.transcript.zulip_message_id = None;
+        subject.transcript.participants.clear();
+        let mut outcome = snapshot.outcome;
+        if !outcome.audio_deleted {
+            outcome.audio = self.mix_of(transcript).await?;
+        }
+        let control_id = self.keep(&subject, FROM_ROWS.to_owned(), outcome).await?;
+        Ok(Kept {
+            subject,
+            control_id,
+            sources: Vec::new(),
+        })
+    }
+
+    /// What the control's mix holds, where it still lies in Reflector's bucket.
+    async fn mix_of(&self, transcript: &TranscriptId) -> anyhow::Result<Option<AudioFacts>> {
+        let bucket = &self.environment.objects.bucket;
+        let key = format!("{transcript}/audio.mp3");
+        let mix = match self.objects()?.get_to_file(bucket, &key).await {
+            Ok(mix) => mix.file,
+            Err(error) if error.kind == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error).context("reading the control's mix"),
+        };
+        let facts = tokio::task::spawn_blocking(|| audio::decode::facts_of_mp3(Source::new(mix)));
+        Ok(Some(facts.await.context("reading the control's mix")??))
+    }
+
+    async fn keep(
+        &self,
+        subject: &Subject,
+        source: String,
+        outcome: Outcome,
+    ) -> anyhow::Result<String> {
         let control = Control {
-            id: id.clone(),
-            recording_id: recorded.subject.recording.id.clone(),
-            source: folder.display().to_string(),
-            outcome: recorded.outcome,
+            id: format!("ctl_{}", uuid::Uuid::new_v4().simple()),
+            recording_id: subject.recording.id.clone(),
+            source,
+            outcome,
             taken_at: (self.clock)(),
         };
         self.store.insert_control(&control).await?;
-        Ok(Kept {
-            subject: recorded.subject,
-            control_id: id,
-            sources: recorded.sources,
+        Ok(control.id)
+    }
+
+    /// Reflector's own database.
+    pub fn reflector(&self) -> anyhow::Result<Reflector> {
+        Ok(Reflector::open(self.legacy()?.database_url.expose())?)
+    }
+
+    fn legacy(&self) -> anyhow::Result<&config::Legacy> {
+        self.environment.legacy.as_ref().with_context(|| {
+            let name = &self.name;
+            format!("the settings have no section `environments.{name}.legacy`, which says where Reflector's database is")
         })
     }
 }
 
-/// A recorded outcome, kept as a control.
+fn not_finished(transcript: &TranscriptId) -> String {
+    format!(
+        "Reflector has no transcript `{transcript}` that its pipeline has finished; a run under way is not compared"
+    )
+}
+
+/// An outcome of the legacy pipeline, kept as a control.
 pub struct Kept {
     /// What a run of the same recording is about.
     pub subject: Subject,
     /// The control.
     pub control_id: String,
-    /// The recording's tracks as local files.
+    /// The recording's tracks as local files; none where they lie in its bucket.
     pub sources: Vec<recorded::Source>,
 }
 

@@ -9,16 +9,27 @@ use super::{ExitStatus, Globals, follow, output::say, serve};
 use crate::{
     config::Config,
     controller::{self, Again, Dispatched, Wanted},
-    model::RunState,
+    model::{RunState, TranscriptId},
 };
+
+/// What the legacy pipeline did with the recording.
+#[derive(clap::Args)]
+#[group(required = true, multiple = false)]
+struct Source {
+    /// The folder of a recorded legacy outcome: the run's control, and what Reflector's rows said
+    /// when it began.
+    #[arg(long, value_name = "FOLDER")]
+    recorded: Option<PathBuf>,
+    /// A transcript that the legacy pipeline has finished, read from Reflector's own database.
+    #[arg(long, value_name = "ID")]
+    transcript: Option<TranscriptId>,
+}
 
 /// What `switchyard dispatch` takes.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// The folder of a recorded legacy outcome: the run's control, and what Reflector's rows said
-    /// when it began.
-    #[arg(long, value_name = "FOLDER")]
-    recorded: PathBuf,
+    #[command(flatten)]
+    source: Source,
     /// Runs a recording again that has run already, with the answers paid for then.
     #[arg(long)]
     anew: bool,
@@ -32,7 +43,11 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitStatus> {
     let app = globals.app().await?;
-    let kept = app.keep_recorded(&args.recorded).await?;
+    let kept = match (&args.source.recorded, &args.source.transcript) {
+        (Some(folder), _) => app.keep_recorded(folder).await?,
+        (None, Some(transcript)) => app.keep_finished(transcript).await?,
+        (None, None) => anyhow::bail!("name what to dispatch with --recorded or --transcript"),
+    };
     let wanted = Wanted {
         environment: app.name.clone(),
         flag: Config::flag(),

@@ -167,6 +167,8 @@ pub struct Environment {
     pub llm: Llm,
     /// Facts about Reflector itself.
     pub reflector: Reflector,
+    /// The legacy side, where runs are dispatched by transcript.
+    pub legacy: Option<Legacy>,
     /// Replaces prompts: a folder with files named as those in `src/workers/prompts/`.
     pub prompts: Option<PathBuf>,
     /// Replaces the comparison policy: a file like `comparisons/daily_diarization_pipeline.json`.
@@ -268,6 +270,16 @@ pub struct Reflector {
     pub mp3_bitrate: u32,
     /// Zulip's host name, for the address of posts.
     pub zulip_realm: Option<String>,
+}
+
+/// The legacy side. It is only read.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Legacy {
+    /// Reflector's own `PostgreSQL`, as its `DATABASE_URL` has it.
+    pub database_url: Secret,
+    /// Celery's broker, as Reflector's `CELERY_BROKER_URL` has it.
+    pub broker_url: Option<Secret>,
 }
 
 const fn three() -> u32 {

@@ -9,4 +9,4 @@ pub mod status;
 pub use dispatch::{Again, Dispatched, Wanted, dispatch};
 pub use outcome::candidate_outcome;
 pub use register::{Change, Registered, register};
-pub use shadow::{Followed, Shadow};
+pub use shadow::{FROM_ROWS, Followed, Shadow};

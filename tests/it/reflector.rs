@@ -1,6 +1,7 @@
 //! Reading Reflector's own database and listening to its Redis.
 
 mod checking;
+mod dispatching;
 mod listening;
 mod reading;
 mod world;
