@@ -7,12 +7,11 @@ use switchyard::{
     conductor::{Error, wire::TaskStatus},
     engine::{JoinRule, Options},
     model::WorkflowId,
-    store::Store,
 };
 
 use crate::database::{Database, Kind};
 
-use super::harness::{Server, attempt, simple, status, with};
+use super::harness::{Server, attempt, own_store, simple, status, with};
 
 /// A fork of `kind` into `b0`, `b1`, `b2`, joined.
 async fn forked(server: &Server, kind: &str, branch: Value) -> WorkflowId {
@@ -168,7 +167,7 @@ async fn the_join_of_3_15_0_can_be_had() {
         join: JoinRule::EndEarly,
         ..Options::default()
     };
-    let store = Store::open("sqlite::memory:").await.unwrap();
+    let (store, _folder) = own_store().await;
     let server = Server::with(store, options).await;
     let kind = server.kind(json!({})).await;
     let id = forked(&server, &kind, json!({"optional": true})).await;

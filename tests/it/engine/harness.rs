@@ -73,6 +73,8 @@ pub struct Server {
     /// How far the embedded engine's clock is ahead, in milliseconds.
     ahead: Arc<AtomicI64>,
     stop: CancellationToken,
+    /// Where the store is, if it is the server's own.
+    folder: Option<tempfile::TempDir>,
 }
 
 impl Drop for Server {
@@ -115,9 +117,21 @@ fn clock(ahead: Arc<AtomicI64>) -> Clock {
     Arc::new(move || Utc::now() + TimeDelta::milliseconds(ahead.load(Ordering::Relaxed)))
 }
 
+/// A store in a file: one in memory is gone with its only connection, and a request that is dropped
+/// midway takes that along.
+pub async fn own_store() -> (Store, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("switchyard.db");
+    let store = Store::open(&format!("sqlite:{}", file.display())).await;
+    (store.unwrap(), folder)
+}
+
 impl Server {
     pub async fn embedded() -> Self {
-        Self::on(Store::open("sqlite::memory:").await.unwrap()).await
+        let (store, folder) = own_store().await;
+        let mut server = Self::on(store).await;
+        server.folder = Some(folder);
+        server
     }
 
     pub async fn on(store: Store) -> Self {
@@ -177,6 +191,7 @@ impl Server {
             http: reqwest::Client::new(),
             ahead,
             stop,
+            folder: None,
         }
     }
 

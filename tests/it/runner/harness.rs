@@ -213,6 +213,7 @@ pub struct Works {
     drain: Duration,
     stop: CancellationToken,
     roles: TaskTracker,
+    _folder: tempfile::TempDir,
 }
 
 fn clock(time: &Arc<AtomicI64>) -> Clock {
@@ -228,7 +229,12 @@ async fn listener() -> TcpListener {
 
 impl Works {
     pub async fn start() -> Self {
-        let store = Store::open("sqlite::memory:").await.expect("a database");
+        // A file: a store in memory is gone with its only connection, and a request that is dropped
+        // midway takes that along.
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("switchyard.db");
+        let store = Store::open(&format!("sqlite:{}", file.display())).await;
+        let store = store.expect("a database");
         let time = Arc::new(AtomicI64::new(samples::at(0).timestamp_millis()));
         let (stop, roles) = (CancellationToken::new(), TaskTracker::new());
         let front = listener().await;
@@ -249,6 +255,7 @@ impl Works {
             time,
             stop,
             roles,
+            _folder: folder,
         };
         works.start_engine().await;
         works.define().await;
