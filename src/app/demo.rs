@@ -2,6 +2,7 @@
 //! services outside.
 
 use std::{
+    collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
 };
@@ -138,8 +139,12 @@ fn settings(wanted: &DemoSettings, doors: &Doors, sandbox: &Sandbox) -> anyhow::
             min_transcript_length: 750,
             mp3_bitrate: 128_000,
             zulip_realm: Some("zulip.example.test".to_owned()),
+            data_dir: None,
+            progress_channel: None,
         },
         legacy: None,
+        zulip: None,
+        relays: BTreeMap::new(),
         prompts: None,
         comparisons: None,
         prices: demo_prices(),

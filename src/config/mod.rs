@@ -167,8 +167,14 @@ pub struct Environment {
     pub llm: Llm,
     /// Facts about Reflector itself.
     pub reflector: Reflector,
-    /// The legacy side, where runs are dispatched by transcript.
+    /// The legacy side, where recordings come from Celery or by transcript.
     pub legacy: Option<Legacy>,
+    /// Zulip, where rooms post to it.
+    pub zulip: Option<Zulip>,
+    /// Where to connect to instead, by host (with port, if the URL has one), for Zulip and
+    /// customers' webhooks. Requests keep their own `Host`.
+    #[serde(default)]
+    pub relays: BTreeMap<String, Url>,
     /// Replaces prompts: a folder with files named as those in `src/workers/prompts/`.
     pub prompts: Option<PathBuf>,
     /// Replaces the comparison policy: a file like `comparisons/daily_diarization_pipeline.json`.
@@ -270,16 +276,55 @@ pub struct Reflector {
     pub mp3_bitrate: u32,
     /// Zulip's host name, for the address of posts.
     pub zulip_realm: Option<String>,
+    /// Reflector's `DATA_DIR`, where this process shares it: the waveform file goes there.
+    pub data_dir: Option<PathBuf>,
+    /// The channel that gets `PIPELINE_PROGRESS`, `{transcript_id}` standing for the transcript.
+    /// None by default: old web clients take an event they do not know for an error.
+    pub progress_channel: Option<String>,
 }
 
-/// The legacy side. It is only read.
+/// Zulip's bot.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Zulip {
+    /// The bot's address.
+    pub email: String,
+    /// The bot's key.
+    pub api_key: Secret,
+    /// Seconds one request may take.
+    #[serde(default = "ten")]
+    pub timeout_s: u64,
+}
+
+/// The legacy side.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Legacy {
-    /// Reflector's own `PostgreSQL`, as its `DATABASE_URL` has it.
+    /// Reflector's own `PostgreSQL`, as its `DATABASE_URL` has it. Shadow runs only read it.
     pub database_url: Secret,
     /// Celery's broker, as Reflector's `CELERY_BROKER_URL` has it.
     pub broker_url: Option<Secret>,
+    /// Celery's results, as Reflector's `CELERY_RESULT_BACKEND` has it; the broker's by default.
+    pub results_url: Option<Secret>,
+    /// The Redis browsers are told through: `redis://REDIS_HOST:REDIS_PORT`.
+    pub redis_url: Option<Secret>,
+    /// Kombu's `global_keyprefix`, where one is set.
+    #[serde(default)]
+    pub key_prefix: String,
+    /// The tap, where Celery's messages pass through us.
+    pub tap: Option<Tap>,
+}
+
+/// Where the tap stands.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tap {
+    /// The queue it takes from: one that `task_routes` sends the task to, or `celery` where the
+    /// legacy workers were started with `-Q` on another.
+    pub from: String,
+    /// The queue the legacy workers take from.
+    #[serde(default = "celery")]
+    pub legacy: String,
 }
 
 const fn three() -> u32 {
@@ -302,6 +347,9 @@ const fn min_transcript_length() -> usize {
 }
 const fn mp3_bitrate() -> u32 {
     128_000
+}
+fn celery() -> String {
+    "celery".to_owned()
 }
 fn us_east_1() -> String {
     "us-east-1".to_owned()
@@ -495,6 +543,26 @@ impl Environment {
                     "a request cannot take 0 seconds; write 1 or more".to_owned(),
                 );
             }
+        }
+        if let Some(channel) = &self.reflector.progress_channel
+            && !channel.contains("{transcript_id}")
+        {
+            return invalid(
+                "reflector.progress_channel",
+                "all transcripts would share one channel; write `{transcript_id}` somewhere in it"
+                    .to_owned(),
+            );
+        }
+        if let Some(tap) = self.legacy.as_ref().and_then(|legacy| legacy.tap.as_ref())
+            && tap.from == tap.legacy
+        {
+            return invalid(
+                "legacy.tap.from",
+                format!(
+                    "the tap would take what it hands on to `{}`; name another queue",
+                    tap.legacy
+                ),
+            );
         }
         if self.objects.bucket.is_empty() || self.objects.bucket.contains('/') {
             return invalid(

@@ -30,7 +30,15 @@ fn every_commented_default_of_the_example_is_the_default() {
     let uncommented: String = example()
         .lines()
         .map(|line| {
-            let keep_commented = ["# id", "# prompts", "# comparisons", "# zulip_realm"];
+            let keep_commented = [
+                "# id",
+                "# prompts",
+                "# comparisons",
+                "# zulip_realm",
+                "# data_dir",
+                "# progress_channel",
+                "# \"hooks",
+            ];
             let is_setting = line.starts_with("# ") && line.contains(" = ");
             if is_setting && !keep_commented.iter().any(|key| line.starts_with(key)) {
                 format!("{}\n", &line[2..])
