@@ -25,6 +25,7 @@ pub mod store;
 // Loops
 pub mod controller;
 pub mod engine;
+pub mod gateway;
 pub mod workers;
 
 // Stand-ins for the services that nobody can run locally

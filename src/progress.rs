@@ -5,12 +5,14 @@
 //! neither the percentage nor the step goes back.
 
 mod steps;
+mod telling;
 
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
 pub use steps::{STEPS, Step, step_of};
+pub use telling::{Moved, moved_since};
 
 use crate::model::{StepStatus, TaskName};
 

@@ -21,14 +21,19 @@ use crate::{
     compare::Policy,
     conductor::{self, Client, ClientConfig},
     config::{self, Config, Environment},
-    controller::{FROM_ROWS, Shadow},
+    controller::{FROM_ROWS, Shadow, Telling},
     cost::PriceTable,
     engine::Engine,
+    gateway::{Gateway, Outside},
     http,
-    legacy::{recorded, reflector::Reflector},
+    legacy::{
+        celery::{Limits, RedisLocation},
+        recorded,
+        reflector::{DataDir, Publisher, Reflector, RowWriter, same_database},
+    },
     model::{AudioFacts, EnvironmentName, Outcome, Subject, TranscriptId},
     objects::{self, Addressing, ErrorKind, Objects},
-    providers::{Daily, Llm, Retry, Transcription},
+    providers::{Daily, Llm, Retry, Transcription, Webhook, Zulip},
     sandbox,
     store::{Control, Store},
     workers::{Clock, Prompts, Runner, RunnerSettings, Services, Tuning},
@@ -187,8 +192,65 @@ impl App {
             client: self.client()?,
             policy: Arc::new(self.policy()?),
             prices: Arc::new(self.prices()?),
+            telling: self.telling()?,
             clock: Arc::clone(&self.clock),
         })
+    }
+
+    /// Where the progress of live runs is told, if the settings name a channel.
+    fn telling(&self) -> anyhow::Result<Option<Telling>> {
+        let Some(channel) = &self.environment.reflector.progress_channel else {
+            return Ok(None);
+        };
+        let publisher = self.publisher()?.with_context(|| {
+            let name = &self.name;
+            format!("`environments.{name}.reflector.progress_channel` is on Reflector's Redis, and `environments.{name}.legacy.redis_url` is missing")
+        })?;
+        Ok(Some(Telling {
+            publisher,
+            channel: channel.clone(),
+        }))
+    }
+
+    /// Reflector's Redis, to tell browsers; none where the settings do not name it.
+    pub fn publisher(&self) -> anyhow::Result<Option<Publisher>> {
+        let url = self.environment.legacy.as_ref();
+        let Some(url) = url.and_then(|legacy| legacy.redis_url.as_ref()) else {
+            return Ok(None);
+        };
+        let location = RedisLocation::parse(url.expose()).context("`legacy.redis_url`")?;
+        Ok(Some(Publisher::new(&location, Limits::default())?))
+    }
+
+    /// Carries out what live runs show to others; none where the settings do not say where
+    /// Reflector is.
+    pub fn gateway(&self) -> anyhow::Result<Option<Gateway>> {
+        let environment = &self.environment;
+        let Some(legacy) = &environment.legacy else {
+            return Ok(None);
+        };
+        let relays = &environment.relays;
+        let zulip = match (&environment.zulip, &environment.reflector.zulip_realm) {
+            (Some(zulip), Some(realm)) => {
+                let timeout = Duration::from_secs(zulip.timeout_s);
+                let key = zulip.api_key.expose();
+                Some(Zulip::new(realm, &zulip.email, key, timeout, relays)?)
+            }
+            _ => None,
+        };
+        let theirs = legacy.database_url.expose();
+        Ok(Some(Gateway::new(Outside {
+            store: self.store.clone(),
+            reflector: self.reflector()?,
+            rows: RowWriter::open(theirs)?,
+            shares_database: same_database(self.config.database.url.expose(), theirs),
+            publisher: self.publisher()?,
+            data_dir: environment.reflector.data_dir.as_ref().map(DataDir::new),
+            objects: self.objects()?,
+            zulip,
+            webhook: Webhook::new(relays)?,
+            clock: Arc::clone(&self.clock),
+        })))
     }
 
     /// The workers of this process.
@@ -211,6 +273,7 @@ impl App {
                 zulip_realm: environment.reflector.zulip_realm.clone(),
             },
             audio_permits: Arc::new(Semaphore::new(worker.audio_concurrency)),
+            gateway: self.gateway()?,
             clock: Arc::clone(&self.clock),
         };
         let settings = RunnerSettings {

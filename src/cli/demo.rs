@@ -15,6 +15,7 @@ use crate::{
     config::Config,
     controller::{self, Again, Dispatched, Shadow, Wanted},
     model::{RunId, RunState},
+    store::Effects,
 };
 
 /// What `switchyard demo` takes.
@@ -87,6 +88,7 @@ pub(super) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitSta
                 subject: kept.subject,
                 control_id: Some(kept.control_id),
                 again: Again::Resume,
+                effects: Effects::Shadow,
             };
             let id = start(&shadow, wanted, now, globals).await?;
             finish(&shadow, &id, &args, &shutdown, globals).await

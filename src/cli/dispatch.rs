@@ -10,6 +10,7 @@ use crate::{
     config::Config,
     controller::{self, Again, Dispatched, Wanted},
     model::{RunState, TranscriptId},
+    store::Effects,
 };
 
 /// What the legacy pipeline did with the recording.
@@ -58,6 +59,7 @@ pub(super) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitSta
             (true, false) => Again::Anew,
             (false, false) => Again::Resume,
         },
+        effects: Effects::Shadow,
     };
     let shadow = app.shadow()?;
     let now = (app.clock)();

@@ -206,6 +206,7 @@ fn zulip_posts_are_made_to_the_byte() {
             topics: &topics,
             ui_base_url: UI,
         });
+        assert!(content.contains(&zulip::link(UI, &subject.transcript.id)));
         let requests = case.requests("zulip");
         let Some(address) = zulip::address(subject.room.as_ref().unwrap()) else {
             assert!(requests.is_empty(), "{name}");

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::model::{HttpRequest, RoomFacts, Topic, TranscriptFacts};
+use crate::model::{HttpRequest, RoomFacts, Topic, TranscriptFacts, TranscriptId};
 
 /// What the message tells of a finished transcript, as its row says it.
 #[derive(Clone, Copy, Debug)]
@@ -119,6 +119,22 @@ pub fn edit(base_url: &str, message_id: i64, address: Address<'_>, content: &str
     request("PATCH", url, body)
 }
 
+/// The new message for an edit that Zulip refused: the same text, under the same topic.
+pub fn instead_of(edit: &HttpRequest, address: Address<'_>) -> HttpRequest {
+    let messages = edit
+        .url
+        .rsplit_once('/')
+        .map_or("", |(messages, _)| messages);
+    let head = form(&[("type", "stream"), ("to", address.stream)]);
+    request("POST", messages.to_owned(), format!("{head}&{}", edit.body))
+}
+
+/// What only a message on this transcript holds: the target of its link, by which one is found
+/// whose answer was lost.
+pub fn link(ui_base_url: &str, transcript: &TranscriptId) -> String {
+    format!("({ui_base_url}/transcripts/{transcript})")
+}
+
 fn request(method: &str, url: String, body: String) -> HttpRequest {
     let content_type = "application/x-www-form-urlencoded";
     HttpRequest {
@@ -195,5 +211,16 @@ mod tests {
         assert_eq!(edited.method, "PATCH");
         assert_eq!(edited.url, "https://z.example/api/v1/messages/42");
         assert_eq!(edited.body, "topic=t&content=c");
+    }
+
+    #[test]
+    fn a_refused_edit_becomes_the_post_it_would_have_been() {
+        let address = Address {
+            stream: "team",
+            topic: "stand up & more",
+        };
+        let edit = edit("https://zulip.example.test", 7, address, "text – more");
+        let post = post("https://zulip.example.test", address, "text – more");
+        assert_eq!(instead_of(&edit, address), post);
     }
 }

@@ -15,7 +15,7 @@ use crate::{
         wire::{StartWorkflowRequest, Workflow},
     },
     model::{EnvironmentName, FlagName, RunId, RunState, Subject, WorkflowId},
-    store::{NewRun, Run, Store},
+    store::{Effects, NewRun, Run, Store},
 };
 
 /// A run somebody wants.
@@ -31,6 +31,8 @@ pub struct Wanted {
     pub control_id: Option<String>,
     /// Whether a recording that has run already is run anew.
     pub again: Again,
+    /// Whether the run serves the recording's users.
+    pub effects: Effects,
 }
 
 /// What happens to a recording that has run already.
@@ -68,7 +70,7 @@ impl Dispatched {
     }
 }
 
-/// Starts a run in `shadow`, or takes up the one there is.
+/// Starts a run, or takes up the one there is.
 pub async fn dispatch(
     store: &Store,
     client: &Client,
@@ -94,7 +96,12 @@ pub async fn dispatch(
         environment: wanted.environment.clone(),
         flag: wanted.flag.clone(),
         generation,
-        phase: "shadow".to_owned(),
+        phase: match wanted.effects {
+            Effects::Shadow => "shadow",
+            Effects::Live => "cutover",
+        }
+        .to_owned(),
+        effects: wanted.effects,
         subject: wanted.subject.clone(),
         control_id: wanted.control_id.clone(),
     };

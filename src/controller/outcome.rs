@@ -125,6 +125,8 @@ fn apply_intents(outcome: &mut Outcome, intents: Vec<Intent>, run: &Run) -> anyh
                     objects.remove(&(bucket, key));
                 }
             }
+            // Outcomes are told from what is left in the end, not from what was there before.
+            IntentKind::Reset | IntentKind::PutFile | IntentKind::DeleteFile => {}
             IntentKind::Column => {
                 if intent.target == "audio_deleted" {
                     outcome.audio_deleted = intent.content == "true";

@@ -13,6 +13,7 @@ use tracing::{info, warn};
 use super::{
     candidate_outcome,
     dispatch::{restart, workflow_of},
+    telling::Telling,
 };
 use crate::{
     compare::{self, Field, Policy},
@@ -43,6 +44,8 @@ pub struct Shadow {
     pub policy: Arc<Policy>,
     /// What things cost.
     pub prices: Arc<PriceTable>,
+    /// Where the progress of live runs is told, if anywhere.
+    pub telling: Option<Telling>,
     /// The time.
     pub clock: Clock,
 }
@@ -135,6 +138,11 @@ impl Shadow {
             return self.recover(run).await;
         };
         let progress = progress_of(&workflow, run);
+        if let Some(telling) = &self.telling
+            && let Err(error) = telling.tell(&self.store, run, &progress).await
+        {
+            warn!(run.id = %run.id, "cannot tell browsers of a run's progress, trying again: {error:#}");
+        }
         let state = match workflow.status {
             WorkflowStatus::Running | WorkflowStatus::Paused => RunState::Running,
             WorkflowStatus::Completed => RunState::Completed,

@@ -1,18 +1,26 @@
-//! Isolation of shadow runs: they read live inputs and write only below a prefix of their own.
+//! Isolation of runs: they read live inputs and write only below a prefix of their own.
 
 use crate::model::{ObjectKey, RunId};
 
-/// The room a shadow run lives in.
+/// The room a run lives in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Isolation {
     prefix: String,
 }
 
 impl Isolation {
-    /// The room of one run.
+    /// The room of a shadow run.
     pub fn of(run: &RunId) -> Self {
         Self {
             prefix: format!("shadow/{run}/"),
+        }
+    }
+
+    /// Where a live run keeps what it makes until it is published, so that one that lost its
+    /// recording cannot overwrite what its successor made.
+    pub fn of_live(run: &RunId) -> Self {
+        Self {
+            prefix: format!("runs/{run}/"),
         }
     }
 

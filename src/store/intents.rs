@@ -1,8 +1,8 @@
-//! Intents: what a shadow run would have shown to others.
+//! Intents: what a run shows to others, and a shadow run would have shown.
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
-use sqlx::{Any, Row, Transaction};
+use sqlx::{Any, Row, Transaction, any::AnyRow};
 
 use super::{Store, millis, plain};
 use crate::model::RunId;
@@ -22,12 +22,18 @@ pub enum IntentKind {
     PutObject,
     /// An object deleted.
     DeleteObject,
-    /// A column of the transcript's row.
+    /// A column of the transcript's row; of the recording's where it begins with `recording.`.
     Column,
+    /// Events, topics and participants of earlier runs, removed.
+    Reset,
+    /// A file in Reflector's data folder.
+    PutFile,
+    /// A file there, deleted.
+    DeleteFile,
 }
 
 impl IntentKind {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 10] = [
         Self::Event,
         Self::Message,
         Self::Zulip,
@@ -35,6 +41,9 @@ impl IntentKind {
         Self::PutObject,
         Self::DeleteObject,
         Self::Column,
+        Self::Reset,
+        Self::PutFile,
+        Self::DeleteFile,
     ];
 
     /// The name in SQL.
@@ -47,6 +56,9 @@ impl IntentKind {
             Self::PutObject => "put_object",
             Self::DeleteObject => "delete_object",
             Self::Column => "column",
+            Self::Reset => "reset",
+            Self::PutFile => "put_file",
+            Self::DeleteFile => "delete_file",
         }
     }
 }
@@ -56,10 +68,24 @@ impl IntentKind {
 pub struct Intent {
     /// What it is.
     pub kind: IntentKind,
-    /// The event's name, the channel, the URL, `bucket/key` or the column.
+    /// The event's name, the channel, the URL, `bucket/key`, the column or the file's path.
     pub target: String,
     /// JSON, or the exact text.
     pub content: String,
+}
+
+impl Intent {
+    pub(super) fn read(row: &AnyRow) -> anyhow::Result<Self> {
+        let kind: String = row.try_get("kind")?;
+        Ok(Self {
+            kind: IntentKind::ALL
+                .into_iter()
+                .find(|known| known.as_str() == kind)
+                .with_context(|| format!("`{kind}` is no kind of intent"))?,
+            target: row.try_get("target")?,
+            content: row.try_get("content")?,
+        })
+    }
 }
 
 impl Store {
@@ -106,17 +132,7 @@ impl Store {
             .await
             .context("reading intents")?
             .iter()
-            .map(|row| {
-                let kind: String = row.try_get("kind")?;
-                Ok(Intent {
-                    kind: IntentKind::ALL
-                        .into_iter()
-                        .find(|known| known.as_str() == kind)
-                        .with_context(|| format!("`{kind}` is no kind of intent"))?,
-                    target: row.try_get("target")?,
-                    content: row.try_get("content")?,
-                })
-            })
+            .map(Intent::read)
             .collect()
     }
 }

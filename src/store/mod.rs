@@ -8,9 +8,11 @@
 mod cache;
 mod comparisons;
 mod controls;
+mod effects;
 pub mod engine;
 mod intents;
 mod outputs;
+mod ownership;
 mod runs;
 mod spool;
 mod trail;
@@ -25,9 +27,11 @@ use sqlx::{
 
 pub use comparisons::StoredComparison;
 pub use controls::Control;
+pub use effects::{Claim, Effect, EffectState, Lease};
 pub use intents::{Intent, IntentKind};
-pub use outputs::Output;
-pub use runs::{NewRun, Run};
+pub use outputs::{CheckedIn, Output};
+pub use ownership::{Stage, Takeover};
+pub use runs::{Effects, NewRun, Run};
 pub use spool::Spooled;
 pub use trail::{Attempt, MeteredUsage};
 

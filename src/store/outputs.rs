@@ -2,10 +2,13 @@
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
-use sqlx::Row;
+use sqlx::{Any, Row, Transaction};
 
-use super::{Intent, Store, millis};
-use crate::model::{RunId, Usage};
+use super::{Intent, Run, Store, millis};
+use crate::{
+    model::{RunId, Usage},
+    rollout::Live,
+};
 
 /// A row of `outputs`.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +21,15 @@ pub struct Output {
     pub output: serde_json::Value,
     /// The larger result, for other tasks.
     pub document: Option<serde_json::Value>,
+}
+
+/// Whether a checkpoint was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckedIn {
+    /// It was, with everything that goes with it.
+    Written,
+    /// The run no longer owns its recording; nothing was written.
+    Fenced,
 }
 
 impl Store {
@@ -62,6 +74,39 @@ impl Store {
         now: DateTime<Utc>,
     ) -> anyhow::Result<()> {
         let mut tx = self.begin().await.context("writing a checkpoint")?;
+        Self::write(&mut tx, run, task_id, output, (intents, usage), now).await?;
+        tx.commit().await.context("writing a checkpoint")
+    }
+
+    /// The same for a live run, whose intents are reserved as effects, if it still owns its
+    /// recording.
+    pub async fn check_in_live(
+        &self,
+        (run, live): (&Run, &Live),
+        task_id: &str,
+        output: &Output,
+        intents: &[Intent],
+        usage: &[Usage],
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<CheckedIn> {
+        let mut tx = self.begin().await.context("writing a checkpoint")?;
+        if !Self::fence(&mut tx, live).await? {
+            return Ok(CheckedIn::Fenced);
+        }
+        Self::write(&mut tx, &run.id, task_id, output, (intents, usage), now).await?;
+        Self::reserve_effects(&mut tx, run, live, &output.task_ref, intents, now).await?;
+        tx.commit().await.context("writing a checkpoint")?;
+        Ok(CheckedIn::Written)
+    }
+
+    async fn write(
+        tx: &mut Transaction<'_, Any>,
+        run: &RunId,
+        task_id: &str,
+        output: &Output,
+        (intents, usage): (&[Intent], &[Usage]),
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<()> {
         let sql = "-- check_in
             insert into outputs (run_id, task_ref, input_hash, output, document, created_at)
             values ($1, $2, $3, $4, $5, $6)
@@ -75,13 +120,31 @@ impl Store {
             .bind(output.output.to_string())
             .bind(output.document.as_ref().map(ToString::to_string))
             .bind(millis(now))
-            .execute(&mut *tx)
+            .execute(&mut **tx)
             .await
             .context("writing a checkpoint")?;
-        Self::replace_intents(&mut tx, run, &output.task_ref, intents, now).await?;
-        Self::add_usage(&mut tx, run, &output.task_ref, task_id, usage).await?;
-        Self::end(&mut *tx, task_id, "completed", None, now).await?;
-        tx.commit().await.context("writing a checkpoint")
+        Self::replace_intents(tx, run, &output.task_ref, intents, now).await?;
+        Self::add_usage(tx, run, &output.task_ref, task_id, usage).await?;
+        Self::end(&mut **tx, task_id, "completed", None, now).await
+    }
+
+    /// Replaces what a task reports, once its effects are done.
+    pub async fn amend_output(
+        &self,
+        run: &RunId,
+        task_ref: &str,
+        output: &serde_json::Value,
+    ) -> anyhow::Result<()> {
+        let sql = "-- amend_output
+            update outputs set output = $3 where run_id = $1 and task_ref = $2";
+        sqlx::query(sql)
+            .bind(run.as_str())
+            .bind(task_ref)
+            .bind(output.to_string())
+            .execute(&self.pool)
+            .await
+            .context("amending a checkpoint")?;
+        Ok(())
     }
 }
 

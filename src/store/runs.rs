@@ -28,6 +28,17 @@ pub struct NewRun {
     pub cache_scope: String,
     /// The control it is compared with, if there is one.
     pub control_id: Option<String>,
+    /// Whether it is to own its recording; otherwise it is a shadow run.
+    pub effects: Effects,
+}
+
+/// What a run may do that others can see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effects {
+    /// It keeps its intents.
+    Shadow,
+    /// It carries them out.
+    Live,
 }
 
 /// A row of `runs`.
@@ -63,10 +74,15 @@ pub struct Run {
     pub started_at: DateTime<Utc>,
     /// When it ended.
     pub finished_at: Option<DateTime<Utc>>,
+    /// The epoch it was made the owner of its recording in; none for a shadow run.
+    pub epoch: Option<i64>,
+    /// When it found its source removed because consent was denied.
+    pub withdrawn_at: Option<DateTime<Utc>>,
 }
 
 const COLUMNS: &str = "id, environment, flag, recording_id, transcript_id, generation, phase, state, \
-     workflow_id, failure, subject, cache_scope, control_id, started_at, finished_at";
+     workflow_id, failure, subject, cache_scope, control_id, started_at, finished_at, epoch, \
+     withdrawn_at";
 
 impl Run {
     fn read(row: &AnyRow) -> anyhow::Result<Self> {
@@ -91,14 +107,17 @@ impl Run {
             control_id: row.try_get("control_id")?,
             started_at: time(row.try_get("started_at")?),
             finished_at: row.try_get::<Option<i64>, _>("finished_at")?.map(time),
+            epoch: row.try_get("epoch")?,
+            withdrawn_at: row.try_get::<Option<i64>, _>("withdrawn_at")?.map(time),
         })
     }
 }
 
 impl Store {
     /// Inserts a run in state `starting`. False when this recording already has one of this
-    /// generation, so two dispatchers cannot both start it.
+    /// generation, so two dispatchers cannot both start it. A live one owns its recording from here.
     pub async fn insert_run(&self, run: &NewRun, now: DateTime<Utc>) -> anyhow::Result<bool> {
+        let mut tx = self.begin().await.context("inserting a run")?;
         let sql = "-- insert_run
             insert into runs (id, environment, flag, recording_id, transcript_id, generation,
                 pipeline, phase, state, subject, cache_scope, control_id, started_at,
@@ -117,10 +136,58 @@ impl Store {
             .bind(run.cache_scope.as_str())
             .bind(run.control_id.as_deref())
             .bind(millis(now))
-            .execute(&self.pool)
+            .execute(&mut *tx)
             .await
             .context("inserting a run")?;
-        Ok(inserted.rows_affected() == 1)
+        if inserted.rows_affected() == 0 {
+            return Ok(false);
+        }
+        if run.effects == Effects::Live {
+            let place = (&run.environment, &run.flag);
+            let epoch = Self::own(&mut tx, place, &run.subject.recording.id, &run.id, now).await?;
+            sqlx::query("-- insert_run\n update runs set epoch = $2 where id = $1")
+                .bind(run.id.as_str())
+                .bind(epoch)
+                .execute(&mut *tx)
+                .await
+                .context("inserting a run")?;
+        }
+        tx.commit().await.context("inserting a run")?;
+        Ok(true)
+    }
+
+    /// How much of a run's progress was published.
+    pub async fn told(&self, id: &RunId) -> anyhow::Result<i64> {
+        sqlx::query_scalar("-- told\n select told from runs where id = $1")
+            .bind(id.as_str())
+            .fetch_one(&self.pool)
+            .await
+            .context("asking what was told of a run")
+    }
+
+    /// Notes how much of a run's progress was published. It never grows less.
+    pub async fn mark_told(&self, id: &RunId, sequence: i64) -> anyhow::Result<()> {
+        let sql = "-- mark_told\n update runs set told = $2 where id = $1 and told < $2";
+        sqlx::query(sql)
+            .bind(id.as_str())
+            .bind(sequence)
+            .execute(&self.pool)
+            .await
+            .context("noting what was told of a run")?;
+        Ok(())
+    }
+
+    /// Notes that a run found its source removed because consent was denied.
+    pub async fn mark_withdrawn(&self, id: &RunId, now: DateTime<Utc>) -> anyhow::Result<()> {
+        let sql = "-- mark_withdrawn
+            update runs set withdrawn_at = coalesce(withdrawn_at, $2) where id = $1";
+        sqlx::query(sql)
+            .bind(id.as_str())
+            .bind(millis(now))
+            .execute(&self.pool)
+            .await
+            .context("noting that consent was withdrawn")?;
+        Ok(())
     }
 
     /// The run of that id.

@@ -17,10 +17,11 @@ use super::{Prompts, TaskError, asking::Asking};
 use crate::{
     audio,
     contract::events::RunEvent,
-    model::{HttpRequest, ObjectKey, Usage, digest},
+    gateway::Gateway,
+    model::{HttpRequest, ObjectKey, Subject, Usage, digest},
     objects::Objects,
     providers::{Daily, Llm, Transcription},
-    rollout::Isolation,
+    rollout::{Isolation, Live},
     store::{Intent, IntentKind, Run, Store},
 };
 
@@ -45,6 +46,9 @@ pub struct Services {
     pub tuning: Tuning,
     /// Lets as many audio tasks run as there are processors to burn.
     pub audio_permits: Arc<Semaphore>,
+    /// Carries out the effects of live runs, and reads what Reflector says now; none where the
+    /// settings do not say where Reflector is.
+    pub gateway: Option<Gateway>,
     /// The time.
     pub clock: Clock,
 }
@@ -71,6 +75,8 @@ pub struct Tuning {
 pub struct Assignment {
     /// The engine's id of the attempt.
     pub task_id: String,
+    /// The engine's id of the workflow.
+    pub workflow_id: String,
     /// The task's reference name in the workflow.
     pub task_ref: String,
     /// 1 is the first.
@@ -103,6 +109,8 @@ pub struct Context {
     /// Which attempt of which task this is.
     pub assignment: Assignment,
     asking: Arc<Asking>,
+    /// What lets the run act; none for a shadow run.
+    pub live: Option<Live>,
     isolation: Isolation,
     intents: Mutex<Vec<Intent>>,
     usage: Mutex<Vec<Usage>>,
@@ -115,9 +123,14 @@ impl Context {
         asking: Arc<Asking>,
         run: Run,
         assignment: Assignment,
+        live: Option<Live>,
     ) -> Self {
         Self {
-            isolation: Isolation::of(&run.id),
+            isolation: match &live {
+                Some(_) => Isolation::of_live(&run.id),
+                None => Isolation::of(&run.id),
+            },
+            live,
             services,
             run,
             assignment,
@@ -206,6 +219,33 @@ impl Context {
                 target: target.into(),
                 content: content.into(),
             });
+    }
+
+    /// Notes something a shadow run tells of, and a live run does not do: it keeps its
+    /// half-finished things to itself.
+    pub fn intend_scratch(&self, kind: IntentKind, target: String, content: impl Into<String>) {
+        if self.live.is_none() {
+            self.intend(kind, target, content);
+        }
+    }
+
+    /// What Reflector's rows say at this moment, where they can be asked. A shadow run goes on from
+    /// what they said at dispatch, since the control has written to them; only the answers to
+    /// the question of consent are always those of now.
+    pub async fn subject_now(&self) -> Result<Subject, TaskError> {
+        let then = self.run.subject.clone();
+        let now = match &self.services.gateway {
+            Some(gateway) => gateway.subject_now(&then).await?,
+            None => None,
+        };
+        Ok(match (now, &self.live) {
+            (Some(now), Some(_)) => now,
+            (Some(now), None) => Subject {
+                consents: now.consents,
+                ..then
+            },
+            (None, _) => then,
+        })
     }
 
     /// Notes a value a live run would write into the transcript's row.

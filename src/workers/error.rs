@@ -18,6 +18,11 @@ pub enum TaskError {
 }
 
 impl TaskError {
+    /// The run was taken over: whatever it still wants to do is somebody else's now.
+    pub fn fenced() -> Self {
+        Self::terminal("the recording was taken over; this run no longer serves its users")
+    }
+
     /// An error no attempt can mend.
     pub fn terminal(message: impl Into<String>) -> Self {
         Self::Terminal(anyhow::anyhow!(message.into()))

@@ -12,8 +12,10 @@ use crate::{
         Client, definitions,
         wire::{Task, TaskResult, TaskResultStatus},
     },
+    gateway::Delivered,
     model::{RunId, digest},
-    store::{Attempt, Output, Spooled},
+    rollout::Live,
+    store::{Attempt, CheckedIn, Output, Run, Spooled},
 };
 
 /// The most an output may take, in bytes of JSON. Engines move larger ones to a store that workers
@@ -149,6 +151,7 @@ impl Execution {
             .retry_count;
         Assignment {
             task_id: self.task.task_id.clone(),
+            workflow_id: self.task.workflow_instance_id.clone(),
             task_ref: self.task.reference_task_name.clone(),
             attempt: u32::try_from(self.task.retry_count).unwrap_or(0) + 1,
             attempts: u32::try_from(attempts).unwrap_or(0) + 1,
@@ -170,6 +173,7 @@ impl Execution {
             )
         })?;
         let run_id = run.id.clone();
+        let live = self.proof(&run).await?;
         let assignment = self.assignment();
         let task_ref = assignment.task_ref.clone();
         let input_hash = digest::of_json(&input);
@@ -177,7 +181,10 @@ impl Execution {
             && kept.input_hash == input_hash
         {
             debug!("found the result of an earlier attempt");
-            return Ok(kept.output);
+            return match &live {
+                Some(live) => self.deliver(&run, live, kept.output, &assignment).await,
+                None => Ok(kept.output),
+            };
         }
         let attempt = Attempt {
             task_id: assignment.task_id.clone(),
@@ -193,7 +200,14 @@ impl Execution {
         store.begin_attempt(&run_id, &attempt).await?;
 
         let (services, asking) = (Arc::clone(&self.services), Arc::clone(&self.asking));
-        let context = Arc::new(Context::new(services, asking, run, assignment));
+        let context = Context::new(
+            services,
+            asking,
+            run.clone(),
+            assignment.clone(),
+            live.clone(),
+        );
+        let context = Arc::new(context);
         let made = self.guarded(input, Arc::clone(&context)).await;
         let task_id = &attempt.task_id;
         let now = (self.services.clock)();
@@ -207,10 +221,32 @@ impl Execution {
                     document: made.document,
                 };
                 let intents = context.take_intents();
-                store
-                    .check_in(&run_id, task_id, &output, &intents, &usage, now)
+                let Some(live) = &live else {
+                    store
+                        .check_in(&run_id, task_id, &output, &intents, &usage, now)
+                        .await?;
+                    return Ok(output.output);
+                };
+                let checked_in = store
+                    .check_in_live((&run, live), task_id, &output, &intents, &usage, now)
                     .await?;
-                Ok(output.output)
+                match checked_in {
+                    CheckedIn::Written => {
+                        self.deliver(&run, live, output.output, &assignment).await
+                    }
+                    CheckedIn::Fenced => {
+                        let error = TaskError::fenced();
+                        store
+                            .end_attempt(
+                                task_id,
+                                "failed_terminally",
+                                Some(&error.to_string()),
+                                now,
+                            )
+                            .await?;
+                        Err(error)
+                    }
+                }
             }
             Err(error) => {
                 let status = match error {
@@ -226,6 +262,60 @@ impl Execution {
                 Err(error)
             }
         }
+    }
+
+    /// What lets a run act; none for a shadow run, and an error for one that was taken over.
+    async fn proof(&self, run: &Run) -> Result<Option<Live>, TaskError> {
+        let Some(epoch) = run.epoch else {
+            return Ok(None);
+        };
+        let owned = self
+            .services
+            .store
+            .ownership(&run.environment, &run.flag, &run.recording_id)
+            .await?;
+        owned
+            .and_then(|(ownership, _)| Live::of(&ownership, &run.id))
+            .filter(|live| live.epoch() == epoch)
+            .map(Some)
+            .ok_or_else(TaskError::fenced)
+    }
+
+    /// Does what others can see of a task whose checkpoint is written, and amends its output.
+    async fn deliver(
+        &self,
+        run: &Run,
+        live: &Live,
+        mut output: Value,
+        assignment: &Assignment,
+    ) -> Result<Value, TaskError> {
+        let task_ref = &assignment.task_ref;
+        let gateway = self.services.gateway.as_ref().ok_or_else(|| {
+            let name = &run.environment;
+            TaskError::terminal(format!(
+                "a live run writes to Reflector, and the settings have no section `environments.{name}.legacy`"
+            ))
+        })?;
+        let delivered = match gateway.deliver(run, live, task_ref).await {
+            Err(error)
+                if self.entry.may_stay_undone && assignment.is_last() && !error.is_fenced() =>
+            {
+                let undone = format!("{}: {error}", assignment.title());
+                warn!(run.id = %run.id, "going on with an effect undone: {undone}");
+                Delivered {
+                    undone: Some(undone),
+                    ..Delivered::default()
+                }
+            }
+            result => result?,
+        };
+        let before = output.clone();
+        (self.entry.amend)(&mut output, &delivered);
+        if output != before {
+            let store = &self.services.store;
+            store.amend_output(&run.id, task_ref, &output).await?;
+        }
+        Ok(output)
     }
 
     /// Runs the task's own code: within its time, ending early when it is cancelled, and with a

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use serde_json::Value;
 
 use super::{Context, Made, Task, TaskError, tasks};
-use crate::model::TaskName;
+use crate::{gateway::Delivered, model::TaskName};
 
 type Running<'a> = Pin<Box<dyn Future<Output = Result<Made<Value>, TaskError>> + Send + 'a>>;
 
@@ -16,6 +16,10 @@ pub struct Entry {
     pub name: TaskName,
     /// Reads the input, runs, writes the output.
     pub run: for<'a> fn(Value, &'a Context) -> Running<'a>,
+    /// Whether the run goes on when its effects cannot be done.
+    pub may_stay_undone: bool,
+    /// Amends what a live run reports once its effects are done.
+    pub amend: fn(&mut Value, &Delivered),
     /// The JSON schema of its input.
     pub input_schema: fn() -> schemars::Schema,
     /// The JSON schema of its output.
@@ -45,6 +49,8 @@ const fn entry<T: Task>() -> Entry {
     Entry {
         name: T::NAME,
         run: run::<T>,
+        may_stay_undone: T::MAY_STAY_UNDONE,
+        amend: T::amend,
         input_schema: schema::<T::Input>,
         output_schema: schema::<T::Output>,
     }

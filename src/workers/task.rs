@@ -5,7 +5,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::{Context, TaskError};
-use crate::model::TaskName;
+use crate::{gateway::Delivered, model::TaskName};
 
 /// One task kind of the workflow.
 pub trait Task: 'static {
@@ -15,6 +15,12 @@ pub trait Task: 'static {
     type Input: DeserializeOwned + JsonSchema + Send;
     /// What it reports: references and small values, never words, names or presigned URLs.
     type Output: Serialize + JsonSchema + Send;
+
+    /// Whether the run goes on when its effects could not be done in the last attempt either.
+    const MAY_STAY_UNDONE: bool = false;
+
+    /// Amends what a live run reports once its effects are done.
+    fn amend(_output: &mut Value, _delivered: &Delivered) {}
 
     /// Does the work. May run again with the same input, also while an earlier attempt still runs.
     fn run(

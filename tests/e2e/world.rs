@@ -21,7 +21,7 @@ use switchyard::{
     providers::{Daily, Llm, Retry, Transcription},
     report::ReportData,
     sandbox::{Answers, Sandbox, Service},
-    store::{Attempt, Control, Run, Store},
+    store::{Attempt, Control, Effects, Run, Store},
     workers::{Clock, Prompts, Runner, RunnerSettings, Services, Tuning},
 };
 use tempfile::TempDir;
@@ -232,6 +232,7 @@ impl World {
             client,
             policy: Arc::new(Policy::shipped()),
             prices: Arc::new(PriceTable::default()),
+            telling: None,
             clock: clock(),
         };
         Self {
@@ -257,6 +258,7 @@ impl World {
             subject: self.subject.clone(),
             control_id: Some(self.control_id.clone()),
             again,
+            effects: Effects::Shadow,
         };
         controller::dispatch(&self.store, &self.shadow.client, &wanted, clock()())
             .await
@@ -465,6 +467,7 @@ fn services(store: &Store, objects: &Objects, sandbox: &Sandbox, patience: Durat
             mp3_bitrate: 128_000,
             zulip_realm: Some("zulip.example.test".to_owned()),
         },
+        gateway: None,
         audio_permits: Arc::new(Semaphore::new(2)),
         clock: clock(),
     }

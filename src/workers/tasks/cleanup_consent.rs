@@ -3,8 +3,10 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
+    gateway::Delivered,
     model::{RunId, TaskName},
     store::IntentKind,
     workers::{Context, Made, Task, TaskError},
@@ -36,8 +38,19 @@ impl Task for CleanupConsent {
     type Input = Input;
     type Output = Output;
 
+    // As in the legacy, a transcript whose audio cannot be deleted is delivered all the same.
+    const MAY_STAY_UNDONE: bool = true;
+
+    fn amend(output: &mut Value, delivered: &Delivered) {
+        if let Some(undone) = &delivered.undone {
+            output["audio_deleted"] = false.into();
+            output["reason"] = undone.as_str().into();
+        }
+    }
+
     async fn run(_: Input, context: &Context) -> Result<Made<Output>, TaskError> {
-        let subject = &context.run.subject;
+        // People answer until the meeting is over, and after.
+        let subject = context.subject_now().await?;
         let denials = subject
             .consents
             .iter()
@@ -69,6 +82,7 @@ impl Task for CleanupConsent {
             .delete(bucket, own_copy.as_str())
             .await?;
         context.intend(IntentKind::DeleteObject, format!("{bucket}/{live_key}"), "");
+        context.intend(IntentKind::DeleteFile, "audio", "");
         context.intend_column("audio_deleted", true);
         Ok(Made::small(Output {
             denied: true,

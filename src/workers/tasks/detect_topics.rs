@@ -97,7 +97,6 @@ impl Task for DetectTopics {
         }
         let webvtt = webvtt::of_topics(&topics)
             .map_err(|error| TaskError::terminal(format!("cannot make captions: {error}")))?;
-        context.intend_column("topics", topics.len());
         let output = Output {
             topics_ref: context.reference(),
             topic_count: topics.len(),

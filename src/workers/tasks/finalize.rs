@@ -69,8 +69,14 @@ impl Task for Finalize {
             };
             let live_key = context.live_key(&key)?;
             services.objects.delete(bucket, key.as_str()).await?;
-            context.intend(IntentKind::DeleteObject, format!("{bucket}/{live_key}"), "");
+            let target = format!("{bucket}/{live_key}");
+            context.intend_scratch(IntentKind::DeleteObject, target, "");
             removed += 1;
+        }
+        if context.live.is_some() {
+            // It was published with the task that made it.
+            let own_mix = context.key(&context.live_audio_key());
+            services.objects.delete(bucket, own_mix.as_str()).await?;
         }
         context.intend_column("status", "ended");
         context.intend_event(&RunEvent::Status(Status::Ended));

@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 
 use super::{Summaries, Title, Topics, mixdown_tracks};
 use crate::{
-    model::{Participant, TaskName},
+    model::{Participant, Subject, TaskName},
     workers::{Context, TaskError},
 };
 
@@ -23,9 +23,9 @@ pub struct Finished {
 }
 
 impl Finished {
-    /// Reads it from the run's checkpoints.
-    pub async fn read(context: &Context) -> Result<Self, TaskError> {
-        let given = context.run.subject.transcript.title.clone();
+    /// Reads it from the run's checkpoints; `subject` tells whether somebody gave it a title.
+    pub async fn read(context: &Context, subject: &Subject) -> Result<Self, TaskError> {
+        let given = subject.transcript.title.clone();
         let generated = optional::<Title>(context, TaskName::GenerateTitle).await?;
         let mix: mixdown_tracks::Output = context.output(TaskName::MixdownTracks.as_str()).await?;
         Ok(Self {

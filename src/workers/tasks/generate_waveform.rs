@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::Mix;
 use crate::{
     audio::{self, source::Source},
-    contract::events::RunEvent,
+    contract::{events::RunEvent, waveform},
     model::{ObjectKey, RunId, TaskName},
+    store::IntentKind,
     workers::{Context, Made, Task, TaskError},
 };
 
@@ -43,17 +44,19 @@ impl Task for GenerateWaveform {
         let mixed = context
             .document::<Mix>(TaskName::MixdownTracks.as_str())
             .await;
-        let waveform = match mixed {
+        let peaks = match mixed {
             Ok(mix) => mix.waveform,
             Err(TaskError::Terminal(_)) => of_object(&input.audio_key, context).await?,
             Err(error) => return Err(error),
         };
-        context.intend_event(&RunEvent::Waveform(waveform.clone()));
+        context.intend_event(&RunEvent::Waveform(peaks.clone()));
+        let file = waveform::file(&peaks);
+        context.intend(IntentKind::PutFile, "audio.json", file);
         let output = Output {
             waveform_ref: context.reference(),
-            values: waveform.len(),
+            values: peaks.len(),
         };
-        Made::with_document(output, waveform)
+        Made::with_document(output, peaks)
     }
 }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     contract::events::{RunEvent, Status},
     model::{RecordingId, RunId, TaskName},
+    store::IntentKind,
     workers::{Context, Made, Task, TaskError},
 };
 
@@ -50,6 +51,8 @@ impl Task for GetRecording {
         context.intend_column("status", "processing");
         // Published, but not kept: the reset that follows wipes the events.
         context.intend_messages(&RunEvent::Status(Status::Processing));
+        context.intend(IntentKind::Reset, "transcript", "");
+        context.intend_column("recording.workflow_id", &context.assignment.workflow_id);
         let mut output = Output {
             id: input.recording_id.clone(),
             mtg_session_id: None,

@@ -136,7 +136,7 @@ impl Task for PadTrack {
                 of: bucket.clone(),
                 amount: put.size as f64,
             }]);
-            context.intend(
+            context.intend_scratch(
                 IntentKind::PutObject,
                 format!("{bucket}/{live_key}"),
                 put.size.to_string(),

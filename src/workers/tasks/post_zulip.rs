@@ -2,10 +2,12 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::finished::Finished;
 use crate::{
     contract::zulip,
+    gateway::Delivered,
     model::{RunId, TaskName},
     store::IntentKind,
     workers::{Context, Made, Task, TaskError},
@@ -57,8 +59,14 @@ impl Task for PostZulip {
     type Input = Input;
     type Output = Output;
 
+    fn amend(output: &mut Value, delivered: &Delivered) {
+        if let Some(id) = delivered.zulip_message_id {
+            output["message_id"] = id.into();
+        }
+    }
+
     async fn run(_: Input, context: &Context) -> Result<Made<Output>, TaskError> {
-        let subject = &context.run.subject;
+        let subject = context.subject_now().await?;
         let Some(room) = &subject.room else {
             return Ok(nothing("the transcript belongs to no room"));
         };
@@ -70,7 +78,7 @@ impl Task for PostZulip {
                 "the room posts to Zulip, but `reflector.zulip_realm` is not in the settings",
             ));
         };
-        let finished = Finished::read(context).await?;
+        let finished = Finished::read(context, &subject).await?;
         let message = zulip::content(&zulip::Message {
             transcript: &subject.transcript,
             title: finished.title.as_deref(),

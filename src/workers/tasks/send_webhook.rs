@@ -2,10 +2,12 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::finished::Finished;
 use crate::{
     contract::webhook,
+    gateway::Delivered,
     model::{RunId, TaskName},
     store::IntentKind,
     workers::{Context, Made, Task, TaskError},
@@ -39,9 +41,17 @@ impl Task for SendWebhook {
     type Input = Input;
     type Output = Output;
 
+    fn amend(output: &mut Value, delivered: &Delivered) {
+        if let Some(status) = delivered.webhook_status {
+            output["sent"] = true.into();
+            output["status_code"] = status.into();
+            output["reason"] = Value::Null;
+        }
+    }
+
     async fn run(_: Input, context: &Context) -> Result<Made<Output>, TaskError> {
-        let subject = &context.run.subject;
-        let Some(url) = webhook::target(subject) else {
+        let subject = context.subject_now().await?;
+        let Some(url) = webhook::target(&subject) else {
             return Ok(Made::small(Output {
                 sent: false,
                 status_code: None,
@@ -49,7 +59,7 @@ impl Task for SendWebhook {
                 reason: Some("the transcript has no room with a webhook".to_owned()),
             }));
         };
-        let finished = Finished::read(context).await?;
+        let finished = Finished::read(context, &subject).await?;
         let generation = u64::try_from(context.run.generation).unwrap_or_default();
         let event_id = webhook::event_id(&context.run.transcript_id, generation);
         let now = context.now();
@@ -69,7 +79,7 @@ impl Task for SendWebhook {
             participants: &finished.participants,
             status: "ended",
         };
-        let body = webhook::body(&event_id, now, subject, &row)
+        let body = webhook::body(&event_id, now, &subject, &row)
             .map_err(|error| TaskError::Terminal(error.into()))?;
         let secret = subject
             .room
@@ -81,7 +91,10 @@ impl Task for SendWebhook {
             sent: false,
             status_code: None,
             event_id: Some(event_id),
-            reason: Some("a shadow run keeps the request as an intent".to_owned()),
+            reason: Some(match context.live {
+                Some(_) => "the customer has not answered yet".to_owned(),
+                None => "a shadow run keeps the request as an intent".to_owned(),
+            }),
         }))
     }
 }

@@ -61,6 +61,7 @@ impl Server {
             client: Client::new(engine).expect("a client"),
             policy: Arc::new(Policy::shipped()),
             prices: Arc::new(PriceTable::default()),
+            telling: None,
             clock: Arc::new(|| after(90)),
         };
         let shutdown = CancellationToken::new();
@@ -110,6 +111,7 @@ impl Server {
             subject: recorded.subject,
             cache_scope: String::new(),
             control_id: Some(control.id),
+            effects: switchyard::store::Effects::Shadow,
         };
         let started_at = after(generation);
         assert!(store.insert_run(&run, started_at).await.expect("a run"));

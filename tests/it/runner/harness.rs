@@ -510,6 +510,7 @@ fn services(store: &Store, clock: Clock) -> Services {
             mp3_bitrate: 128_000,
             zulip_realm: None,
         },
+        gateway: None,
         audio_permits: Arc::new(Semaphore::new(1)),
         clock,
     }

@@ -61,6 +61,7 @@ pub fn new_run(id: &str, recording: &str) -> NewRun {
         subject: subject(recording),
         cache_scope: String::new(),
         control_id: None,
+        effects: switchyard::store::Effects::Shadow,
     }
 }
 

@@ -1,0 +1,173 @@
+//! Gives a recording back to Celery while our run is under way: the run is fenced first, and only
+//! when nothing of it can act any more the legacy task is dispatched, once.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use chrono::{DateTime, Utc};
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use super::shadow::Clock;
+use crate::{
+    conductor::Client,
+    legacy::{
+        celery::{Broker, NewTask, Queue},
+        reflector::Publisher,
+    },
+    model::{RunId, RunState},
+    rollout::Owner,
+    store::{Run, Stage, Store, Takeover},
+};
+
+/// What it takes to give a recording back.
+#[derive(Clone)]
+pub struct GiveBack {
+    /// Our database.
+    pub store: Store,
+    /// The engine, where the run is stopped as well as that goes.
+    pub client: Client,
+    /// Celery's broker.
+    pub broker: Broker,
+    /// The queue of the legacy workers.
+    pub queue: Queue,
+    /// Reflector's Redis, where what the run still tells is refused from now on.
+    pub publisher: Option<Publisher>,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// What was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GaveBack {
+    /// The epoch of the legacy pipeline's ownership.
+    pub epoch: i64,
+    /// The Celery task; the same however often this is done.
+    pub task_id: String,
+    /// Whether this call published it; false when an earlier one did.
+    pub published: bool,
+}
+
+/// Why a recording stays where it is.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// It is a shadow run: the legacy pipeline serves the recording anyway.
+    #[error("run `{0}` is a shadow run; the legacy pipeline serves its recording already")]
+    Shadow(RunId),
+    /// The transcript is ended: what is missing of the deliveries is completed, nothing is run again.
+    #[error(
+        "run `{0}` has ended its transcript; dispatch it again to complete what is missing of its deliveries"
+    )]
+    Finalized(RunId),
+    /// Somebody else took it over.
+    #[error("the recording of run `{0}` belongs to another run by now")]
+    NotTheOwner(RunId),
+}
+
+/// Names below it are the ids of tasks given back, so that one published twice is one task.
+const TASKS: Uuid = Uuid::from_u128(0x2b1f_93d8_04c7_5e6a_8f21_6ab0_95d3_c74e);
+
+/// How often is looked whether the run is still acting.
+const EVERY: Duration = Duration::from_millis(250);
+
+impl GiveBack {
+    /// Takes the recording of a run away from it and hands it to Celery. Every step may be
+    /// repeated: called again after a crash it goes on where it stopped.
+    pub async fn give_back(
+        &self,
+        run: &Run,
+        reason: &str,
+    ) -> anyhow::Result<Result<GaveBack, Refusal>> {
+        if run.epoch.is_none() {
+            return Ok(Err(Refusal::Shadow(run.id.clone())));
+        }
+        let epoch = match self.fence(run, reason).await? {
+            Ok(epoch) => epoch,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        if let Some(publisher) = &self.publisher {
+            let raised = publisher.raise(&run.recording_id, epoch).await;
+            raised.context("fencing what the run still tells browsers; run the takeover again")?;
+        }
+        self.wait_for_quiet(run).await?;
+        if let Some(workflow) = &run.workflow_id
+            && let Err(error) = self.client.terminate(workflow, reason).await
+        {
+            // The fence holds without it.
+            warn!(run.id = %run.id, "cannot stop the workflow of a run that was taken over: {error}");
+        }
+        let now = (self.clock)();
+        let ended = self
+            .store
+            .finish_run(&run.id, RunState::Terminated, Some(reason), now);
+        ended.await?;
+
+        let subject = &run.subject;
+        let transcript = &subject.transcript.id;
+        let bucket = &subject.recording.bucket_name;
+        let mut task = NewTask::pipeline(transcript, bucket, &subject.track_keys, "switchyard");
+        let name = format!("{}/{epoch}", run.id);
+        task.id = Uuid::new_v5(&TASKS, name.as_bytes()).to_string();
+        let message = task
+            .for_queue(&self.queue)
+            .context("writing a Celery task")?;
+        let published = self.broker.push_once(&self.queue, &message).await;
+        let published = published.context("publishing a Celery task; run the takeover again")?;
+        info!(run.id = %run.id, "gave the recording of run `{}` back to Celery", run.id);
+        Ok(Ok(GaveBack {
+            epoch,
+            task_id: task.id,
+            published,
+        }))
+    }
+
+    /// Raises the epoch, unless an earlier call did.
+    async fn fence(&self, run: &Run, reason: &str) -> anyhow::Result<Result<i64, Refusal>> {
+        loop {
+            let owned = self
+                .store
+                .ownership(&run.environment, &run.flag, &run.recording_id)
+                .await?;
+            let Some((ownership, stage)) = owned else {
+                return Ok(Err(Refusal::NotTheOwner(run.id.clone())));
+            };
+            let was_ours = ownership.run_id.as_ref() == Some(&run.id);
+            match ownership.owner {
+                // An earlier call got as far: the run is kept in the row for that.
+                Owner::Control if was_ours => return Ok(Ok(ownership.epoch)),
+                Owner::Candidate if was_ours => {}
+                Owner::Control | Owner::Candidate => {
+                    return Ok(Err(Refusal::NotTheOwner(run.id.clone())));
+                }
+            }
+            if stage >= Stage::Finalized {
+                return Ok(Err(Refusal::Finalized(run.id.clone())));
+            }
+            let takeover = Takeover {
+                environment: &run.environment,
+                flag: &run.flag,
+                recording: &run.recording_id,
+                seen: ownership.epoch,
+                owner: Owner::Control,
+                run: Some(&run.id),
+                reason,
+            };
+            if self.store.take_over(&takeover, (self.clock)()).await? {
+                return Ok(Ok(ownership.epoch + 1));
+            }
+        }
+    }
+
+    /// Waits until no effect the run claimed before it was fenced can still be under way: as long
+    /// as a lease lasts, at most.
+    async fn wait_for_quiet(&self, run: &Run) -> anyhow::Result<()> {
+        while let Some(until) = self.store.sending_until(&run.id).await? {
+            let now: DateTime<Utc> = (self.clock)();
+            if until <= now {
+                break;
+            }
+            tokio::time::sleep(EVERY).await;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,135 @@
+//! The post on Zulip, which must never be there twice.
+//!
+//! A post whose answer was lost is looked for before another is sent: our bot's message with the
+//! transcript's link in the room's stream and topic. An edit may be repeated; one that Zulip
+//! refuses becomes a new message, as in the legacy.
+
+use super::{Delivery, GatewayError};
+use crate::{
+    contract::zulip,
+    legacy::reflector::{Column, RowWrite},
+    model::HttpRequest,
+    providers::{Sent, Zulip, ZulipError},
+    store::{Effect, EffectState},
+};
+
+impl Delivery<'_> {
+    /// Posts or edits, and notes a new message's id in the row. The message.
+    pub(super) async fn zulip(&self, effect: &Effect) -> Result<Option<i64>, GatewayError> {
+        if effect.state == EffectState::Confirmed || !self.claim(effect).await? {
+            return Ok(message_of(effect));
+        }
+        let id = match (effect.state, message_of(effect)) {
+            // It is posted; only the row does not know.
+            (EffectState::Sent, Some(id)) => Some(id),
+            _ => self.post(effect).await?,
+        };
+        let Some(id) = id else {
+            // Edited: the row has the id already.
+            self.settle(effect, EffectState::Confirmed, None).await?;
+            return Ok(None);
+        };
+        let answer = id.to_string();
+        if let Err(error) = self.note_message(id).await {
+            let sent = EffectState::Sent;
+            return Err(self.give_back(effect, sent, Some(&answer), error).await);
+        }
+        self.settle(effect, EffectState::Confirmed, Some(&answer))
+            .await?;
+        Ok(Some(id))
+    }
+
+    /// The new message; none where one was edited.
+    async fn post(&self, effect: &Effect) -> Result<Option<i64>, GatewayError> {
+        let bot = self.outside.zulip.as_ref().ok_or_else(|| {
+            let name = &self.run.environment;
+            GatewayError::refused(format!(
+                "the room posts to Zulip, and the settings have no section `environments.{name}.zulip`"
+            ))
+        })?;
+        let kept: HttpRequest = serde_json::from_str(&effect.intent.content)
+            .map_err(|_| GatewayError::refused("the kept Zulip request is no JSON"))?;
+        let mut request = kept;
+        if request.method == "PATCH" {
+            match bot.send(self.live, &request).await {
+                Ok(_) => return Ok(None),
+                Err(ZulipError::Refused(_)) => {}
+                Err(error) => {
+                    let error = read(error);
+                    return Err(self
+                        .give_back(effect, EffectState::Unknown, None, error)
+                        .await);
+                }
+            }
+            let address = self.run.subject.room.as_ref().and_then(zulip::address);
+            let address = address
+                .ok_or_else(|| GatewayError::refused("the room does not post to Zulip any more"))?;
+            request = zulip::instead_of(&request, address);
+        }
+        if effect.attempts > 0
+            && let Some(found) = self.find(bot, effect).await?
+        {
+            return Ok(Some(found));
+        }
+        match bot.send(self.live, &request).await {
+            Ok(Sent::Posted(id)) => Ok(Some(id)),
+            Ok(Sent::Edited) => Ok(None),
+            Err(error) => {
+                let state = match error {
+                    ZulipError::NotSent(_) | ZulipError::Refused(_) => EffectState::Reserved,
+                    ZulipError::Unknown(_) => EffectState::Unknown,
+                };
+                let error = read(error);
+                Err(self.give_back(effect, state, None, error).await)
+            }
+        }
+    }
+
+    /// Our own message on this transcript, if an earlier attempt got as far.
+    async fn find(&self, bot: &Zulip, effect: &Effect) -> Result<Option<i64>, GatewayError> {
+        let subject = &self.run.subject;
+        let Some(address) = subject.room.as_ref().and_then(zulip::address) else {
+            return Ok(None);
+        };
+        let link = zulip::link(&subject.ui_base_url, &subject.transcript.id);
+        match bot.find(address.stream, address.topic, &link).await {
+            Ok(found) => Ok(found),
+            Err(error) => {
+                let error = GatewayError::Retry(error.into());
+                Err(self
+                    .give_back(effect, EffectState::Unknown, None, error)
+                    .await)
+            }
+        }
+    }
+
+    async fn note_message(&self, id: i64) -> Result<(), GatewayError> {
+        let write = RowWrite {
+            columns: vec![(Column::ZulipMessageId, id.into())],
+            ..RowWrite::default()
+        };
+        let transcript = &self.run.transcript_id;
+        let written = self.outside.rows.apply(self.live, transcript, &write).await;
+        written.map(drop).map_err(|error| {
+            if error.is_transient() {
+                GatewayError::Retry(error.into())
+            } else {
+                GatewayError::Refused(error.into())
+            }
+        })
+    }
+}
+
+fn message_of(effect: &Effect) -> Option<i64> {
+    effect
+        .answer
+        .as_deref()
+        .and_then(|answer| answer.parse().ok())
+}
+
+fn read(error: ZulipError) -> GatewayError {
+    match error {
+        ZulipError::Refused(_) => GatewayError::Refused(error.into()),
+        ZulipError::NotSent(_) | ZulipError::Unknown(_) => GatewayError::Retry(error.into()),
+    }
+}
