@@ -20,6 +20,7 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use chrono::{DateTime, Utc};
 use url::Url;
 
+mod copy;
 mod download;
 mod error;
 pub mod local;

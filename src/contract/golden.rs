@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::{
-    chunks, clean_title, events, merge, participants, python_json, python_text, summary, webhook,
-    webvtt, zulip,
+    chunks, clean_title, events, merge, participants, python_json, python_text, summary, waveform,
+    webhook, webvtt, zulip,
 };
 use crate::model::{
     HttpRequest, Participant, Published, RecordingFacts, RoomFacts, Subject, Topic,
@@ -156,7 +156,7 @@ fn the_waveform_file_is_printed_to_the_byte() {
     for case in ENDED {
         let file = text(&format!("expected/{case}/waveform.json"));
         let peaks: Vec<f64> = serde_json::from_str(&file).unwrap();
-        assert_eq!(python_json::to_string_spaced(&peaks).unwrap(), file);
+        assert_eq!(waveform::file(&peaks), file);
     }
 }
 
@@ -267,6 +267,32 @@ fn webhooks_are_made_to_the_byte_and_signed_alike() {
         }
     }
     assert_eq!(compared, 13);
+}
+
+#[test]
+fn a_later_attempt_is_made_of_the_first_one_alone() {
+    let case = Case::of("webhook_retry");
+    let subject = case.subject();
+    let secret = subject.room.as_ref().unwrap().webhook_secret.as_deref();
+    let url = webhook::target(&subject).unwrap();
+    let recorded = case.requests("webhook");
+    let first = case.body_of(&recorded[0]);
+    let mut kept = webhook::request(url, first, secret, 0, DateTime::UNIX_EPOCH);
+    let mut compared = 0;
+    for (retry, recorded) in (1..).zip(&recorded[1..]) {
+        let expected = case.body_of(recorded);
+        let sent: Value = serde_json::from_str(&expected).unwrap();
+        let at: DateTime<Utc> = sent["timestamp"].as_str().unwrap().parse().unwrap();
+        // Both clocks read in the same second here, as `now` is one.
+        let signature = header(recorded, "X-Webhook-Signature").unwrap();
+        assert!(signature.starts_with(&format!("t={},", at.timestamp())));
+        let again = webhook::again(&kept, retry, secret, at).unwrap();
+        assert_request("webhook_retry", &again, recorded, &expected);
+        // Of the second as of the first.
+        kept = again;
+        compared += 1;
+    }
+    assert_eq!(compared, 2);
 }
 
 /// Body, target and every header we set are as recorded, and no header of the legacy's own is

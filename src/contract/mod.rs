@@ -14,6 +14,7 @@ pub mod python_json;
 pub mod python_text;
 pub mod segments;
 pub mod summary;
+pub mod waveform;
 pub mod webhook;
 pub mod webvtt;
 pub mod zulip;

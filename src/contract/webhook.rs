@@ -5,8 +5,10 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use uuid::Uuid;
 
+mod again;
 mod body;
 
+pub use again::{NotOurs, again};
 pub use body::{BodyError, Row, body};
 
 use crate::model::{HttpRequest, Subject, TranscriptId};
@@ -19,6 +21,8 @@ pub const MAX_RETRIES: u32 = 30;
 pub const TIMEOUT_SECONDS: u64 = 30;
 
 const EVENT: &str = "transcript.completed";
+const RETRY: &str = "X-Webhook-Retry";
+const SIGNATURE: &str = "X-Webhook-Signature";
 /// Fixed for ever: event ids are names below it.
 const EVENT_IDS: Uuid = Uuid::from_u128(0x6f0a_2c1e_7d35_5b84_9c1a_d2e7_40b3_8f61);
 
@@ -53,20 +57,24 @@ pub fn request(
         ("Content-Type".to_owned(), "application/json".to_owned()),
         ("User-Agent".to_owned(), "Reflector-Webhook/1.0".to_owned()),
         ("X-Webhook-Event".to_owned(), EVENT.to_owned()),
-        ("X-Webhook-Retry".to_owned(), retry.to_string()),
+        (RETRY.to_owned(), retry.to_string()),
     ];
-    if let Some(secret) = secret.filter(|secret| !secret.is_empty()) {
-        headers.push((
-            "X-Webhook-Signature".to_owned(),
-            signature(secret, now.timestamp(), &body),
-        ));
-    }
+    headers.extend(signed(secret, now, &body));
     HttpRequest {
         method: "POST".to_owned(),
         url: url.to_owned(),
         headers,
         body,
     }
+}
+
+/// The header that signs a body, where there is a secret.
+fn signed(secret: Option<&str>, now: DateTime<Utc>, body: &str) -> Option<(String, String)> {
+    let secret = secret.filter(|secret| !secret.is_empty())?;
+    Some((
+        SIGNATURE.to_owned(),
+        signature(secret, now.timestamp(), body),
+    ))
 }
 
 /// `t={unix seconds},v1={hex}`, the hex being HMAC-SHA256 of `{t}.{body}` under the secret's own

@@ -61,7 +61,7 @@ impl Objects {
         let (size, etag) = loop {
             let (body, size, etag) = self.open(bucket, key, &download, &asked).await?;
             download.whole = Some((size, etag.clone()));
-            let cause = match self.copy(body, &mut download).await {
+            let cause = match self.receive(body, &mut download).await {
                 Ok(()) if download.got == size => break (size, etag),
                 Ok(()) => format!("{} of {size} bytes came", download.got),
                 Err(Stop::Cut(cause)) => cause,
@@ -169,7 +169,7 @@ impl Objects {
         Ok((answer.body, *size_before, answer.e_tag))
     }
 
-    async fn copy(&self, mut body: ByteStream, download: &mut Download) -> Result<(), Stop> {
+    async fn receive(&self, mut body: ByteStream, download: &mut Download) -> Result<(), Stop> {
         while let Some(piece) = self.piece(&mut body).await.map_err(Stop::Cut)? {
             download.file.write_all(&piece).await.map_err(Stop::Disk)?;
             download.hash.update(&*piece);

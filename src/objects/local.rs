@@ -107,7 +107,7 @@ fn check(context: &S3AccessContext<'_>) -> S3Result<()> {
         return Err(s3_error!(AccessDenied, "signature is required"));
     }
     let during_upload = match context.s3_op().name() {
-        "PutObject" => "",
+        "PutObject" | "CopyObject" => "",
         "CreateMultipartUpload" => ".upload-00000000-0000-0000-0000-000000000000",
         _ => return Ok(()),
     };

@@ -11,6 +11,10 @@ pub enum Service {
     Transcription,
     /// The language model.
     Llm,
+    /// Zulip's REST API.
+    Zulip,
+    /// A customer's receiver.
+    Webhook,
 }
 
 impl fmt::Display for Service {
@@ -19,8 +23,21 @@ impl fmt::Display for Service {
             Self::Daily => "daily",
             Self::Transcription => "transcription",
             Self::Llm => "llm",
+            Self::Zulip => "zulip",
+            Self::Webhook => "webhook",
         })
     }
+}
+
+/// What is known of a request that ended badly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Nothing came of it: the service was not reached, or too busy to look. It may be sent again.
+    NotDone,
+    /// Nothing came of it, and nothing will: the service said no, or the request cannot be made.
+    Refused,
+    /// The service may have done what it was asked.
+    Unknown,
 }
 
 /// A call that was given up.
@@ -52,6 +69,11 @@ impl Error {
         self.cause.retry_after()
     }
 
+    /// What the last request may have caused, for whoever must not cause it twice.
+    pub const fn fate(&self) -> Fate {
+        self.cause.fate()
+    }
+
     /// The status the service answered with, if it did and that was the trouble.
     pub const fn status(&self) -> Option<u16> {
         match self.cause {
@@ -59,6 +81,7 @@ impl Error {
             | Cause::Server { status, .. }
             | Cause::Refused { status } => Some(status),
             Cause::Timeout { .. }
+            | Cause::NotConnected(_)
             | Cause::Connection(_)
             | Cause::BadAnswer(_)
             | Cause::Empty { .. }
@@ -77,7 +100,10 @@ pub enum Cause {
         /// The bound of one request.
         after: Duration,
     },
-    /// Refused, cut, or never there.
+    /// The connection never came about, so the service has seen nothing.
+    #[error("connection failed: {0}")]
+    NotConnected(String),
+    /// The connection was lost, and nobody knows how much of the request arrived before.
     #[error("connection failed: {0}")]
     Connection(String),
     /// 408, 425 or 429.
@@ -125,11 +151,31 @@ impl Cause {
         match self {
             Self::Refused { .. } | Self::Filtered | Self::Invalid(_) => true,
             Self::Timeout { .. }
+            | Self::NotConnected(_)
             | Self::Connection(_)
             | Self::Busy { .. }
             | Self::Server { .. }
             | Self::BadAnswer(_)
             | Self::Empty { .. } => false,
+        }
+    }
+
+    /// What the request may have caused.
+    pub const fn fate(&self) -> Fate {
+        match self {
+            // A server that is too busy for a request turns it away unread. One that waited for it
+            // in vain (408) may have read it all the same.
+            Self::NotConnected(_)
+            | Self::Busy {
+                status: 425 | 429, ..
+            } => Fate::NotDone,
+            Self::Refused { .. } | Self::Filtered | Self::Invalid(_) => Fate::Refused,
+            Self::Timeout { .. }
+            | Self::Connection(_)
+            | Self::Busy { .. }
+            | Self::Server { .. }
+            | Self::BadAnswer(_)
+            | Self::Empty { .. } => Fate::Unknown,
         }
     }
 
@@ -166,5 +212,43 @@ const fn early(cut: bool) -> &'static str {
         ", max_tokens was reached before"
     } else {
         ""
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_service_cannot_have_seen_or_turned_away_is_known_not_to_be_done() {
+        let busy = |status| Cause::Busy {
+            status,
+            retry_after: None,
+        };
+        for (cause, fate) in [
+            (Cause::NotConnected("refused".to_owned()), Fate::NotDone),
+            (busy(429), Fate::NotDone),
+            (busy(425), Fate::NotDone),
+            (busy(408), Fate::Unknown),
+            (Cause::Refused { status: 400 }, Fate::Refused),
+            (Cause::Invalid("no URL".to_owned()), Fate::Refused),
+            (Cause::Connection("reset".to_owned()), Fate::Unknown),
+            (Cause::BadAnswer("a page".to_owned()), Fate::Unknown),
+            (
+                Cause::Timeout {
+                    after: Duration::from_secs(1),
+                },
+                Fate::Unknown,
+            ),
+            (
+                Cause::Server {
+                    status: 502,
+                    retry_after: None,
+                },
+                Fate::Unknown,
+            ),
+        ] {
+            assert_eq!(cause.fate(), fate, "{cause}");
+        }
     }
 }

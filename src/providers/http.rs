@@ -61,7 +61,7 @@ impl Http {
         // Long transcriptions are answered by a chain of redirects, one every 150 s.
         let redirects = match service {
             Service::Transcription => Policy::limited(20),
-            Service::Daily | Service::Llm => Policy::none(),
+            Service::Daily | Service::Llm | Service::Zulip | Service::Webhook => Policy::none(),
         };
         let client = Client::builder()
             .default_headers(headers)
@@ -86,6 +86,11 @@ impl Http {
             path.pop_if_empty().extend(segments);
         }
         url
+    }
+
+    /// Where the service is.
+    pub(super) fn base(&self) -> &Url {
+        &self.base
     }
 
     pub(super) fn client(&self) -> &Client {
@@ -113,6 +118,17 @@ impl Http {
         request: impl Fn() -> RequestBuilder,
         read: impl Fn(&[u8]) -> Result<T, Cause>,
     ) -> Result<Reply<T>, Error> {
+        self.call_by(&self.retry, asked, request, read).await
+    }
+
+    /// [`Http::call`] by another policy, for what must not be sent twice.
+    pub(super) async fn call_by<T>(
+        &self,
+        retry: &Retry,
+        asked: &str,
+        request: impl Fn() -> RequestBuilder,
+        read: impl Fn(&[u8]) -> Result<T, Cause>,
+    ) -> Result<Reply<T>, Error> {
         let begun = Instant::now();
         let mut spent = Duration::ZERO;
         let mut attempt = 1;
@@ -124,16 +140,14 @@ impl Http {
                 Ok(value) => return Ok(Reply { value, spent }),
                 Err(cause) => cause,
             };
-            let wait = self
-                .retry
-                .wait(&cause, attempt, begun.elapsed(), self.timeout, luck());
+            let wait = retry.wait(&cause, attempt, begun.elapsed(), self.timeout, luck());
             let Some(wait) = wait else {
                 return Err(Error {
                     service: self.service,
                     asked: asked.to_owned(),
                     cause,
                     attempts: attempt,
-                    allowed: self.retry.attempts,
+                    allowed: retry.attempts,
                     spent,
                 });
             };
@@ -150,7 +164,10 @@ impl Http {
 
     async fn once(&self, request: RequestBuilder) -> Result<Vec<u8>, Cause> {
         let whole = async {
-            let response = request.send().await.map_err(|error| self.cause(error))?;
+            let response = request
+                .send()
+                .await
+                .map_err(|error| cause(error, self.timeout))?;
             judge(&response)?;
             self.body(response).await
         };
@@ -164,7 +181,11 @@ impl Http {
 
     async fn body(&self, mut response: Response) -> Result<Vec<u8>, Cause> {
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.cause(error))? {
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|error| cause(error, self.timeout))?
+        {
             if body.len() + chunk.len() > LONGEST_ANSWER {
                 return Err(Cause::BadAnswer(format!(
                     "longer than {LONGEST_ANSWER} bytes"
@@ -174,28 +195,33 @@ impl Http {
         }
         Ok(body)
     }
+}
 
-    fn cause(&self, error: reqwest::Error) -> Cause {
-        if error.is_timeout() && error.is_connect() {
-            return Cause::Connection("it does not come about in time".to_owned());
-        }
-        if error.is_timeout() {
-            return Cause::Timeout {
-                after: self.timeout,
-            };
-        }
-        if error.is_builder() {
-            return Cause::Invalid("it cannot be put into HTTP".to_owned());
-        }
-        if error.is_redirect() {
-            return Cause::Connection("too many redirects".to_owned());
-        }
-        // URLs may carry signatures, and the outer messages repeat them.
-        let mut innermost: &dyn std::error::Error = &error.without_url();
-        while let Some(source) = innermost.source() {
-            innermost = source;
-        }
-        Cause::Connection(innermost.to_string())
+/// Why a request was not answered, without its URL. `timeout` is the bound it had.
+pub(super) fn cause(error: reqwest::Error, timeout: Duration) -> Cause {
+    if error.is_timeout() && error.is_connect() {
+        return Cause::NotConnected("it does not come about in time".to_owned());
+    }
+    if error.is_timeout() {
+        return Cause::Timeout { after: timeout };
+    }
+    if error.is_builder() {
+        return Cause::Invalid("it cannot be put into HTTP".to_owned());
+    }
+    if error.is_redirect() {
+        return Cause::Connection("too many redirects".to_owned());
+    }
+    let connects = error.is_connect();
+    // URLs may carry signatures, and the outer messages repeat them.
+    let mut innermost: &dyn std::error::Error = &error.without_url();
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    let told = innermost.to_string();
+    if connects {
+        Cause::NotConnected(told)
+    } else {
+        Cause::Connection(told)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Zulip's stand-in. It keeps what is posted, so that a message can be looked up and edited.
 
-use serde::Deserialize;
+use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 
 use super::{
@@ -9,14 +9,23 @@ use super::{
     server::Reply,
 };
 
-/// A message that was posted.
+mod search;
+
+use search::search;
+
+/// A message that was posted, in order of ids.
 pub(super) struct Posted {
     id: i64,
     stream: String,
     topic: String,
+    /// As it was posted.
     content: String,
+    /// The email of the bot.
     sender: String,
 }
+
+/// Zulip shortens longer topics.
+const LONGEST_TOPIC: usize = 60;
 
 /// `patch` or `post` or `search`.
 pub(super) fn about(call: &Call) -> String {
@@ -32,16 +41,13 @@ pub(super) fn answer(
     variant: Option<&str>,
     posted: &mut Vec<Posted>,
 ) -> anyhow::Result<Reply> {
-    let authorized = call
-        .header("authorization")
-        .is_some_and(|value| value.starts_with("Basic "));
-    if !authorized {
+    let Some(sender) = sender(call) else {
         let body = json!({"result": "error", "msg": "Invalid API key", "code": "UNAUTHORIZED"});
         return Ok(Reply::json(401, &body));
-    }
+    };
     let edited = call.path.strip_prefix("/api/v1/messages/");
     match (call.method.as_str(), call.path.as_str(), edited) {
-        ("POST", "/api/v1/messages", _) => post(call, answers, variant, posted),
+        ("POST", "/api/v1/messages", _) => post(call, sender, answers, variant, posted),
         ("PATCH", _, Some(id)) => {
             let plain = data(
                 answers,
@@ -50,7 +56,12 @@ pub(super) fn answer(
             )?;
             let known = posted.iter_mut().find(|post| post.id.to_string() == id);
             if let (200, Some(message)) = (plain.status, known) {
-                message.content = call.form("content").unwrap_or_default();
+                if let Some(content) = call.form("content") {
+                    message.content = kept_content(&content);
+                }
+                if let Some(topic) = call.form("topic") {
+                    message.topic = kept_topic(&topic);
+                }
             }
             Ok(Reply::plain(&plain))
         }
@@ -64,6 +75,7 @@ pub(super) fn answer(
 
 fn post(
     call: &Call,
+    sender: String,
     answers: &Answers,
     variant: Option<&str>,
     posted: &mut Vec<Posted>,
@@ -86,53 +98,41 @@ fn post(
         posted.push(Posted {
             id,
             stream,
-            topic,
-            content,
-            sender: call.header("authorization").unwrap_or_default().to_owned(),
+            topic: kept_topic(&topic),
+            content: kept_content(&content),
+            sender,
         });
     }
     Ok(Reply::plain(&plain))
 }
 
-/// One condition of a search.
-#[derive(Deserialize)]
-struct Term {
-    operator: String,
-    operand: Value,
-}
-
-fn search(call: &Call, posted: &[Posted]) -> Reply {
-    let narrow = call.parameter("narrow").unwrap_or_else(|| "[]".to_owned());
-    let Ok(terms) = serde_json::from_str::<Vec<Term>>(&narrow) else {
-        let body = json!({"result": "error", "msg": "Invalid narrow", "code": "BAD_REQUEST"});
-        return Reply::json(400, &body);
-    };
-    let fits = |message: &&Posted| {
-        terms.iter().all(|term| {
-            let operand = term.operand.as_str().unwrap_or_default();
-            match term.operator.as_str() {
-                "stream" | "channel" => message.stream == operand,
-                "topic" => message.topic == operand,
-                "search" => message.content.contains(operand.trim_matches('"')),
-                // Who asks and who posted have the same key.
-                "sender" => call.header("authorization") == Some(&message.sender),
-                _ => true,
-            }
-        })
-    };
-    let found: Vec<_> = posted
-        .iter()
-        .filter(fits)
-        .map(|message| {
-            json!({"id": message.id, "type": "stream", "display_recipient": message.stream,
-                   "subject": message.topic, "content": message.content})
-        })
-        .collect();
-    let body = json!({"result": "success", "msg": "", "found_newest": true, "messages": found});
-    Reply::json(200, &body)
-}
-
 fn data(answers: &Answers, variant: Option<&str>, usual: &str) -> anyhow::Result<Plain> {
     let (_, value) = Answers::variant(&answers.zulip, variant.unwrap_or(usual))?;
     Ok(serde_json::from_value(value.clone())?)
+}
+
+/// Whose key it is; which key does not matter here.
+fn sender(call: &Call) -> Option<String> {
+    let basic = call.header("authorization")?.strip_prefix("Basic ")?;
+    let decoded = String::from_utf8(BASE64_STANDARD.decode(basic).ok()?).ok()?;
+    let (email, _) = decoded.split_once(':')?;
+    Some(email.to_owned())
+}
+
+/// A topic as Zulip keeps it: trimmed, named where it is empty, shortened where it is long.
+fn kept_topic(topic: &str) -> String {
+    let topic = topic.trim();
+    if topic.is_empty() {
+        return "(no topic)".to_owned();
+    }
+    if topic.chars().count() <= LONGEST_TOPIC {
+        return topic.to_owned();
+    }
+    let kept: String = topic.chars().take(LONGEST_TOPIC - 3).collect();
+    kept + "..."
+}
+
+/// A message as Zulip keeps it: blanks at its end and lines before it are gone.
+fn kept_content(content: &str) -> String {
+    content.trim_end().trim_start_matches('\n').to_owned()
 }

@@ -3,12 +3,14 @@
 mod celery;
 #[path = "../support/database.rs"]
 mod database;
+mod deliveries;
 #[path = "../support/door.rs"]
 mod door;
 mod engine;
 mod http;
 mod objects;
 mod providers;
+mod publish;
 #[path = "../support/redis.rs"]
 mod redis;
 mod reflector;

@@ -523,3 +523,92 @@ async fn a_key_too_long_for_the_folder_is_refused_at_once() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_copy_has_content_and_type_of_its_source_and_may_be_made_again() {
+    let store = store().await;
+    let content = noise(70_000);
+    let from = "shadow/run_1/t 1+é%/audio.mp3";
+    let put = store
+        .objects
+        .put_bytes(BUCKET, from, content.clone(), Some("audio/mpeg"))
+        .await;
+    put.expect("it is put");
+    let put = store
+        .objects
+        .put_bytes(BUCKET, "t1/audio.mp3", b"old".to_vec(), None)
+        .await;
+    put.expect("it is put");
+    for _ in 0..2 {
+        let copied = store.objects.copy(BUCKET, from, "t1/audio.mp3").await;
+        copied.expect("it is copied");
+        let head = store.objects.head(BUCKET, "t1/audio.mp3").await;
+        let head = head.expect("it is there");
+        assert_eq!(head.content_type.as_deref(), Some("audio/mpeg"));
+        let copy = store
+            .objects
+            .get_bytes(BUCKET, "t1/audio.mp3", 1 << 20)
+            .await;
+        assert!(copy.expect("it is there") == content, "it came out changed");
+    }
+    assert!(
+        store
+            .objects
+            .exists(BUCKET, from)
+            .await
+            .expect("it answers")
+    );
+}
+
+#[tokio::test]
+async fn a_copy_of_nothing_is_missing_and_leaves_the_target_alone() {
+    let store = store().await;
+    let put = store
+        .objects
+        .put_bytes(BUCKET, "to", b"old".to_vec(), None)
+        .await;
+    put.expect("it is put");
+    for bucket in [BUCKET, "no-such-bucket"] {
+        let error = store.objects.copy(bucket, "from", "to").await;
+        let error = error.expect_err("there is no source");
+        assert_eq!(error.kind, ErrorKind::NotFound, "{error}");
+        assert!(
+            error
+                .to_string()
+                .contains(&format!("copying `{bucket}/from`"))
+        );
+    }
+    let kept = store.objects.get_bytes(BUCKET, "to", 10).await;
+    assert_eq!(kept.expect("it is there"), b"old");
+}
+
+#[tokio::test]
+async fn an_object_too_large_for_one_copy_is_refused_before_it_is_tried() {
+    let store = store().await;
+    let folder = store.folder.path().join("objects").join(BUCKET);
+    let file = std::fs::File::create(folder.join("large")).expect("a file");
+    // Without content on the disk.
+    file.set_len((5 << 30) + 1).expect("a sparse file");
+    let error = store.objects.copy(BUCKET, "large", "to").await;
+    let error = error.expect_err("it is too large");
+    assert_eq!(error.kind, ErrorKind::Other);
+    assert!(error.cause.contains("5368709121 bytes"), "{error}");
+    assert!(
+        !store
+            .objects
+            .exists(BUCKET, "to")
+            .await
+            .expect("it answers")
+    );
+}
+
+#[tokio::test]
+async fn a_store_that_is_not_there_copies_nothing_and_may_be_asked_again() {
+    let listener = loopback().await;
+    let url = url_of(&listener);
+    drop(listener);
+    let error = client(&url, SECRET).copy(BUCKET, "from", "to").await;
+    let error = error.expect_err("nobody is there");
+    assert_eq!(error.kind, ErrorKind::Transient, "{error}");
+    assert!(!error.to_string().contains(SECRET), "{error}");
+}

@@ -432,7 +432,7 @@ async fn nobody_listening_is_a_connection_that_failed() {
         .participants(MEETING)
         .await
         .expect_err("nobody is there");
-    assert!(matches!(error.cause, Cause::Connection(_)), "{error}");
+    assert!(matches!(error.cause, Cause::NotConnected(_)), "{error}");
     assert_eq!(error.attempts, 3);
 }
 
@@ -443,7 +443,7 @@ async fn a_service_that_does_not_speak_tls_is_a_connection_that_failed() {
     url.set_scheme("https").expect("a scheme");
     let daily = Daily::new(url, KEY, Daily::TIMEOUT, retry()).expect("settings are right");
     let error = daily.participants(MEETING).await.expect_err("no handshake");
-    assert!(matches!(error.cause, Cause::Connection(_)), "{error}");
+    assert!(matches!(error.cause, Cause::NotConnected(_)), "{error}");
 }
 
 #[tokio::test]

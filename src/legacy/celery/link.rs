@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 use super::{Limits, RedisLocation};
 
 /// A connection that several callers share.
-pub(super) struct Link {
+pub(in crate::legacy) struct Link {
     client: Client,
     limits: Limits,
     open: Mutex<Option<MultiplexedConnection>>,
@@ -16,7 +16,7 @@ pub(super) struct Link {
 
 impl Link {
     /// Does not connect yet.
-    pub(super) fn new(location: &RedisLocation, limits: Limits) -> RedisResult<Self> {
+    pub(in crate::legacy) fn new(location: &RedisLocation, limits: Limits) -> RedisResult<Self> {
         if location.expose().starts_with("rediss:") {
             // Whoever installed one before us chose the same.
             drop(rustls::crypto::ring::default_provider().install_default());
@@ -30,7 +30,7 @@ impl Link {
 
     /// Runs commands. A failure of the connection is not hidden by another attempt: whether Redis
     /// did what it was asked is then unknown, and only the caller can tell what that means.
-    pub(super) async fn run<T>(
+    pub(in crate::legacy) async fn run<T>(
         &self,
         commands: impl AsyncFnOnce(&mut MultiplexedConnection) -> RedisResult<T>,
     ) -> RedisResult<T> {
@@ -46,7 +46,7 @@ impl Link {
 
     /// Runs one command that Redis may hold back for `wait`, on a connection of its own: on a
     /// shared one everybody would wait.
-    pub(super) async fn run_alone<T>(
+    pub(in crate::legacy) async fn run_alone<T>(
         &self,
         wait: Duration,
         command: impl AsyncFnOnce(&mut MultiplexedConnection) -> RedisResult<T>,
@@ -56,7 +56,7 @@ impl Link {
     }
 
     /// A connection of its own for messages that Redis publishes.
-    pub(super) async fn listener(&self) -> RedisResult<redis::aio::PubSub> {
+    pub(in crate::legacy) async fn listener(&self) -> RedisResult<redis::aio::PubSub> {
         match tokio::time::timeout(self.limits.connect, self.client.get_async_pubsub()).await {
             Ok(connected) => connected,
             Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
@@ -84,6 +84,6 @@ impl Link {
 }
 
 /// Whether the connection is of no more use.
-pub(super) fn breaks(error: &RedisError) -> bool {
+pub(in crate::legacy) fn breaks(error: &RedisError) -> bool {
     error.is_io_error() || error.is_unrecoverable_error()
 }

@@ -8,7 +8,7 @@
 
 pub mod broker;
 pub mod envelope;
-mod link;
+pub(in crate::legacy) mod link;
 mod location;
 mod queue;
 pub mod results;
