@@ -129,10 +129,10 @@ pub fn instead_of(edit: &HttpRequest, address: Address<'_>) -> HttpRequest {
     request("POST", messages.to_owned(), format!("{head}&{}", edit.body))
 }
 
-/// What only a message on this transcript holds: the target of its link, by which one is found
-/// whose answer was lost.
+/// The transcript's page, which only a message on it links to: by it one is found whose answer was
+/// lost.
 pub fn link(ui_base_url: &str, transcript: &TranscriptId) -> String {
-    format!("({ui_base_url}/transcripts/{transcript})")
+    format!("{ui_base_url}/transcripts/{transcript}")
 }
 
 fn request(method: &str, url: String, body: String) -> HttpRequest {

@@ -1,5 +1,7 @@
 //! How an effect fails.
 
+use crate::providers;
+
 /// Why an effect was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
@@ -28,6 +30,15 @@ impl GatewayError {
     /// Whether the run lost its recording.
     pub const fn is_fenced(&self) -> bool {
         matches!(self, Self::Fenced)
+    }
+}
+
+/// What a service's failure means for the attempt.
+pub(super) fn of_provider(error: providers::Error) -> GatewayError {
+    if error.retryable() {
+        GatewayError::Retry(error.into())
+    } else {
+        GatewayError::Refused(error.into())
     }
 }
 

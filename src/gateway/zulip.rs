@@ -4,12 +4,12 @@
 //! transcript's link in the room's stream and topic. An edit may be repeated; one that Zulip
 //! refuses becomes a new message, as in the legacy.
 
-use super::{Delivery, GatewayError};
+use super::{Delivery, GatewayError, error::of_provider};
 use crate::{
     contract::zulip,
     legacy::reflector::{Column, RowWrite},
     model::HttpRequest,
-    providers::{Sent, Zulip, ZulipError},
+    providers::{Fate, Sent, Zulip},
     store::{Effect, EffectState},
 };
 
@@ -51,15 +51,10 @@ impl Delivery<'_> {
             .map_err(|_| GatewayError::refused("the kept Zulip request is no JSON"))?;
         let mut request = kept;
         if request.method == "PATCH" {
-            match bot.send(self.live, &request).await {
-                Ok(_) => return Ok(None),
-                Err(ZulipError::Refused(_)) => {}
-                Err(error) => {
-                    let error = read(error);
-                    return Err(self
-                        .give_back(effect, EffectState::Unknown, None, error)
-                        .await);
-                }
+            match self.send(bot, effect, &request).await? {
+                Sent::Edited => return Ok(None),
+                Sent::Posted(id) => return Ok(Some(id)),
+                Sent::EditRefused { .. } => {}
             }
             let address = self.run.subject.room.as_ref().and_then(zulip::address);
             let address = address
@@ -71,15 +66,27 @@ impl Delivery<'_> {
         {
             return Ok(Some(found));
         }
-        match bot.send(self.live, &request).await {
-            Ok(Sent::Posted(id)) => Ok(Some(id)),
-            Ok(Sent::Edited) => Ok(None),
+        match self.send(bot, effect, &request).await? {
+            Sent::Posted(id) => Ok(Some(id)),
+            Sent::Edited | Sent::EditRefused { .. } => Ok(None),
+        }
+    }
+
+    /// Sends once, and lets go of the effect if that fails.
+    async fn send(
+        &self,
+        bot: &Zulip,
+        effect: &Effect,
+        request: &HttpRequest,
+    ) -> Result<Sent, GatewayError> {
+        match bot.send(self.live, request).await {
+            Ok(sent) => Ok(sent),
             Err(error) => {
-                let state = match error {
-                    ZulipError::NotSent(_) | ZulipError::Refused(_) => EffectState::Reserved,
-                    ZulipError::Unknown(_) => EffectState::Unknown,
+                let state = match error.fate() {
+                    Fate::NotDone | Fate::Refused => EffectState::Reserved,
+                    Fate::Unknown => EffectState::Unknown,
                 };
-                let error = read(error);
+                let error = of_provider(error);
                 Err(self.give_back(effect, state, None, error).await)
             }
         }
@@ -92,7 +99,7 @@ impl Delivery<'_> {
             return Ok(None);
         };
         let link = zulip::link(&subject.ui_base_url, &subject.transcript.id);
-        match bot.find(address.stream, address.topic, &link).await {
+        match bot.find(address, &link, subject.transcript.zulip_message_id).await {
             Ok(found) => Ok(found),
             Err(error) => {
                 let error = GatewayError::Retry(error.into());
@@ -125,11 +132,4 @@ fn message_of(effect: &Effect) -> Option<i64> {
         .answer
         .as_deref()
         .and_then(|answer| answer.parse().ok())
-}
-
-fn read(error: ZulipError) -> GatewayError {
-    match error {
-        ZulipError::Refused(_) => GatewayError::Refused(error.into()),
-        ZulipError::NotSent(_) | ZulipError::Unknown(_) => GatewayError::Retry(error.into()),
-    }
 }
