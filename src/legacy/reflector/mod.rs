@@ -1,11 +1,14 @@
-//! Reflector's own PostgreSQL and its Redis pub/sub, read only.
+//! Reflector's own PostgreSQL and its Redis pub/sub.
 //!
 //! What surprises most: the legacy pipeline writes events in SERIALIZABLE transactions, which any
 //! other SERIALIZABLE transaction can abort, and an abort ends a user's run in `error`. So we read
 //! in REPEATABLE READ, which neither blocks writers nor takes part in their conflicts.
 //!
-//! Nothing here writes: every read is a transaction that PostgreSQL itself keeps read-only, and
-//! Redis is only subscribed to.
+//! Nothing here writes but [`write`]: every read is a transaction that PostgreSQL itself keeps
+//! read-only, on connections of its own, and Redis is only subscribed to. [`write`] changes a
+//! transcript's row (and notes the workflow in its recording's) for whoever holds
+//! [`Live`](crate::rollout::Live), the proof that its run owns the recording. Without a proof it
+//! inserts, fills and removes mirrors, which are rows of ours that no user can see.
 
 mod check;
 mod database;
@@ -16,6 +19,7 @@ mod snapshot;
 mod status;
 mod tables;
 mod watch;
+pub mod write;
 
 pub use check::{Check, Fault, Schema};
 pub use database::Reflector;
