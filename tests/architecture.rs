@@ -20,7 +20,7 @@ fn table() -> BTreeMap<&'static str, Vec<&'static str>> {
         modules.into_iter().filter(stays).collect()
     };
     let adapters = ["store", "legacy", "conductor", "providers", "objects"];
-    let loops = ["engine", "controller", "workers"];
+    let loops = ["engine", "controller", "gateway", "workers"];
     BTreeMap::from([
         // Facts.
         ("model", vec![]),
@@ -47,9 +47,10 @@ fn table() -> BTreeMap<&'static str, Vec<&'static str>> {
             "controller",
             without(and(&["store", "legacy", "conductor"]), &["audio"]),
         ),
+        ("gateway", and(&["store", "legacy", "providers", "objects"])),
         (
             "workers",
-            and(&["store", "conductor", "providers", "objects"]),
+            and(&["store", "conductor", "providers", "objects", "gateway"]),
         ),
         // Doors.
         ("http", and(&["store", "controller"])),

@@ -5,7 +5,11 @@
 //! effect is claimed first and confirmed after; what dies in between writes again, which
 //! changes nothing, and a takeover waits until no lease is left.
 
-use super::{Delivered, Delivery, GatewayError, LEASE};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::{Delivery, GatewayError};
 use crate::{
     legacy::reflector::{Column, RowWrite, WriteError, write},
     model::Event,
@@ -14,6 +18,9 @@ use crate::{
 
 /// How often a write that met another is tried at once.
 const TRIES: u32 = 5;
+
+/// How long a write may take, all its tries together; less than a lease lasts.
+const WRITE: Duration = Duration::from_secs(30);
 
 impl Delivery<'_> {
     /// Writes one step of the row, unless it is written.
@@ -37,14 +44,7 @@ impl Delivery<'_> {
         if claimed.is_empty() {
             return Ok(());
         }
-        let transcript = &self.run.transcript_id;
-        if let Err(error) = self
-            .outside
-            .rows
-            .apply(self.live, transcript, &wanted)
-            .await
-        {
-            let error = read(error);
+        if let Err(error) = self.write_row_apart(&wanted).await {
             for effect in claimed {
                 // Writing again changes nothing.
                 drop(self.settle(effect, EffectState::Reserved, None).await);
@@ -57,6 +57,18 @@ impl Delivery<'_> {
         Ok(())
     }
 
+    /// Writes in a transaction of its own, and gives up before the lease ends.
+    pub(super) async fn write_row_apart(&self, write: &RowWrite) -> Result<(), GatewayError> {
+        let (rows, transcript) = (&self.outside.rows, &self.run.transcript_id);
+        let written = tokio::time::timeout(WRITE, rows.apply(self.live, transcript, write)).await;
+        match written {
+            Ok(result) => result.map(drop).map_err(read),
+            Err(_) => Err(GatewayError::retry(
+                "writing a transcript's row: Reflector's database took too long",
+            )),
+        }
+    }
+
     async fn write_together(&self, row: &[&Effect], wanted: &RowWrite) -> Result<(), GatewayError> {
         let mut tries = 0;
         loop {
@@ -64,7 +76,7 @@ impl Delivery<'_> {
             match self.write_once(row, wanted).await {
                 Err(Problem::Held(until)) => self.wait_until(until).await,
                 Err(Problem::Write(error)) if error.is_transient() && tries < TRIES => {
-                    tokio::time::sleep(std::time::Duration::from_millis(50) * tries).await;
+                    tokio::time::sleep(Duration::from_millis(50) * tries).await;
                 }
                 Err(Problem::Write(error)) => return Err(read(error)),
                 Err(Problem::Other(error)) => return Err(error),
@@ -90,7 +102,7 @@ impl Delivery<'_> {
         if granted.is_empty() {
             return Ok(());
         }
-        write::apply(&mut tx, &self.run.transcript_id, wanted)
+        write::apply(&mut tx, self.live, &self.run.transcript_id, wanted)
             .await
             .map_err(Problem::Write)?;
         for effect in granted {
@@ -111,7 +123,7 @@ impl Delivery<'_> {
 }
 
 enum Problem {
-    Held(chrono::DateTime<chrono::Utc>),
+    Held(DateTime<Utc>),
     Write(WriteError),
     Other(GatewayError),
 }

@@ -99,7 +99,10 @@ impl Delivery<'_> {
             return Ok(None);
         };
         let link = zulip::link(&subject.ui_base_url, &subject.transcript.id);
-        match bot.find(address, &link, subject.transcript.zulip_message_id).await {
+        match bot
+            .find(address, &link, subject.transcript.zulip_message_id)
+            .await
+        {
             Ok(found) => Ok(found),
             Err(error) => {
                 let error = GatewayError::Retry(error.into());
@@ -115,15 +118,7 @@ impl Delivery<'_> {
             columns: vec![(Column::ZulipMessageId, id.into())],
             ..RowWrite::default()
         };
-        let transcript = &self.run.transcript_id;
-        let written = self.outside.rows.apply(self.live, transcript, &write).await;
-        written.map(drop).map_err(|error| {
-            if error.is_transient() {
-                GatewayError::Retry(error.into())
-            } else {
-                GatewayError::Refused(error.into())
-            }
-        })
+        self.write_row_apart(&write).await
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::{
     audio,
+    gateway::GatewayError,
     objects::{self, ErrorKind},
     providers,
 };
@@ -20,7 +21,7 @@ pub enum TaskError {
 impl TaskError {
     /// The run was taken over: whatever it still wants to do is somebody else's now.
     pub fn fenced() -> Self {
-        Self::terminal("the recording was taken over; this run no longer serves its users")
+        Self::Terminal(GatewayError::Fenced.into())
     }
 
     /// An error no attempt can mend.
@@ -51,6 +52,16 @@ impl From<providers::Error> for TaskError {
             Self::Retry(error.into())
         } else {
             Self::Terminal(error.into())
+        }
+    }
+}
+
+impl From<GatewayError> for TaskError {
+    fn from(error: GatewayError) -> Self {
+        match error {
+            GatewayError::Fenced => Self::fenced(),
+            GatewayError::Retry(error) => Self::Retry(error),
+            GatewayError::Refused(error) => Self::Terminal(error),
         }
     }
 }

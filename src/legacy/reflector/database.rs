@@ -8,7 +8,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-use super::{ReflectorError, tables::Table};
+use super::{ReflectorError, tables::Table, write::without_driver};
 use crate::legacy::field::parse;
 
 /// Reflector's database, read only. Clones share its few connections.
@@ -45,12 +45,8 @@ impl Reflector {
     /// Takes the URL as Reflector's `DATABASE_URL` has it, a `+driver` in its scheme included. Does
     /// not connect yet; has to be called inside a Tokio runtime.
     pub fn open(url: &str) -> Result<Self, ReflectorError> {
-        let (scheme, rest) = url.split_once("://").ok_or(ReflectorError::Url)?;
-        let scheme = scheme.split('+').next().unwrap_or_default();
-        if !["postgres", "postgresql"].contains(&scheme) {
-            return Err(ReflectorError::Url);
-        }
-        let options = PgConnectOptions::from_str(&format!("{scheme}://{rest}"))
+        let url = without_driver(url).ok_or(ReflectorError::Url)?;
+        let options = PgConnectOptions::from_str(&url)
             .map_err(|_| ReflectorError::Url)?
             .application_name("switchyard")
             .options(SESSION)

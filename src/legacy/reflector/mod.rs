@@ -4,9 +4,12 @@
 //! other SERIALIZABLE transaction can abort, and an abort ends a user's run in `error`. So we read
 //! in REPEATABLE READ, which neither blocks writers nor takes part in their conflicts.
 //!
-//! The database is only read, in transactions that PostgreSQL itself keeps read-only. What others
-//! can see is done by [`Publisher`], which tells browsers, and [`DataDir`], which keeps files for
-//! Reflector's API server; both ask for the proof that the run owns its recording.
+//! Every read is a transaction that PostgreSQL itself keeps read-only, on connections of its own.
+//! What others can see is done by [`write`], which changes a transcript's row (and notes the
+//! workflow in its recording's), [`Publisher`], which tells browsers, and [`DataDir`], which keeps
+//! files for Reflector's API server; all three ask for [`Live`](crate::rollout::Live), the proof
+//! that the run owns the recording. Without a proof [`write`] inserts, fills and removes mirrors,
+//! which are rows of ours that no user can see.
 
 mod check;
 mod data_dir;
@@ -19,6 +22,7 @@ mod snapshot;
 mod status;
 mod tables;
 mod watch;
+pub mod write;
 
 pub use check::{Check, Fault, Schema};
 pub use data_dir::{DataDir, DataDirError};
@@ -29,3 +33,4 @@ pub use publish::{PublishError, Publisher, Told};
 pub use snapshot::Snapshot;
 pub use status::TranscriptStatus;
 pub use watch::{Heard, TooMany, WatchError, WatchLimits, Watcher};
+pub use write::{Column, RowWrite, RowWriter, WriteError, same_database};

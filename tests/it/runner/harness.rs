@@ -48,6 +48,8 @@ pub const RESPONSE_TIMEOUT_S: i64 = 2;
 static ACTS: [Entry; 1] = [Entry {
     name: KIND,
     run: act,
+    may_stay_undone: false,
+    amend: |_, _| {},
     input_schema: schemars::Schema::default,
     output_schema: schemars::Schema::default,
 }];

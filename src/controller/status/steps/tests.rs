@@ -32,6 +32,8 @@ fn run(state: RunState) -> Run {
         control_id: None,
         started_at: noon(),
         finished_at: None,
+        epoch: None,
+        withdrawn_at: None,
     }
 }
 
