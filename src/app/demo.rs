@@ -152,6 +152,7 @@ fn settings(wanted: &DemoSettings, doors: &Doors, sandbox: &Sandbox) -> anyhow::
     Ok(Config {
         database: config::Database {
             url: database_in(folder),
+            schema: None,
         },
         server: config::Server {
             listen: wanted.listen,

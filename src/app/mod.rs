@@ -86,7 +86,8 @@ impl App {
         let (name, environment) = config.environment(environment)?;
         let environment = environment.clone();
         make_folder_of(config.database.url.expose())?;
-        let store = Store::open(config.database.url.expose()).await?;
+        let database = &config.database;
+        let store = Store::open_in(database.url.expose(), database.schema.as_deref()).await?;
         Ok(Self {
             name,
             environment,

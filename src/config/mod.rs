@@ -47,6 +47,9 @@ pub struct Config {
 pub struct Database {
     /// `sqlite:PATH` or `postgres://…`.
     pub url: DatabaseUrl,
+    /// The PostgreSQL schema our tables lie in; the user's default when left out. It is made where
+    /// there is none. In Reflector's own database, a row and the ledger are written together.
+    pub schema: Option<String>,
 }
 
 /// A database URL; its password is not printed.
@@ -482,6 +485,21 @@ impl Config {
         }
         if !(1..=5000).contains(&self.worker.poll_ms) {
             return invalid("worker.poll_ms", "Conductor accepts 1 to 5000 milliseconds");
+        }
+        if let Some(schema) = &self.database.schema {
+            let is_plain = |letter: char| letter.is_ascii_lowercase() || letter == '_';
+            if schema.is_empty() || !schema.chars().all(is_plain) {
+                return invalid(
+                    "database.schema",
+                    "it is one word of small letters and `_`, e.g. `switchyard`",
+                );
+            }
+            if self.database.url.expose().starts_with("sqlite:") {
+                return invalid(
+                    "database.schema",
+                    "SQLite knows no schemas; leave it out, or write a `postgres://` URL",
+                );
+            }
         }
         for (name, environment) in &self.environments {
             environment.validate(&format!("environments.{name}"))?;

@@ -35,6 +35,7 @@ fn every_commented_default_of_the_example_is_the_default() {
                 "# prompts",
                 "# comparisons",
                 "# zulip_realm",
+                "# schema",
                 "# data_dir",
                 "# progress_channel",
                 "# \"hooks",

@@ -17,11 +17,16 @@ mod runs;
 mod spool;
 mod trail;
 
-use std::{borrow::Cow, str::FromStr, sync::Once, time::Duration};
+use std::{
+    borrow::Cow,
+    str::FromStr,
+    sync::{Arc, Once},
+    time::Duration,
+};
 
 use anyhow::Context;
 use sqlx::{
-    Any, AnyPool, Transaction,
+    Any, AnyPool, Connection, Transaction,
     any::{AnyConnectOptions, AnyPoolOptions},
 };
 
@@ -56,6 +61,12 @@ impl Store {
     /// Opens `sqlite:PATH`, `sqlite::memory:` or `postgres://…` and applies pending migrations.
     /// A SQLite file is made where there is none.
     pub async fn open(url: &str) -> anyhow::Result<Self> {
+        Self::open_in(url, None).await
+    }
+
+    /// The same, with our tables in a PostgreSQL schema, which is made where there is none. Its
+    /// name has to be one word of small letters.
+    pub async fn open_in(url: &str, schema: Option<&str>) -> anyhow::Result<Self> {
         static DRIVERS: Once = Once::new();
         DRIVERS.call_once(sqlx::any::install_default_drivers);
 
@@ -76,12 +87,24 @@ impl Store {
         };
         let options = AnyConnectOptions::from_str(&url)
             .map_err(|_| anyhow::anyhow!("`database.url` cannot be read as a URL"))?;
+        let at_home: Option<Arc<str>> = match schema {
+            Some(schema) if dialect == Dialect::Postgres => {
+                make_schema(&url, schema).await?;
+                Some(format!("set search_path to {schema}").into())
+            }
+            _ => None,
+        };
         let pool = AnyPoolOptions::new()
             // An in-memory database lives in its one connection.
             .max_connections(if url.contains(":memory:") { 1 } else { 8 })
             .acquire_timeout(Duration::from_secs(15))
             .after_connect(move |connection, _| {
+                let at_home = at_home.clone();
                 Box::pin(async move {
+                    if let Some(at_home) = at_home {
+                        let sql = sqlx::AssertSqlSafe(at_home.to_string());
+                        sqlx::query(sql).execute(&mut *connection).await?;
+                    }
                     if dialect == Dialect::Sqlite {
                         for pragma in [
                             "pragma busy_timeout = 15000",
@@ -147,6 +170,28 @@ impl Store {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+async fn make_schema(url: &str, schema: &str) -> anyhow::Result<()> {
+    let doing = || format!("making the schema `{schema}` (`database.schema`)");
+    let mut connection = sqlx::AnyConnection::connect(url)
+        .await
+        .with_context(doing)?;
+    let sql = format!("create schema if not exists {schema}");
+    let made = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .execute(&mut connection)
+        .await;
+    // Somebody else may make it at the same moment.
+    let exists = "select count(*) from pg_namespace where nspname = $1";
+    let found: i64 = sqlx::query_scalar(exists)
+        .bind(schema)
+        .fetch_one(&mut connection)
+        .await
+        .with_context(doing)?;
+    if found == 0 {
+        made.with_context(doing)?;
+    }
+    connection.close().await.with_context(doing)
 }
 
 /// A text as both databases take it: PostgreSQL refuses NUL, which an answer from outside may hold.

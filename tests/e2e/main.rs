@@ -2,6 +2,9 @@
 
 mod cli;
 mod crash;
+mod cutover;
+#[path = "../support/database.rs"]
+mod database;
 #[path = "../support/door.rs"]
 mod door;
 mod failures;
@@ -9,5 +12,8 @@ mod inputs;
 mod meeting;
 mod program;
 mod recorded;
+#[path = "../support/redis.rs"]
+mod redis;
+mod reflector;
 mod secrecy;
 mod world;

@@ -29,7 +29,7 @@ use tokio::{net::TcpListener, sync::Semaphore, time::MissedTickBehavior};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::Url;
 
-use crate::door::Door;
+use crate::{door::Door, reflector::Side};
 
 /// Requests to a provider within one attempt of a task.
 pub const REQUESTS: u32 = 2;
@@ -54,6 +54,8 @@ pub struct Setup {
     pub tracks: Option<Vec<Track>>,
     /// How long one request to a provider may take.
     pub patience: Duration,
+    /// The PostgreSQL schema of our tables.
+    pub schema: Option<&'static str>,
 }
 
 impl Default for Setup {
@@ -65,6 +67,7 @@ impl Default for Setup {
             database: None,
             tracks: None,
             patience: PATIENCE,
+            schema: None,
         }
     }
 }
@@ -146,6 +149,11 @@ fn url_of(listener: &TcpListener, path: &str) -> Url {
 
 impl World {
     pub async fn start(setup: Setup) -> Self {
+        Self::start_with(setup, None).await
+    }
+
+    /// With Reflector's side, so that runs may be live.
+    pub async fn start_with(setup: Setup, side: Option<&Side>) -> Self {
         install_crypto();
         let folder = tempfile::tempdir().expect("a folder");
         let (stop, roles) = (CancellationToken::new(), TaskTracker::new());
@@ -153,7 +161,9 @@ impl World {
         let database = setup
             .database
             .unwrap_or_else(|| format!("sqlite:{}", file.display()));
-        let store = Store::open(&database).await.expect("a database");
+        let store = Store::open_in(&database, setup.schema)
+            .await
+            .expect("a database");
 
         let (front, inner) = (listener().await, listener().await);
         let objects = objects_at(url_of(&front, ""));
@@ -213,7 +223,12 @@ impl World {
         };
         store.insert_control(&control).await.expect("a control");
 
-        let services = services(&store, &objects, &sandbox, setup.patience);
+        let mut services = services(&store, &objects, &sandbox, setup.patience);
+        services.gateway = side.map(|side| side.gateway(&store, &objects, &sandbox, clock()));
+        if let Some(gateway) = services.gateway.clone() {
+            let ends = stop.clone();
+            roles.spawn(gateway.tell_failures(EnvironmentName::new("test"), ends));
+        }
         let runner = Runner::new(
             client.clone(),
             Arc::new(services),
@@ -250,15 +265,20 @@ impl World {
         }
     }
 
-    /// Dispatches the recording.
+    /// Dispatches the recording in shadow.
     pub async fn dispatch(&self, again: Again) -> Dispatched {
+        self.dispatch_as(Effects::Shadow, again).await
+    }
+
+    /// Dispatches the recording.
+    pub async fn dispatch_as(&self, effects: Effects, again: Again) -> Dispatched {
         let wanted = Wanted {
             environment: EnvironmentName::new("test"),
             flag: FlagName::new("daily_diarization_pipeline"),
             subject: self.subject.clone(),
             control_id: Some(self.control_id.clone()),
             again,
-            effects: Effects::Shadow,
+            effects,
         };
         controller::dispatch(&self.store, &self.shadow.client, &wanted, clock()())
             .await
