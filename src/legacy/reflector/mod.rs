@@ -4,10 +4,10 @@
 //! other SERIALIZABLE transaction can abort, and an abort ends a user's run in `error`. So we read
 //! in REPEATABLE READ, which neither blocks writers nor takes part in their conflicts.
 //!
-//! Nothing here writes but [`write`]: every read is a transaction that PostgreSQL itself keeps
-//! read-only, on connections of its own, and Redis is only subscribed to. [`write`] changes a
+//! Nothing here writes but [`mod@write`]: every read is a transaction that PostgreSQL itself keeps
+//! read-only, on connections of its own, and Redis is only subscribed to. [`mod@write`] changes a
 //! transcript's row (and notes the workflow in its recording's) for whoever holds
-//! [`Live`](crate::rollout::Live), the proof that its run owns the recording. Without a proof it
+//! [`Live`](crate::rollout::Live), the proof that its run owned the recording. Without a proof it
 //! inserts, fills and removes mirrors, which are rows of ours that no user can see.
 
 mod check;

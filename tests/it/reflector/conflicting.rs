@@ -104,6 +104,25 @@ async fn neither_write_is_lost_when_the_legacy_was_first() {
 }
 
 #[tokio::test]
+async fn a_step_many_carry_out_at_once_is_written_once() {
+    let Some((mut world, writer)) = World::at_dispatch("base").await else {
+        return;
+    };
+    let id = transcript("base");
+    let many: Vec<_> = (0..8)
+        .map(|_| in_background(&writer, &id, duration(1.0)))
+        .collect();
+    let mut told = 0;
+    for one in many {
+        let written = one.await.expect("it ends").expect("it is written");
+        told += usize::from(written.event);
+    }
+    assert_eq!(told, 1);
+    assert_eq!(events(&mut world, &id).await, ["DURATION"]);
+    world.remove().await;
+}
+
+#[tokio::test]
 async fn our_write_stays_when_a_legacy_transaction_was_open_meanwhile() {
     let Some((mut world, writer)) = World::at_dispatch("base").await else {
         return;
