@@ -207,7 +207,10 @@ async fn stands_in_for_the_legacy(tables: Tables) {
         mask("timestamp", "the moment"),
     ];
     let webhook = json(&recorded("base", "webhook_1.body.json"));
-    assert_eq!(differences(&json(&text(&calls[0])), &webhook, &body), [""; 0]);
+    assert_eq!(
+        differences(&json(&text(&calls[0])), &webhook, &body),
+        [""; 0]
+    );
 
     let objects: Vec<_> = world
         .all_objects()

@@ -1,7 +1,10 @@
-//! Reading Reflector's own database and listening to its Redis.
+//! Reading and writing Reflector's own database and listening to its Redis.
 
 mod checking;
+mod conflicting;
 mod dispatching;
 mod listening;
+mod mirroring;
 mod reading;
 mod world;
+mod writing;

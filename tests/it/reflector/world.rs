@@ -7,9 +7,10 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use switchyard::{
     legacy::{
         recorded::{self, Recorded},
-        reflector::Reflector,
+        reflector::{Reflector, write::RowWriter},
     },
-    model::TranscriptId,
+    model::{RunId, TranscriptId},
+    rollout::{Live, Owner, Ownership},
 };
 use url::Url;
 
@@ -127,6 +128,43 @@ impl World {
             .expect("a row goes in");
     }
 
+    /// A recorded run's rows as its pipeline task found them, and a writer for them.
+    pub async fn at_dispatch(case: &str) -> Option<(Self, RowWriter)> {
+        let mut world = Self::fresh(Columns::All).await?;
+        world.fill(&rows_at_dispatch(case)).await;
+        let writer = world.writer();
+        Some((world, writer))
+    }
+
+    pub fn writer(&self) -> RowWriter {
+        let url = self
+            .database
+            .url
+            .replace("postgres://", "postgresql+asyncpg://");
+        RowWriter::open(&url).expect("it is taken")
+    }
+
+    /// The transcript's row.
+    pub async fn row(&mut self, id: &TranscriptId) -> Value {
+        let text: String =
+            sqlx::query_scalar("select row_to_json(t)::text from transcript t where id = $1")
+                .bind(id.as_str())
+                .fetch_one(&mut self.owner)
+                .await
+                .expect("it is there");
+        serde_json::from_str(&text).expect("it is JSON")
+    }
+
+    /// A column of the transcript's row as PostgreSQL prints it.
+    pub async fn text(&mut self, id: &TranscriptId, column: &str) -> Option<String> {
+        let sql = format!("select {column}::text from transcript where id = $1");
+        sqlx::query_scalar(AssertSqlSafe(sql))
+            .bind(id.as_str())
+            .fetch_one(&mut self.owner)
+            .await
+            .expect("it is there")
+    }
+
     /// Changes something as the owner.
     pub async fn change(&mut self, sql: &str) {
         run(&mut self.owner, sql).await;
@@ -163,6 +201,18 @@ impl World {
         drop(self.owner);
         self.database.remove().await;
     }
+}
+
+/// The proof that some run owns a recording.
+pub fn live() -> Live {
+    let run = RunId::new("run_1");
+    let ownership = Ownership {
+        recording_id: "r".into(),
+        owner: Owner::Candidate,
+        run_id: Some(run.clone()),
+        epoch: 1,
+    };
+    Live::of(&ownership, &run).expect("it owns it")
 }
 
 async fn run(connection: &mut PgConnection, sql: &str) {

@@ -8,7 +8,10 @@
 use chrono::{DateTime, Utc};
 use sqlx::AnyConnection;
 
-use super::{RowWriter, WriteError, run};
+use super::{
+    RowWriter, WriteError, run,
+    writer::{again, commit},
+};
 use crate::model::TranscriptId;
 
 /// Owns every mirror. Nobody can log in as it: Reflector's user ids are made by its identity
@@ -37,19 +40,20 @@ impl RowWriter {
                 source_kind
             from public.transcript where id = $1
             on conflict (id) do nothing";
-        let created_at = &now.to_rfc3339();
-        self.in_transaction(DOING, |mut tx| async move {
-            let connection = &mut *tx;
+        let created_at = now.to_rfc3339();
+        again(|| async {
+            let mut transaction = self.begin(DOING).await?;
             let query = sqlx::query(sql)
                 .bind(original.as_str())
                 .bind(mirror.as_str())
                 .bind(MIRROR_USER)
                 .bind(created_at.as_str());
-            if run(connection, DOING, query).await? == 1 {
-                return Ok((tx, true));
+            if run(&mut transaction, DOING, query).await? == 1 {
+                commit(DOING, transaction).await?;
+                return Ok(true);
             }
-            match kind(connection, DOING, mirror).await? {
-                Some(Kind::Mirror) => Ok((tx, false)),
+            match kind(&mut transaction, DOING, mirror).await? {
+                Some(Kind::Mirror) => Ok(false),
                 Some(Kind::Real) => Err(WriteError::NotAMirror(mirror.clone())),
                 None => Err(WriteError::NoTranscript(original.clone())),
             }
@@ -83,23 +87,24 @@ impl RowWriter {
                 and mirror.participants::text in ('[]', original.participants::text)
                 and (mirror.participants::text <> '[]'
                     or coalesce(original.participants::text, 'null') in ('[]', 'null'))";
-        self.in_transaction(DOING, |mut tx| async move {
-            let connection = &mut *tx;
+        again(|| async {
+            let mut transaction = self.begin(DOING).await?;
             let query = sqlx::query(give)
                 .bind(original.as_str())
                 .bind(mirror.as_str())
                 .bind(MIRROR_USER);
-            if run(connection, DOING, query).await? == 1 {
-                return Ok((tx, true));
+            if run(&mut transaction, DOING, query).await? == 1 {
+                commit(DOING, transaction).await?;
+                return Ok(true);
             }
             let found: i64 = sqlx::query_scalar(has)
                 .bind(original.as_str())
                 .bind(mirror.as_str())
                 .bind(MIRROR_USER)
-                .fetch_one(&mut *connection)
+                .fetch_one(&mut *transaction)
                 .await
                 .map_err(|error| WriteError::from_driver(DOING, &error))?;
-            Ok((tx, found == 1))
+            Ok(found == 1)
         })
         .await
     }
@@ -124,14 +129,15 @@ impl RowWriter {
             delete from public.transcript
             where id = $1 and user_id = $2
                 and recording_id is null and room_id is null and meeting_id is null";
-        self.in_transaction(DOING, |mut tx| async move {
-            let connection = &mut *tx;
+        again(|| async {
+            let mut transaction = self.begin(DOING).await?;
             let query = sqlx::query(sql).bind(mirror.as_str()).bind(MIRROR_USER);
-            if run(connection, DOING, query).await? == 1 {
-                return Ok((tx, true));
+            if run(&mut transaction, DOING, query).await? == 1 {
+                commit(DOING, transaction).await?;
+                return Ok(true);
             }
-            match kind(connection, DOING, mirror).await? {
-                None => Ok((tx, false)),
+            match kind(&mut transaction, DOING, mirror).await? {
+                None => Ok(false),
                 Some(_) => Err(WriteError::NotAMirror(mirror.clone())),
             }
         })
@@ -152,11 +158,11 @@ impl RowWriter {
         sql: &'static str,
         id: &TranscriptId,
     ) -> Result<i64, WriteError> {
-        self.in_transaction(doing, |mut tx| async move {
+        again(|| async {
+            let mut transaction = self.begin(doing).await?;
             let query = sqlx::query_scalar(sql).bind(id.as_str());
-            let found = query.fetch_one(&mut *tx).await;
-            let found = found.map_err(|error| WriteError::from_driver(doing, &error))?;
-            Ok((tx, found))
+            let found = query.fetch_one(&mut *transaction).await;
+            found.map_err(|error| WriteError::from_driver(doing, &error))
         })
         .await
     }

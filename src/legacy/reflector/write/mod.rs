@@ -63,8 +63,8 @@ impl Written {
 
 /// Writes one step, inside the caller's transaction, so that the caller's own rows and Reflector's
 /// change together. The transaction has to be READ COMMITTED, PostgreSQL's default; each statement
-/// in it gets 10 s from now on, each wait for a lock 2 s. After an error nothing but a rollback is
-/// left to do.
+/// in it gets 10 s from now on, each wait for a lock 2 s, and PostgreSQL ends it when it idles for
+/// 30 s. After an error nothing but a rollback is left to do.
 ///
 /// - A step whose event is there already was written before, and changes nothing, whatever people
 ///   edited since.
@@ -93,11 +93,12 @@ pub async fn apply(
     Ok(plan.written)
 }
 
-/// Keeps any statement from holding a row of Reflector's, or waiting for one, for long.
+/// Keeps us from holding a row of Reflector's, or waiting for one, for long.
 async fn bound(connection: &mut AnyConnection) -> Result<(), WriteError> {
     let sql = "-- bound
         select set_config('statement_timeout', '10s', true),
-            set_config('lock_timeout', '2s', true)";
+            set_config('lock_timeout', '2s', true),
+            set_config('idle_in_transaction_session_timeout', '30s', true)";
     run(connection, "setting time limits", sqlx::query(sql)).await?;
     Ok(())
 }

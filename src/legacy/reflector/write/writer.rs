@@ -70,57 +70,62 @@ impl RowWriter {
         transcript: &TranscriptId,
         write: &RowWrite,
     ) -> Result<Written, WriteError> {
-        self.in_transaction("writing a transcript's row", |mut tx| async move {
-            let written = apply(&mut tx, live, transcript, write).await?;
-            Ok((tx, written))
+        const DOING: &str = "writing a transcript's row";
+        again(|| async {
+            let mut transaction = self.begin(DOING).await?;
+            let written = apply(&mut transaction, live, transcript, write).await?;
+            commit(DOING, transaction).await?;
+            Ok(written)
         })
         .await
     }
 
-    /// Does the work in a transaction, again where that helps. The work hands the transaction back,
-    /// to be committed: one lent to it could not change threads.
-    pub(super) async fn in_transaction<T, F>(
+    /// Begins a transaction that keeps nobody waiting for long.
+    pub(super) async fn begin(
         &self,
         doing: &'static str,
-        work: impl Fn(Transaction<'static, Any>) -> F,
-    ) -> Result<T, WriteError>
-    where
-        F: Future<Output = Result<(Transaction<'static, Any>, T), WriteError>>,
-    {
-        let mut pause = PAUSE;
-        for _ in 1..ATTEMPTS {
-            match self.attempt(doing, &work).await {
-                Err(error) if error.is_transient() => {
-                    tracing::info!(%error, "will try again");
-                }
-                result => return result,
-            }
-            tokio::time::sleep(pause).await;
-            pause *= 3;
-        }
-        self.attempt(doing, &work).await
+    ) -> Result<Transaction<'static, Any>, WriteError> {
+        let mut transaction = self
+            .pool
+            .begin_with(BEGIN)
+            .await
+            .map_err(|error| WriteError::from_driver(doing, &error))?;
+        bound(&mut transaction).await?;
+        Ok(transaction)
     }
+}
 
-    async fn attempt<T, F>(
-        &self,
-        doing: &'static str,
-        work: impl Fn(Transaction<'static, Any>) -> F,
-    ) -> Result<T, WriteError>
-    where
-        F: Future<Output = Result<(Transaction<'static, Any>, T), WriteError>>,
-    {
-        let lost = |error: sqlx::Error| WriteError::from_driver(doing, &error);
-        let attempt = async {
-            let mut transaction = self.pool.begin_with(BEGIN).await.map_err(lost)?;
-            bound(&mut transaction).await?;
-            let (transaction, done) = work(transaction).await?;
-            transaction.commit().await.map_err(lost)?;
-            Ok(done)
-        };
-        match tokio::time::timeout(PATIENCE, attempt).await {
-            Ok(result) => result,
-            Err(_) => Err(WriteError::Unreachable { doing }),
+pub(super) async fn commit(
+    doing: &'static str,
+    transaction: Transaction<'static, Any>,
+) -> Result<(), WriteError> {
+    let committed = transaction.commit().await;
+    committed.map_err(|error| WriteError::from_driver(doing, &error))
+}
+
+/// Tries the work, again where that helps. Each attempt is one transaction.
+pub(super) async fn again<T, F>(attempt: impl Fn() -> F) -> Result<T, WriteError>
+where
+    F: Future<Output = Result<T, WriteError>>,
+{
+    let mut pause = PAUSE;
+    for _ in 1..ATTEMPTS {
+        match in_time(attempt()).await {
+            Err(error) if error.is_transient() => tracing::info!(%error, "will try again"),
+            result => return result,
         }
+        tokio::time::sleep(pause).await;
+        pause *= 3;
+    }
+    in_time(attempt()).await
+}
+
+async fn in_time<T>(attempt: impl Future<Output = Result<T, WriteError>>) -> Result<T, WriteError> {
+    match tokio::time::timeout(PATIENCE, attempt).await {
+        Ok(result) => result,
+        Err(_) => Err(WriteError::Unreachable {
+            doing: "waiting for an answer",
+        }),
     }
 }
 
