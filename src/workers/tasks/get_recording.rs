@@ -52,7 +52,7 @@ impl Task for GetRecording {
         // Published, but not kept: the reset that follows wipes the events.
         context.intend_messages(&RunEvent::Status(Status::Processing));
         context.intend(IntentKind::Reset, "transcript", "");
-        context.intend_column("recording.workflow_id", &context.assignment.workflow_id);
+        context.intend_column("workflow_id", &context.assignment.workflow_id);
         let mut output = Output {
             id: input.recording_id.clone(),
             mtg_session_id: None,
