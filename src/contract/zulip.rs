@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::model::{HttpRequest, RoomFacts, Topic, TranscriptFacts};
+use crate::model::{HttpRequest, RoomFacts, Topic, TranscriptFacts, TranscriptId};
 
 /// What the message tells of a finished transcript, as its row says it.
 #[derive(Clone, Copy, Debug)]
@@ -46,13 +46,13 @@ pub fn content(message: &Message<'_>) -> String {
     let mut text = format!(
         "# Reflector – {title}\n\n\
          **Date**: <time:{created_at}>\n\
-         **Link**: [{host}]({base}/transcripts/{id})\n\
+         **Link**: [{host}]({link})\n\
          **Duration**: {duration}\n\n\
          ```spoiler Summary\n{summary}\n```\n\n",
         title = or_else(message.title, "Unnamed recording"),
         created_at = transcript.created_at,
         host = host(base),
-        id = transcript.id,
+        link = link(base, &transcript.id),
         duration = clock(message.duration_ms / 1000.0),
         summary = or_else(message.long_summary, "No summary available"),
     );
@@ -66,6 +66,11 @@ pub fn content(message: &Message<'_>) -> String {
     }
     text.push_str("-----\n");
     text
+}
+
+/// The link in the message of that transcript, by which the message is recognised.
+pub fn link(ui_base_url: &str, transcript: &TranscriptId) -> String {
+    format!("{ui_base_url}/transcripts/{transcript}")
 }
 
 /// Empty counts as absent.
@@ -117,6 +122,26 @@ pub fn edit(base_url: &str, message_id: i64, address: Address<'_>, content: &str
     let body = form(&[("topic", address.topic), ("content", content)]);
     let url = format!("{base_url}/api/v1/messages/{message_id}");
     request("PATCH", url, body)
+}
+
+/// The message an edit is of. None for any other request.
+pub fn edited(request: &HttpRequest) -> Option<i64> {
+    let (_, id) = request.url.rsplit_once("/api/v1/messages/")?;
+    id.parse().ok().filter(|_| request.method == "PATCH")
+}
+
+/// The request that posts a new message with the text and topic of an edit that Zulip refused.
+/// None for any other request.
+pub fn post_instead(edit: &HttpRequest, stream: &str) -> Option<HttpRequest> {
+    edited(edit)?;
+    let (url, _) = edit.url.rsplit_once('/')?;
+    // The edit's fields are the last of a post's, in the same order.
+    let body = format!(
+        "{}&{}",
+        form(&[("type", "stream"), ("to", stream)]),
+        edit.body
+    );
+    Some(request("POST", url.to_owned(), body))
 }
 
 fn request(method: &str, url: String, body: String) -> HttpRequest {
@@ -195,5 +220,19 @@ mod tests {
         assert_eq!(edited.method, "PATCH");
         assert_eq!(edited.url, "https://z.example/api/v1/messages/42");
         assert_eq!(edited.body, "topic=t&content=c");
+    }
+
+    #[test]
+    fn a_refused_edit_becomes_the_post_it_would_have_been() {
+        let address = Address {
+            stream: "a & b",
+            topic: "t/1",
+        };
+        let refused = edit("https://z.example", 42, address, "text – more");
+        assert_eq!(edited(&refused), Some(42));
+        let posted = post("https://z.example", address, "text – more");
+        assert_eq!(post_instead(&refused, address.stream), Some(posted.clone()));
+        assert_eq!(edited(&posted), None);
+        assert_eq!(post_instead(&posted, address.stream), None);
     }
 }

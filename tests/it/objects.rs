@@ -582,23 +582,41 @@ async fn a_copy_of_nothing_is_missing_and_leaves_the_target_alone() {
     assert_eq!(kept.expect("it is there"), b"old");
 }
 
+/// A store whose only object has that size, as far as it tells. It counts what it is asked.
+async fn store_telling(size: u64) -> (Url, Arc<AtomicUsize>) {
+    let listener = loopback().await;
+    let url = url_of(&listener);
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&asked);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            counter.fetch_add(1, Ordering::Relaxed);
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                match stream.read_u8().await {
+                    Ok(byte) => head.push(byte),
+                    Err(_) => break,
+                }
+            }
+            let answer =
+                format!("HTTP/1.1 200 OK\r\nContent-Length: {size}\r\nConnection: close\r\n\r\n");
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    (url, asked)
+}
+
 #[tokio::test]
 async fn an_object_too_large_for_one_copy_is_refused_before_it_is_tried() {
-    let store = store().await;
-    let folder = store.folder.path().join("objects").join(BUCKET);
-    let file = std::fs::File::create(folder.join("large")).expect("a file");
-    // Without content on the disk.
-    file.set_len((5 << 30) + 1).expect("a sparse file");
-    let error = store.objects.copy(BUCKET, "large", "to").await;
+    let (url, asked) = store_telling((5 << 30) + 1).await;
+    let error = client(&url, SECRET).copy(BUCKET, "large", "to").await;
     let error = error.expect_err("it is too large");
-    assert_eq!(error.kind, ErrorKind::Other);
+    assert_eq!(error.kind, ErrorKind::Other, "{error}");
     assert!(error.cause.contains("5368709121 bytes"), "{error}");
-    assert!(
-        !store
-            .objects
-            .exists(BUCKET, "to")
-            .await
-            .expect("it answers")
+    assert_eq!(
+        asked.load(Ordering::Relaxed),
+        1,
+        "only its size was asked for"
     );
 }
 
