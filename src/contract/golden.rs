@@ -191,7 +191,7 @@ fn captions_are_derived_to_the_byte() {
 
 #[test]
 fn zulip_posts_are_made_to_the_byte() {
-    let mut compared = 0;
+    let (mut compared, mut instead) = (0, 0);
     for name in ENDED.into_iter().chain(POST_ONLY) {
         let case = Case::of(name);
         let subject = case.subject();
@@ -212,6 +212,7 @@ fn zulip_posts_are_made_to_the_byte() {
             assert!(requests.is_empty(), "{name}");
             continue;
         };
+        let mut refused = None;
         for (index, recorded) in requests.iter().enumerate() {
             let file = format!("expected/{name}/zulip_{}.content.md", index + 1);
             assert_eq!(content, text(&file), "{name}");
@@ -222,10 +223,15 @@ fn zulip_posts_are_made_to_the_byte() {
                 _ => zulip::post(base, address, &content),
             };
             assert_request(name, &made, recorded, &case.body_of(recorded));
+            assert!(content.contains(&zulip::link(UI, &subject.transcript.id)));
+            if let Some(refused) = refused.replace(made.clone()) {
+                assert_eq!(zulip::post_instead(&refused, address.stream), Some(made));
+                instead += 1;
+            }
             compared += 1;
         }
     }
-    assert_eq!(compared, 12);
+    assert_eq!((compared, instead), (12, 1));
 }
 
 #[test]

@@ -46,13 +46,13 @@ pub fn content(message: &Message<'_>) -> String {
     let mut text = format!(
         "# Reflector – {title}\n\n\
          **Date**: <time:{created_at}>\n\
-         **Link**: [{host}]({base}/transcripts/{id})\n\
+         **Link**: [{host}]({link})\n\
          **Duration**: {duration}\n\n\
          ```spoiler Summary\n{summary}\n```\n\n",
         title = or_else(message.title, "Unnamed recording"),
         created_at = transcript.created_at,
         host = host(base),
-        id = transcript.id,
+        link = link(base, &transcript.id),
         duration = clock(message.duration_ms / 1000.0),
         summary = or_else(message.long_summary, "No summary available"),
     );
@@ -66,6 +66,11 @@ pub fn content(message: &Message<'_>) -> String {
     }
     text.push_str("-----\n");
     text
+}
+
+/// The link in the message of that transcript, by which the message is recognised.
+pub fn link(ui_base_url: &str, transcript: &TranscriptId) -> String {
+    format!("{ui_base_url}/transcripts/{transcript}")
 }
 
 /// Empty counts as absent.
@@ -119,20 +124,24 @@ pub fn edit(base_url: &str, message_id: i64, address: Address<'_>, content: &str
     request("PATCH", url, body)
 }
 
-/// The new message for an edit that Zulip refused: the same text, under the same topic.
-pub fn instead_of(edit: &HttpRequest, address: Address<'_>) -> HttpRequest {
-    let messages = edit
-        .url
-        .rsplit_once('/')
-        .map_or("", |(messages, _)| messages);
-    let head = form(&[("type", "stream"), ("to", address.stream)]);
-    request("POST", messages.to_owned(), format!("{head}&{}", edit.body))
+/// The message an edit is of. None for any other request.
+pub fn edited(request: &HttpRequest) -> Option<i64> {
+    let (_, id) = request.url.rsplit_once("/api/v1/messages/")?;
+    id.parse().ok().filter(|_| request.method == "PATCH")
 }
 
-/// The transcript's page, which only a message on it links to: by it one is found whose answer was
-/// lost.
-pub fn link(ui_base_url: &str, transcript: &TranscriptId) -> String {
-    format!("{ui_base_url}/transcripts/{transcript}")
+/// The request that posts a new message with the text and topic of an edit that Zulip refused.
+/// None for any other request.
+pub fn post_instead(edit: &HttpRequest, stream: &str) -> Option<HttpRequest> {
+    edited(edit)?;
+    let (url, _) = edit.url.rsplit_once('/')?;
+    // The edit's fields are the last of a post's, in the same order.
+    let body = format!(
+        "{}&{}",
+        form(&[("type", "stream"), ("to", stream)]),
+        edit.body
+    );
+    Some(request("POST", url.to_owned(), body))
 }
 
 fn request(method: &str, url: String, body: String) -> HttpRequest {
@@ -216,11 +225,14 @@ mod tests {
     #[test]
     fn a_refused_edit_becomes_the_post_it_would_have_been() {
         let address = Address {
-            stream: "team",
-            topic: "stand up & more",
+            stream: "a & b",
+            topic: "t/1",
         };
-        let edit = edit("https://zulip.example.test", 7, address, "text – more");
-        let post = post("https://zulip.example.test", address, "text – more");
-        assert_eq!(instead_of(&edit, address), post);
+        let refused = edit("https://z.example", 42, address, "text – more");
+        assert_eq!(edited(&refused), Some(42));
+        let posted = post("https://z.example", address, "text – more");
+        assert_eq!(post_instead(&refused, address.stream), Some(posted.clone()));
+        assert_eq!(edited(&posted), None);
+        assert_eq!(post_instead(&posted, address.stream), None);
     }
 }

@@ -49,6 +49,7 @@ impl Delivery<'_> {
         })?;
         let kept: HttpRequest = serde_json::from_str(&effect.intent.content)
             .map_err(|_| GatewayError::refused("the kept Zulip request is no JSON"))?;
+        let edited = zulip::edited(&kept);
         let mut request = kept;
         if request.method == "PATCH" {
             match self.send(bot, effect, &request).await? {
@@ -57,12 +58,12 @@ impl Delivery<'_> {
                 Sent::EditRefused { .. } => {}
             }
             let address = self.run.subject.room.as_ref().and_then(zulip::address);
-            let address = address
+            request = address
+                .and_then(|address| zulip::post_instead(&request, address.stream))
                 .ok_or_else(|| GatewayError::refused("the room does not post to Zulip any more"))?;
-            request = zulip::instead_of(&request, address);
         }
         if effect.attempts > 0
-            && let Some(found) = self.find(bot, effect).await?
+            && let Some(found) = self.find(bot, effect, edited).await?
         {
             return Ok(Some(found));
         }
@@ -93,22 +94,22 @@ impl Delivery<'_> {
     }
 
     /// Our own message on this transcript, if an earlier attempt got as far.
-    async fn find(&self, bot: &Zulip, effect: &Effect) -> Result<Option<i64>, GatewayError> {
+    async fn find(
+        &self,
+        bot: &Zulip,
+        effect: &Effect,
+        newer_than: Option<i64>,
+    ) -> Result<Option<i64>, GatewayError> {
         let subject = &self.run.subject;
         let Some(address) = subject.room.as_ref().and_then(zulip::address) else {
             return Ok(None);
         };
         let link = zulip::link(&subject.ui_base_url, &subject.transcript.id);
-        match bot
-            .find(address, &link, subject.transcript.zulip_message_id)
-            .await
-        {
+        match bot.find(address, &link, newer_than).await {
             Ok(found) => Ok(found),
             Err(error) => {
-                let error = GatewayError::Retry(error.into());
-                Err(self
-                    .give_back(effect, EffectState::Unknown, None, error)
-                    .await)
+                let (unknown, error) = (EffectState::Unknown, of_provider(error));
+                Err(self.give_back(effect, unknown, None, error).await)
             }
         }
     }

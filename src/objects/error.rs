@@ -104,8 +104,8 @@ fn kind(status: u16, code: &str) -> ErrorKind {
     match (status, code) {
         (404, _) => ErrorKind::NotFound,
         (401 | 403, _) => ErrorKind::Denied,
-        // Amazon reports a slow upload as a bad request.
-        (408 | 429 | 500..=599, _) | (400, "RequestTimeout") => ErrorKind::Transient,
+        // Amazon reports a slow upload as a bad request, and a copy that breaks off after its status.
+        (200 | 408 | 429 | 500..=599, _) | (400, "RequestTimeout") => ErrorKind::Transient,
         _ => ErrorKind::Other,
     }
 }
@@ -127,5 +127,6 @@ mod tests {
         assert_eq!(kind(400, "RequestTimeout"), ErrorKind::Transient);
         assert_eq!(kind(400, "InvalidArgument"), ErrorKind::Other);
         assert_eq!(kind(503, "SlowDown"), ErrorKind::Transient);
+        assert_eq!(kind(200, "InternalError"), ErrorKind::Transient);
     }
 }

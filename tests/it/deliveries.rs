@@ -16,8 +16,19 @@ use url::Url;
 
 use crate::standup::{folder, json};
 
-/// Long for a loopback that answers at once, short for one that hangs.
-const TIMEOUT: Duration = Duration::from_secs(1);
+/// For a loopback that hangs for certain.
+const SHORT: Duration = Duration::from_secs(1);
+/// For one that answers, however busy the machine is.
+const LONG: Duration = Duration::from_secs(30);
+
+/// How long to wait for an answer under that fault.
+const fn timeout(kind: &FaultKind) -> Duration {
+    if matches!(kind, FaultKind::Hang) {
+        SHORT
+    } else {
+        LONG
+    }
+}
 
 /// The proof that a run owns its recording.
 pub fn live(epoch: i64) -> Live {

@@ -582,23 +582,69 @@ async fn a_copy_of_nothing_is_missing_and_leaves_the_target_alone() {
     assert_eq!(kept.expect("it is there"), b"old");
 }
 
+/// A store whose only object has that size, as far as it tells, and that answers a copy as given.
+/// It counts what it is asked.
+async fn store_telling(size: u64, status: &'static str, body: &'static str) -> Told {
+    let listener = loopback().await;
+    let url = url_of(&listener);
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&asked);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            counter.fetch_add(1, Ordering::Relaxed);
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                match stream.read_u8().await {
+                    Ok(byte) => head.push(byte),
+                    Err(_) => break,
+                }
+            }
+            let (status, length, body) = if head.starts_with(b"HEAD") {
+                ("200 OK", size, "")
+            } else {
+                (status, body.len() as u64, body)
+            };
+            let answer = format!(
+                "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+            );
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    Told { url, asked }
+}
+
+struct Told {
+    url: Url,
+    asked: Arc<AtomicUsize>,
+}
+
+#[tokio::test]
+async fn a_copy_that_fails_under_way_is_no_copy_whatever_the_status_says() {
+    let failed = "<?xml version=\"1.0\"?><Error><Code>InternalError</Code></Error>";
+    for (status, body) in [
+        ("200 OK", failed),
+        ("500 Internal Server Error", failed),
+        ("503 Service Unavailable", ""),
+        ("429 Too Many Requests", ""),
+    ] {
+        let store = store_telling(3, status, body).await;
+        let error = client(&store.url, SECRET).copy(BUCKET, "from", "to").await;
+        let error = error.expect_err("nothing was copied");
+        assert_eq!(error.kind, ErrorKind::Transient, "{status}: {error}");
+    }
+}
+
 #[tokio::test]
 async fn an_object_too_large_for_one_copy_is_refused_before_it_is_tried() {
-    let store = store().await;
-    let folder = store.folder.path().join("objects").join(BUCKET);
-    let file = std::fs::File::create(folder.join("large")).expect("a file");
-    // Without content on the disk.
-    file.set_len((5 << 30) + 1).expect("a sparse file");
-    let error = store.objects.copy(BUCKET, "large", "to").await;
+    let store = store_telling((5 << 30) + 1, "200 OK", "").await;
+    let error = client(&store.url, SECRET).copy(BUCKET, "large", "to").await;
     let error = error.expect_err("it is too large");
-    assert_eq!(error.kind, ErrorKind::Other);
+    assert_eq!(error.kind, ErrorKind::Other, "{error}");
     assert!(error.cause.contains("5368709121 bytes"), "{error}");
-    assert!(
-        !store
-            .objects
-            .exists(BUCKET, "to")
-            .await
-            .expect("it answers")
+    assert_eq!(
+        store.asked.load(Ordering::Relaxed),
+        1,
+        "only its size was asked for"
     );
 }
 

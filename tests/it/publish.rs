@@ -121,16 +121,16 @@ async fn a_message_that_is_tried_again_is_told_once() {
             told.expect("Redis answers")
         })
     });
-    let mut published = 0;
+    let mut times = 0;
     for told in futures_util::future::join_all(tries).await {
         match told.expect("it ends") {
-            Told::Published => published += 1,
+            Told::Published => times += 1,
             other => assert_eq!(other, Told::AlreadyTold),
         }
     }
-    assert_eq!(published, 1);
+    assert_eq!(times, 1);
     // A process that was started again does not tell it either.
-    let again = crate::publish::publisher(&redis)
+    let again = self::publisher(&redis)
         .publish(&live(1), &recording, &key, &message(&channel, "once"))
         .await;
     assert_eq!(again.unwrap(), Told::AlreadyTold);

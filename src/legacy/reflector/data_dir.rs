@@ -65,17 +65,12 @@ impl DataDir {
         text: &str,
     ) -> Result<(), DataDirError> {
         let folder = self.folder(transcript)?;
-        let root = self.root.clone();
         // Named after the run: another one would write the same bytes, and of what a crash leaves
         // behind there is never more than one.
         let unfinished = folder.join(format!("audio.json.{}", file_name(live.run().as_str())?));
         let text = text.to_owned();
-        bounded("writing a waveform", move || {
-            there(&root)?;
-            match fs::create_dir(&folder) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-                _ => {}
-            }
+        self.bounded("writing a waveform", move || {
+            make_folder(&folder)?;
             let written = replace(&unfinished, &folder.join("audio.json"), text.as_bytes());
             if written.is_err() {
                 // The first error tells more.
@@ -84,7 +79,6 @@ impl DataDir {
             written
         })
         .await
-        .map_err(|failed| failed.into_error(&self.root))
     }
 
     /// Deletes `{transcript}/audio.mp3` and `audio.wav`. What is not there is deleted already.
@@ -94,15 +88,36 @@ impl DataDir {
         transcript: &TranscriptId,
     ) -> Result<(), DataDirError> {
         let folder = self.folder(transcript)?;
-        let root = self.root.clone();
-        bounded("deleting a sound file", move || {
-            there(&root)?;
+        self.bounded("deleting a sound file", move || {
             // Both are tried, whatever becomes of the first.
             let results = ["audio.mp3", "audio.wav"].map(|name| remove(&folder.join(name)));
             results.into_iter().collect()
         })
         .await
-        .map_err(|failed| failed.into_error(&self.root))
+    }
+
+    /// Works on files in a folder that is there, for so long and no longer.
+    async fn bounded(
+        &self,
+        doing: &'static str,
+        work: impl FnOnce() -> io::Result<()> + Send + 'static,
+    ) -> Result<(), DataDirError> {
+        let root = self.root.clone();
+        let working = tokio::task::spawn_blocking(move || {
+            if !root.is_dir() {
+                return Err(DataDirError::Missing(root));
+            }
+            work().map_err(|source| DataDirError::Io { doing, source })
+        });
+        match tokio::time::timeout(PATIENCE, working).await {
+            Ok(Ok(done)) => done,
+            // The runtime is ending.
+            Ok(Err(broken)) => Err(DataDirError::Io {
+                doing,
+                source: io::Error::other(broken),
+            }),
+            Err(_) => Err(DataDirError::Slow { doing }),
+        }
     }
 
     fn folder(&self, transcript: &TranscriptId) -> Result<PathBuf, DataDirError> {
@@ -120,11 +135,10 @@ fn file_name(id: &str) -> Result<&str, DataDirError> {
     }
 }
 
-fn there(root: &Path) -> io::Result<()> {
-    if root.is_dir() {
-        Ok(())
-    } else {
-        Err(io::ErrorKind::NotADirectory.into())
+fn make_folder(folder: &Path) -> io::Result<()> {
+    match fs::create_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        other => other,
     }
 }
 
@@ -140,39 +154,5 @@ fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other,
-    }
-}
-
-/// How work on files ended, other than well.
-enum Failed {
-    Slow(&'static str),
-    Io(&'static str, io::Error),
-}
-
-impl Failed {
-    fn into_error(self, root: &Path) -> DataDirError {
-        match self {
-            Self::Slow(doing) => DataDirError::Slow { doing },
-            Self::Io(_, source) if source.kind() == io::ErrorKind::NotADirectory => {
-                DataDirError::Missing(root.to_owned())
-            }
-            Self::Io(doing, source) => DataDirError::Io { doing, source },
-        }
-    }
-}
-
-async fn bounded(
-    doing: &'static str,
-    work: impl FnOnce() -> io::Result<()> + Send + 'static,
-) -> Result<(), Failed> {
-    let working = tokio::task::spawn_blocking(work);
-    match tokio::time::timeout(PATIENCE, working).await {
-        Ok(Ok(done)) => done.map_err(|source| Failed::Io(doing, source)),
-        // It panicked, or the runtime is ending.
-        Ok(Err(_)) => Err(Failed::Io(
-            doing,
-            io::Error::other("the work was broken off"),
-        )),
-        Err(_) => Err(Failed::Slow(doing)),
     }
 }

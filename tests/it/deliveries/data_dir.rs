@@ -130,6 +130,11 @@ async fn a_file_in_the_way_is_an_error_and_stays() {
     fs::write(root.path().join(transcript().as_str()), "x").expect("it can be written");
     let data_dir = DataDir::new(root.path());
     let written = data_dir.write_waveform(&live(1), &transcript(), TEXT).await;
-    assert!(written.is_err());
+    let error = written.expect_err("it is no folder");
+    assert!(matches!(error, DataDirError::Io { .. }), "{error:?}");
+    assert_eq!(
+        error.to_string(),
+        "writing a waveform in Reflector's data folder"
+    );
     assert_eq!(names(root.path()), [transcript().as_str()]);
 }

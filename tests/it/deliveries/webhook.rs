@@ -1,5 +1,7 @@
 //! Customers' webhooks.
 
+use std::time::Duration;
+
 use switchyard::{
     model::HttpRequest,
     providers::{Fate, Webhook},
@@ -7,14 +9,18 @@ use switchyard::{
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::{TIMEOUT, assert_headers, legacy, live, nobody, ours, relays, status};
+use super::{LONG, assert_headers, legacy, live, nobody, ours, relays, status, timeout};
 use crate::standup::{loopback, sandbox};
 
 const HOST: &str = "hooks.example.test";
 
 fn webhook(sandbox: &Sandbox) -> Webhook {
+    webhook_within(LONG, sandbox)
+}
+
+fn webhook_within(timeout: Duration, sandbox: &Sandbox) -> Webhook {
     let relays = relays(HOST, sandbox.url(Service::Webhook));
-    Webhook::within(TIMEOUT, &relays).expect("settings are right")
+    Webhook::within(timeout, &relays).expect("settings are right")
 }
 
 fn request() -> HttpRequest {
@@ -59,7 +65,7 @@ async fn header_names_are_spelt_as_the_legacy_spelt_them() {
         String::from_utf8(head).expect("a head is text")
     });
     let relays = relays(HOST, format!("http://{address}").parse().expect("a URL"));
-    let webhook = Webhook::within(TIMEOUT, &relays).expect("settings are right");
+    let webhook = Webhook::within(LONG, &relays).expect("settings are right");
     let answered = webhook.send(&live(1), &request()).await;
     assert_eq!(answered.expect("it is answered"), 204);
     let head = receiver.await.expect("it ends");
@@ -100,8 +106,9 @@ async fn what_the_answer_says_beside_its_status_does_not_matter() {
 async fn a_customer_who_may_have_been_told_is_told_apart_from_one_who_was_not() {
     for kind in [FaultKind::Hang, FaultKind::Cut { after_bytes: 0 }] {
         let sandbox = sandbox().await;
+        let webhook = webhook_within(timeout(&kind), &sandbox);
         sandbox.fault(Fault::always(Service::Webhook, kind));
-        let error = webhook(&sandbox).send(&live(1), &request()).await;
+        let error = webhook.send(&live(1), &request()).await;
         let error = error.expect_err("no answer");
         assert_eq!(error.fate(), Fate::Unknown, "{error}");
         assert_eq!(sandbox.requests().len(), 1, "it is sent once");

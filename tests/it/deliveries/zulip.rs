@@ -9,7 +9,7 @@ use switchyard::{
     sandbox::{Fault, FaultKind, Sandbox, Service},
 };
 
-use super::{TIMEOUT, assert_headers, legacy, live, nobody, ours, relays, status};
+use super::{LONG, assert_headers, legacy, live, nobody, ours, relays, status, timeout};
 use crate::standup::sandbox;
 
 const REALM: &str = "zulip.example.test";
@@ -23,10 +23,14 @@ const NOTES: Address<'_> = Address {
 };
 
 fn zulip(sandbox: &Sandbox) -> Zulip {
-    bot(sandbox, BOT)
+    bot(sandbox, BOT, LONG)
 }
 
-fn bot(sandbox: &Sandbox, email: &str) -> Zulip {
+fn zulip_within(timeout: Duration, sandbox: &Sandbox) -> Zulip {
+    bot(sandbox, BOT, timeout)
+}
+
+fn bot(sandbox: &Sandbox, email: &str, timeout: Duration) -> Zulip {
     let relays = relays(REALM, sandbox.url(Service::Zulip));
     let retry = Retry {
         attempts: 3,
@@ -35,7 +39,7 @@ fn bot(sandbox: &Sandbox, email: &str) -> Zulip {
         patience: Duration::from_secs(5),
         budget: Duration::from_hours(1),
     };
-    let zulip = Zulip::new(REALM, email, KEY, TIMEOUT, &relays);
+    let zulip = Zulip::new(REALM, email, KEY, timeout, &relays);
     zulip.expect("settings are right").with_retry(retry)
 }
 
@@ -105,7 +109,8 @@ async fn a_post_is_sent_once_and_says_what_may_have_come_of_it() {
         let sandbox = sandbox().await;
         sandbox.fault(Fault::always(Service::Zulip, kind.clone()));
         let request = post(BASE, NOTES, &message(LINK));
-        let error = zulip(&sandbox).send(&live(1), &request).await;
+        let zulip = zulip_within(timeout(&kind), &sandbox);
+        let error = zulip.send(&live(1), &request).await;
         let error = error.expect_err("it ends badly");
         assert_eq!(error.fate(), fate, "{kind:?}: {error}");
         assert_eq!(methods(&sandbox), ["POST"], "{kind:?}");
@@ -116,7 +121,7 @@ async fn a_post_is_sent_once_and_says_what_may_have_come_of_it() {
 #[tokio::test]
 async fn a_realm_that_is_not_there_has_not_been_posted_to() {
     let relays = relays(REALM, nobody().await);
-    let zulip = Zulip::new(REALM, BOT, KEY, TIMEOUT, &relays).expect("settings are right");
+    let zulip = Zulip::new(REALM, BOT, KEY, LONG, &relays).expect("settings are right");
     let request = post(BASE, NOTES, &message(LINK));
     let error = zulip.send(&live(1), &request).await;
     let error = error.expect_err("nobody is there");
@@ -167,7 +172,8 @@ async fn an_edit_zulip_refuses_is_told_apart_from_one_that_may_be_tried_again() 
     ] {
         let sandbox = crate::standup::sandbox().await;
         sandbox.fault(Fault::always(Service::Zulip, kind.clone()));
-        let error = zulip(&sandbox).send(&live(1), &request).await;
+        let zulip = zulip_within(timeout(&kind), &sandbox);
+        let error = zulip.send(&live(1), &request).await;
         let error = error.expect_err("it ends badly");
         assert!(error.retryable(), "{error}");
         assert_eq!(methods(&sandbox), vec!["PATCH"; requests], "{kind:?}");
@@ -180,7 +186,6 @@ async fn one_failure_of_an_edit_or_a_search_goes_unnoticed() {
     for kind in [
         status(503),
         status(429),
-        FaultKind::Hang,
         FaultKind::Cut { after_bytes: 0 },
         FaultKind::Garbage,
     ] {
@@ -209,8 +214,9 @@ async fn a_search_that_fails_is_not_taken_for_no_message() {
         let sandbox = sandbox().await;
         let zulip = zulip(&sandbox);
         posted(&zulip, NOTES, LINK).await;
+        let impatient = zulip_within(timeout(&kind), &sandbox);
         sandbox.fault(Fault::always(Service::Zulip, kind));
-        let error = zulip.find(NOTES, LINK, None).await;
+        let error = impatient.find(NOTES, LINK, None).await;
         assert_discreet(&error.expect_err("nobody knows"));
     }
 }
@@ -223,7 +229,12 @@ async fn only_our_own_message_with_that_link_in_that_place_is_found() {
         topic: "other notes",
         ..NOTES
     };
-    posted(&bot(&sandbox, "other-bot@zulip.example.test"), NOTES, LINK).await;
+    posted(
+        &bot(&sandbox, "other-bot@zulip.example.test", LONG),
+        NOTES,
+        LINK,
+    )
+    .await;
     posted(&ours, elsewhere, LINK).await;
     posted(&ours, NOTES, &format!("{LINK}2")).await;
     assert_eq!(ours.find(NOTES, LINK, None).await.unwrap(), None);
