@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use switchyard::{
+    contract::webhook,
     controller::Again,
     model::{Published, RunState},
     sandbox::{Recorded, Service},
@@ -26,13 +27,24 @@ const fn mask(path: &'static str, why: &'static str) -> Mask {
     Mask { path, why }
 }
 
+/// Tracks begin 7 ms later than in the legacy, where the Opus specification has them.
+const LATER_MS: f64 = 7.0;
+
 /// Places of the transcript's row. `*` stands for any index.
-const ROW: [Mask; 4] = [
+const ROW: [Mask; 6] = [
     mask("topics.*.id", "each run gives its topics new ids"),
     mask("events.*.data.id", "the same ids again"),
     mask(
+        "duration",
+        "a time; it is later by `LATER_MS`, which is asserted",
+    ),
+    mask(
+        "events.*.data.duration",
+        "the same time; a topic's own is always 0",
+    ),
+    mask(
         "events.*.data.waveform",
-        "tracks begin 7 ms later than in the legacy, as Opus says; the bound is in comparisons/",
+        "peaks in chunks that begin `LATER_MS` later; the bound is in comparisons/",
     ),
     mask(
         "search_vector_en",
@@ -40,10 +52,27 @@ const ROW: [Mask; 4] = [
     ),
 ];
 
-const MESSAGE: [Mask; 1] = [mask(
-    "data.id",
-    "of a TOPIC: each run gives its topics new ids",
-)];
+/// Places of a message on the transcript's channel or its owner's.
+const MESSAGE: [Mask; 2] = [
+    mask(
+        "data.id",
+        "a topic's new id; on the owner's channel it is the transcript's, and checked",
+    ),
+    mask(
+        "data.duration",
+        "a time; it is later by `LATER_MS`, which is asserted",
+    ),
+];
+
+/// Places of the webhook's body.
+const WEBHOOK: [Mask; 3] = [
+    mask("event_id", "random in the legacy"),
+    mask("timestamp", "the moment"),
+    mask(
+        "transcript.duration",
+        "a time; it is later by `LATER_MS`, which is asserted",
+    ),
+];
 
 fn recorded(case: &str, file: &str) -> String {
     let path = fixtures().join("standup/expected").join(case).join(file);
@@ -180,37 +209,67 @@ async fn stands_in_for_the_legacy(tables: Tables) {
         [""; 0]
     );
 
+    let later = |value: &Value, other: &Value| {
+        let (one, other) = (
+            value.as_f64().expect("a time"),
+            other.as_f64().expect("a time"),
+        );
+        assert!(
+            (one - other - LATER_MS).abs() < 0.001,
+            "{one} instead of {other}"
+        );
+    };
+    later(&row["duration"], &expected["transcript"][0]["duration"]);
+
     let (heard, told) = (sorted(side.heard()), sorted(recorded_messages("base")));
     assert_eq!(heard.len(), told.len(), "{heard:?}");
     for (heard, told) in heard.iter().zip(&told) {
         assert_eq!(heard.channel, told.channel);
         let (one, other) = (json(&heard.payload), json(&told.payload));
-        let masks = if other["event"] == "TOPIC" {
-            &MESSAGE[..]
-        } else {
-            &[]
-        };
-        assert_eq!(differences(&one, &other, masks), [""; 0]);
-        if masks.is_empty() {
-            assert_eq!(heard.payload, told.payload, "to the byte");
+        assert_eq!(differences(&one, &other, &MESSAGE), [""; 0]);
+        match other["event"].as_str().expect("a name") {
+            "TOPIC" => {}
+            "DURATION" | "TRANSCRIPT_DURATION" => {
+                later(&one["data"]["duration"], &other["data"]["duration"]);
+                assert_eq!(one["data"]["id"], other["data"]["id"]);
+            }
+            _ => assert_eq!(heard.payload, told.payload, "to the byte"),
         }
     }
 
+    let text = |call: &Recorded| String::from_utf8(call.body.clone()).expect("it is text");
     let posts = world.sandbox.requests_to(Service::Zulip);
     assert_eq!(posts.len(), 1);
-    let text = |call: &Recorded| String::from_utf8(call.body.clone()).expect("it is text");
     assert_eq!(text(&posts[0]), recorded("base", "zulip_1.body.txt"));
     let calls = world.sandbox.requests_to(Service::Webhook);
     assert_eq!(calls.len(), 1);
-    let body = [
-        mask("event_id", "random in the legacy"),
-        mask("timestamp", "the moment"),
-    ];
-    let webhook = json(&recorded("base", "webhook_1.body.json"));
-    assert_eq!(
-        differences(&json(&text(&calls[0])), &webhook, &body),
-        [""; 0]
+    let (body, golden) = (
+        text(&calls[0]),
+        json(&recorded("base", "webhook_1.body.json")),
     );
+    assert_eq!(differences(&json(&body), &golden, &WEBHOOK), [""; 0]);
+    later(
+        &json(&body)["transcript"]["duration"],
+        &golden["transcript"]["duration"],
+    );
+    let signed = calls[0]
+        .header("x-webhook-signature")
+        .expect("it is signed");
+    let at = signed
+        .split([',', '='])
+        .nth(1)
+        .and_then(|at| at.parse().ok());
+    let secret = world
+        .subject
+        .room
+        .as_ref()
+        .and_then(|room| room.webhook_secret.clone());
+    let secret = secret.expect("the room has a secret");
+    assert_eq!(
+        signed,
+        webhook::signature(&secret, at.expect("a moment"), &body)
+    );
+    assert_eq!(calls[0].header("x-webhook-retry"), Some("0"));
 
     let objects: Vec<_> = world
         .all_objects()

@@ -27,7 +27,7 @@ use tempfile::TempDir;
 
 use crate::{
     database::{Database, Kind},
-    redis::Redis,
+    redis::{Redis, Server},
     world::{PATIENCE, fixtures},
 };
 
@@ -44,6 +44,7 @@ pub enum Tables {
 pub struct Side {
     pub database: Database,
     pub redis: Redis,
+    pub server: Server,
     pub data: TempDir,
     /// For the owner's hand.
     pub owner: PgConnection,
@@ -63,7 +64,9 @@ impl Side {
     /// The rows of a recorded case when its recording has just arrived. None without PostgreSQL or
     /// Redis; the test is then skipped, aloud.
     pub async fn arrived(case: &str) -> Option<Self> {
-        let redis = Redis::fresh().await?;
+        // One of its own: pub/sub knows no databases, and every world has the same transcript.
+        let server = Server::start()?;
+        let redis = Redis::open(server.url(), String::new()).await;
         let database = Database::fresh(Kind::Postgres).await?;
         let mut owner = PgConnection::connect(&database.url).await.expect("it");
         for script in [
@@ -89,6 +92,7 @@ impl Side {
             data: tempfile::tempdir().expect("a folder"),
             database,
             redis,
+            server,
             owner,
         };
         side.fill(&rows).await;
