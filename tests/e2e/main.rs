@@ -7,6 +7,7 @@ mod cutover;
 mod database;
 #[path = "../support/door.rs"]
 mod door;
+mod effects;
 mod failures;
 mod inputs;
 mod meeting;
