@@ -6,7 +6,11 @@ mod crash;
 mod door;
 mod failures;
 mod inputs;
+mod legacy;
+mod live;
 mod meeting;
+#[path = "../support/legacy.rs"]
+mod miniature;
 mod program;
 mod recorded;
 mod secrecy;
