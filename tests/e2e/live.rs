@@ -1,7 +1,12 @@
 //! Recordings that come in as they come to Reflector, on the legacy side alone: what every run with
 //! Switchyard beside it is measured against.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
+use switchyard::legacy::celery::{
+    Broker, Decision, Limits, Queue, RedisLocation, Tap, TapSettings,
+};
 
 use crate::miniature::{Except, Legacy, recorded};
 
@@ -65,6 +70,49 @@ async fn a_recording_runs_through_the_miniature_alone_as_it_was_recorded() {
 
 fn list(value: &Value) -> usize {
     value.as_array().expect("a list").len()
+}
+
+#[tokio::test]
+async fn a_recording_whose_messages_all_pass_a_tap_is_as_one_whose_messages_do_not() {
+    let Some(legacy) = Legacy::up("base", &[]).await else {
+        return;
+    };
+    legacy.daily_webhook().await;
+    legacy.worker(&["-Q", "legacy"]).await;
+    tokio::select! {
+        () = legacy.until_idle(&[]) => {}
+        () = hand_everything_on(&legacy) => {}
+    }
+    let capture = legacy.capture().await;
+    let moved = "celery/moved.json";
+    let except = Except {
+        files: &[moved],
+        ..Except::default()
+    };
+    let compared = capture.compare(&recorded("base"), &except).await;
+    assert_eq!(compared.differences, [""; 0]);
+
+    let moved = capture.json(moved);
+    assert_eq!(list(&moved), 6, "each of the six messages, once");
+    for message in moved.as_array().expect("a list") {
+        assert_eq!(message["redis_list"], "legacy");
+        assert_eq!(message["routing_key"], "legacy");
+        assert_eq!(message["is_as_pushed_but_for_the_routing_key"], true);
+    }
+}
+
+/// A tap in front of workers on `legacy` that keeps nothing to itself. Does not end.
+async fn hand_everything_on(legacy: &Legacy) {
+    let location = RedisLocation::parse(&legacy.place.broker).expect("a URL");
+    let broker = Broker::new(&location, "", Limits::default()).expect("a broker");
+    let [from, to] = ["celery", "legacy"].map(|name| Queue::new(name).expect("a name"));
+    let mut tap = Tap::new(broker, TapSettings::new(from, to)).expect("two queues");
+    let mut looks = tokio::time::interval(Duration::from_millis(20));
+    loop {
+        looks.tick().await;
+        let tick = tap.tick(async |_| Decision::Forward).await;
+        tick.expect("the tap taps");
+    }
 }
 
 #[tokio::test]

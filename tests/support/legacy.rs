@@ -171,8 +171,8 @@ impl Legacy {
         assert_eq!(answer["status"], 200, "{answer}");
     }
 
-    /// The same for another recording of that meeting, with the same tracks. For Daily's stand-in to
-    /// know it, vary it to `any_recording`.
+    /// The same for another recording of that meeting, with the same tracks, which Daily's stand-in
+    /// then knows.
     pub async fn daily_webhook_of(&self, recording_id: &str) {
         let body = json!({"recording_id": recording_id});
         let answer = self.tell("daily_webhook", &body).await;

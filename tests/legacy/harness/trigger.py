@@ -26,11 +26,13 @@ PATIENCE_SECONDS = 600.0
 def daily_webhook(world: World, recording_id: str | None = None) -> dict[str, Any]:
     """Posts Daily's webhook of the case, signed; gives request and response as recorded ones.
 
-    With another `recording_id`, the same meeting was recorded once more.
+    With another `recording_id`, the same meeting was recorded once more, as Daily's stand-in then
+    knows.
     """
     request = copy.deepcopy(world.case.webhook)
     if recording_id is not None:
         request["body"]["payload"]["recording_id"] = recording_id
+        world.control("variants", {"service": "daily", "variant": "any_recording"})
     body = json.dumps(request["body"]).encode()
     timestamp = request["headers"]["X-Webhook-Timestamp"]
     key = base64.b64decode(DAILY_SECRET)
