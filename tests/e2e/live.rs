@@ -159,6 +159,29 @@ async fn a_recording_no_webhook_told_of_is_found_by_the_poller() {
 }
 
 #[tokio::test]
+async fn a_pipeline_whose_worker_was_killed_is_run_by_no_other() {
+    let Some(legacy) = Legacy::up("base", &[]).await else {
+        return;
+    };
+    legacy
+        .fault(&json!({"service": "daily", "kind": "hang"}))
+        .await;
+    legacy.daily_webhook().await;
+    let worker = legacy.worker(&[]).await;
+    let is_at_it = async || !legacy.requests_to("daily").await.is_empty();
+    legacy.until("the pipeline asks Daily", is_at_it).await;
+    legacy.kill(worker).await;
+    legacy.release().await;
+
+    // Neither the queue nor the poller has it any more.
+    legacy.worker(&[]).await;
+    legacy.call(POLLER, &json!({})).await;
+    legacy.until_idle(&[PIPELINE]).await;
+    assert_eq!(legacy.queue("celery").await, [""; 0]);
+    assert_eq!(legacy.transcript().await["status"], "processing");
+}
+
+#[tokio::test]
 async fn workers_on_another_queue_leave_new_messages_where_producers_put_them() {
     let to_legacy = format!(r#"{{"{POLLER}": {{"queue": "legacy"}}}}"#);
     let env = [("LEGACY_TASK_ROUTES", &*to_legacy)];

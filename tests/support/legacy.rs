@@ -243,6 +243,16 @@ impl Legacy {
         requests
     }
 
+    /// Has a stand-in fail, see [`switchyard::sandbox::Fault`]: `{"service": "zulip", "kind": "hang"}`.
+    pub async fn fault(&self, fault: &Value) {
+        self.tell_sandbox("faults", fault).await;
+    }
+
+    /// Lets requests that hang go on.
+    pub async fn release(&self) {
+        self.tell_sandbox("release", &json!({})).await;
+    }
+
     /// The texts on a list of the broker's, next to be taken first.
     pub async fn queue(&self, name: &str) -> Vec<String> {
         let queue = self.tell("queue", &json!({"name": name})).await;
@@ -261,6 +271,13 @@ impl Legacy {
         let folder = tempfile::tempdir().expect("a temporary folder");
         self.tell("dump", &json!({"folder": folder.path()})).await;
         Capture(folder)
+    }
+
+    async fn tell_sandbox(&self, what: &str, body: &Value) {
+        let url = format!("{}/_sandbox/{what}", self.place.sandbox);
+        let answer = self.http.post(url).json(body).send().await;
+        let status = answer.expect("the stand-ins answer").status();
+        assert!(status.is_success(), "{what}: {status}");
     }
 
     async fn tell(&self, what: &str, body: &Value) -> Value {
