@@ -1,4 +1,7 @@
-//! Daily's stand-in: known paths have answers, all others are not found.
+//! Daily's stand-in: known paths have answers, the list of recordings is made of them, and all others
+//! are not found.
+
+use std::cmp::Reverse;
 
 use serde_json::json;
 
@@ -8,6 +11,7 @@ pub(super) fn about(call: &Call) -> String {
     let known = [
         ("/participants", "participants"),
         ("/recordings/", "recording"),
+        ("/recordings", "recordings"),
     ];
     known
         .iter()
@@ -30,12 +34,36 @@ pub(super) fn answer(call: &Call, answers: &Answers, variant: Option<&str>) -> R
     let id = call.path.strip_prefix(RECORDINGS);
     match (known, id) {
         (Some(known), _) => Reply::plain(&known.plain),
+        (None, None) if call.method == "GET" && call.path == LIST => list(call, answers),
         (None, Some(id)) if variant == Some(ANY_RECORDING) => like_the_known(id, answers),
         _ => not_found(),
     }
 }
 
+const LIST: &str = "/v1/recordings";
 const RECORDINGS: &str = "/v1/recordings/";
+
+/// How many recordings Daily lists unless told, which is also the most.
+const PAGE: usize = 100;
+
+/// The known recordings, newest first.
+fn list(call: &Call, answers: &Answers) -> Reply {
+    let limit = match call.parameter("limit").map(|limit| limit.parse::<usize>()) {
+        None => PAGE,
+        Some(Ok(limit)) if limit <= PAGE => limit,
+        Some(_) => return Reply::json(400, &json!({"error": "invalid-request-error"})),
+    };
+    let mut recordings: Vec<_> = answers
+        .daily
+        .iter()
+        .filter(|known| known.path.starts_with(RECORDINGS) && known.plain.status == 200)
+        .map(|known| &known.plain.answer)
+        .collect();
+    recordings.sort_by_key(|recording| Reverse(recording["start_ts"].as_i64()));
+    let total = recordings.len();
+    recordings.truncate(limit);
+    Reply::json(200, &json!({"total_count": total, "data": recordings}))
+}
 
 fn like_the_known(id: &str, answers: &Answers) -> Reply {
     let known = answers

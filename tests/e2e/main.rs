@@ -10,7 +10,11 @@ mod door;
 mod effects;
 mod failures;
 mod inputs;
+mod legacy;
+mod live;
 mod meeting;
+#[path = "../support/legacy.rs"]
+mod miniature;
 mod program;
 mod recorded;
 #[path = "../support/redis.rs"]

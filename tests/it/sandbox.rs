@@ -369,6 +369,50 @@ async fn daily_knows_other_recordings_only_when_it_is_told_to() {
 }
 
 #[tokio::test]
+async fn daily_lists_what_it_knows_in_full() {
+    let sandbox = sandbox().await;
+    let ask = async |query: &str| {
+        let url = url(&sandbox, &format!("daily/v1/recordings{query}"));
+        let request = crate::standup::http().get(url).bearer_auth("any");
+        request.send().await.expect("it answers")
+    };
+    let known = fixture("providers/daily.json")["calls"][0]["answer"].clone();
+    let list: Value = ask("?limit=100").await.json().await.expect("JSON");
+    assert_eq!(list, json!({"total_count": 1, "data": [known]}));
+    let none: Value = ask("?limit=0").await.json().await.expect("JSON");
+    assert_eq!(none, json!({"total_count": 1, "data": []}));
+    assert_eq!(ask("?limit=101").await.status().as_u16(), 400);
+    assert_eq!(sandbox.requests()[0].about, "recordings");
+}
+
+#[tokio::test]
+async fn a_padded_track_beyond_the_meetings_own_has_no_words() {
+    let sandbox = sandbox().await;
+    let audio = crate::standup::folder().join("expected/base/audio.mp3");
+    let door = crate::standup::loopback().await;
+    let address = door.local_addr().expect("an address");
+    let bytes = std::fs::read(audio).expect("a fixture");
+    let served = axum::Router::new().fallback(async move || bytes);
+    tokio::spawn(async move { axum::serve(door, served).await });
+    let answer = crate::standup::http()
+        .post(url(
+            &sandbox,
+            "transcription/v1/audio/transcriptions-from-url",
+        ))
+        .bearer_auth("any")
+        .json(
+            &json!({"audio_file_url": format!("http://{address}/tracks/padded_3.mp3"),
+                      "language": "en", "batch": true}),
+        )
+        .send()
+        .await
+        .expect("it answers");
+    assert_eq!(answer.status().as_u16(), 200);
+    let heard: Value = answer.json().await.expect("JSON");
+    assert_eq!(heard, json!({"text": "", "words": []}));
+}
+
+#[tokio::test]
 async fn a_folder_without_answers_stops_the_start_by_name() {
     let settings = Settings {
         listen: ([127, 0, 0, 1], 0).into(),

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from golden.differences import differences
 from golden.labels import Labels
+from golden.left_out import LeftOut
 from golden.masks import MASKS, masked
 from golden.readers import read
 
@@ -36,6 +37,7 @@ class Report:
 
     differences: list[str] = field(default_factory=list)
     masked: Counter[str] = field(default_factory=Counter)
+    """File, place or part of its texts, and why: how often it was met on the two sides."""
     compared: list[str] = field(default_factory=list)
 
     @property
@@ -50,21 +52,36 @@ class Report:
         return "\n".join(lines)
 
 
-def compare(actual: Path, expected: Path) -> Report:
-    """Every file of `expected`, and no message to anybody that is not in it."""
+def compare(
+    actual: Path,
+    expected: Path,
+    left_out: LeftOut = LeftOut(),
+    *,
+    both_ways: bool = False,
+) -> Report:
+    """Every file of `expected`, and no message to anybody that is not in it.
+
+    `both_ways`: also every other file of `actual`.
+    """
     report = Report()
     labels = [Labels.of(side) for side in (actual, expected)]
     names = {str(path.relative_to(expected)) for path in _files(expected)}
-    for pattern in ("celery/[0-9]*", "webhook_*", "zulip_*", "llm_calls.json"):
+    patterns = ("celery/[0-9]*", "webhook_*", "zulip_*", "llm_calls.json")
+    if both_ways:
+        names |= {str(path.relative_to(actual)) for path in _files(actual)}
+    for pattern in patterns:
         names |= {str(path.relative_to(actual)) for path in actual.glob(pattern)}
     for name in sorted(names - set(NOT_OUTPUTS)):
+        if left_out.has_file(name):
+            report.masked[f"{name}: left out"] += 1
+            continue
         sides = [actual / name, expected / name]
         missing = [str(side) for side in sides if not side.exists()]
         if missing:
             report.differences.append(f"{name}: {', '.join(missing)} does not exist")
             continue
         report.compared.append(name)
-        _file(name, expected.name, sides, labels, report)
+        _file(name, expected.name, sides, labels, left_out, report)
     return report
 
 
@@ -73,7 +90,12 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _file(
-    name: str, case: str, sides: list[Path], labels: list[Labels], report: Report
+    name: str,
+    case: str,
+    sides: list[Path],
+    labels: list[Labels],
+    left_out: LeftOut,
+    report: Report,
 ) -> None:
     if name.endswith(".mp3"):
         if sides[0].read_bytes() != sides[1].read_bytes():
@@ -84,10 +106,13 @@ def _file(
         for mask in MASKS
         if re.fullmatch(mask.files, name) and re.fullmatch(mask.cases, case)
     ]
+    met = Counter[str]()
     values = [
-        masked(read(name, path, side), masks, report.masked)
+        left_out.without_objects(name, read(name, path, side), report.masked)
         for path, side in zip(sides, labels)
     ]
+    values = [masked(value, masks, met) for value in values]
+    report.masked.update({f"{name}: {what}": times for what, times in met.items()})
     if name.startswith("db_"):
         for row, recorded in zip(*(value["transcript"] for value in values)):
             if "search_vector_en" not in recorded:
@@ -99,8 +124,8 @@ def main() -> int:
     """0 if the two are equal but for what is masked."""
     report = compare(Path(sys.argv[1]), Path(sys.argv[2]))
     print(report)
-    for why, times in sorted(report.masked.items()):
-        print(f"  masked {times:5} times: {why}")
+    for what, times in sorted(report.masked.items()):
+        print(f"  masked {times:5} times: {what}")
     for name, why in NOT_OUTPUTS.items():
         print(f"  not compared: {name}: {why}")
     return 0 if report.is_equal else 1

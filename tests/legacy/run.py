@@ -12,8 +12,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import compare_golden
-from harness import dump, trigger
+from harness import trigger
+from harness.capture import Capture
 from harness.cases import CASES, ROOT
+from harness.remote import Remote
 from harness.world import World, local_postgres
 
 
@@ -42,23 +44,19 @@ def _run(arguments: argparse.Namespace, postgres: str, name: str) -> bool:
     shutil.rmtree(target, ignore_errors=True)
     world = _world(arguments, postgres, name, target)
     try:
-        before = {"rows": dump.rows(world), "objects": dump.objects(world)}
-        world.mark()
-        began = time.monotonic()
+        capture = Capture(world)
         if world.case.is_post_chain:
             trigger.post_chain(world)
         else:
-            webhook = trigger.daily_webhook(world)
-            dump.write(target / "dump", "daily_webhook_in.json", webhook)
-        before["queue"] = world.redis(1).lrange("celery", 0, -1)
-        worker = world.worker()
+            capture.daily_webhook()
+        capture.before_a_worker()
+        world.worker()
         trigger.wait_until_done(world)
-        worker.stop()
-        dump.Dump(world, target / "dump", began).all(before)
+        capture.write(target / "dump")
     finally:
         world.stop()
     report = compare_golden.compare(target / "dump", world.case.folder)
-    print(f"{name} ({time.monotonic() - began:.0f} s): {report}", flush=True)
+    print(f"{name} ({time.monotonic() - capture.began:.0f} s): {report}", flush=True)
     return report.is_equal
 
 
@@ -67,19 +65,27 @@ def _up(arguments: argparse.Namespace, postgres: str) -> int:
     name = arguments.case
     world = _world(arguments, postgres, name, arguments.out / f"up-{name}")
     try:
-        world.worker(*arguments.worker)
+        remote = Remote(world)
+        if not arguments.no_worker:
+            world.worker(*arguments.worker)
+        redis_url = f"redis://127.0.0.1:{world.redis_port}"
         where = {
+            "remote": remote.url,
             "api": world.api_url,
             "database": world.database_url,
-            "redis_port": world.redis_port,
+            "redis": f"{redis_url}/0",
+            "broker": f"{redis_url}/1",
             "sandbox": world.sandbox_url,
             "store": world.store_url,
             "data": str(world.data),
             "env": world.env,
         }
-        print(json.dumps(where, indent=1), flush=True)
+        print(json.dumps(where, indent=None if arguments.until_eof else 1), flush=True)
         with suppress(KeyboardInterrupt):
-            signal.pause()
+            if arguments.until_eof:
+                sys.stdin.read()
+            else:
+                signal.pause()
         return 0
     finally:
         world.stop()
@@ -122,6 +128,12 @@ def _arguments() -> argparse.Namespace:
     cases.add_argument("names", nargs="*", metavar="NAME", help="all, if none is given")
     up = commands.add_parser("up", help="start everything and wait")
     up.add_argument("--case", default="base", choices=CASES)
+    up.add_argument("--no-worker", action="store_true", help="start no worker")
+    up.add_argument(
+        "--until-eof",
+        action="store_true",
+        help="end when standard input does, and print one line",
+    )
     up.add_argument("worker", nargs="*", help="arguments for the worker, after --")
     arguments = parser.parse_args()
     unknown = set(getattr(arguments, "names", ())) - set(CASES)

@@ -121,12 +121,12 @@ MASKS = (
 
 
 def masked(data: Json, masks: list[Mask], met: Counter[str]) -> Json:
-    """The data without what is masked."""
+    """The data without what is masked; `met` counts, by place and reason."""
     for mask in masks:
         for pattern in mask.texts:
-            data = _texts(data, re.compile(pattern), mask.why, met)
+            data = _texts(data, re.compile(pattern), f"/{pattern}/: {mask.why}", met)
         for path in mask.paths:
-            _drop(data, path, mask.why, met)
+            _drop(data, path, f"{path}: {mask.why}", met)
     return data
 
 
@@ -137,7 +137,8 @@ def _texts(data: Json, pattern: re.Pattern[str], why: str, met: Counter[str]) ->
         return [_texts(value, pattern, why, met) for value in data]
     if isinstance(data, str):
         data, times = pattern.subn(r"\1<masked>", data)
-        met[why] += times
+        if times:
+            met[why] += times
     return data
 
 

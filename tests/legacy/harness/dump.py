@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import psycopg
 from psycopg.rows import dict_row
 
-from .tap import Command
+from .tap import Command, Tap
 from .world import DAILY_BUCKET, OWN_BUCKET, World
 
 Json = Any
@@ -24,6 +24,7 @@ DUMPED = ("transcript", "recording", "meeting", "room", "meeting_consent")
 LEFT_OUT = "(left out)"
 RETRY_AFTER_INVALID = "The answer before did not fit:"
 _COLOUR = re.compile(r"\x1b\[\d+m")
+_ROUTING_KEY = re.compile(r'"routing_key": "[^"]*"')
 _STORE_LINE = re.compile(r'"(GET|PUT|POST|DELETE) (/\S*) HTTP/1\.\d" (\d{3})')
 
 
@@ -70,6 +71,12 @@ def objects(world: World) -> list[dict[str, Json]]:
                 }
             )
     return found
+
+
+def published(tap: Tap) -> list[tuple[Command, str, str]]:
+    """Channel and text of every message but Celery's heartbeats and commands, in order."""
+    commands = tap.named("PUBLISH")
+    return [(c, c.words[1], c.words[2]) for c in commands if c.words[1][:1] != "/"]
 
 
 def store_requests(log: str) -> str:
@@ -147,11 +154,18 @@ class Dump:
         write(self.target, "s3.json", data)
 
     def _celery(self, queue: list[str]) -> None:
-        pushed = []
-        for command in self.world.tap.named("LPUSH"):
-            message = json.loads(command.words[2])
-            if "task" not in message.get("headers", {}):
+        pushed: list[str] = []
+        seen: dict[tuple[str, int], str] = {}
+        moved: list[Json] = []
+        for command in self.world.tap.named("LPUSH", "RPUSH"):
+            message = command.task_message
+            if message is None:
                 continue
+            attempt = (message["headers"]["id"], message["headers"]["retries"])
+            if attempt in seen:
+                moved.append(self._moved(command, message, seen[attempt]))
+                continue
+            seen[attempt] = command.words[2]
             pushed.append(command.words[2])
             name = message["headers"]["task"].rsplit(".", 1)[1]
             retries = message["headers"]["retries"]
@@ -167,6 +181,8 @@ class Dump:
                 "properties": message["properties"],
             }
             write(self.target, f"celery/{len(pushed):02}_{name}{suffix}.json", data)
+        if moved:
+            write(self.target, "celery/moved.json", moved)
         data = {
             "redis_db": 1,
             "command": "LRANGE celery 0 -1",
@@ -193,13 +209,25 @@ class Dump:
             self.target, "celery/task_results.json", {"redis_db": 1, "results": results}
         )
 
+    def _moved(self, command: Command, message: Json, first: str) -> Json:
+        """A message that somebody took from a list and put onto another, or back."""
+        routing_key = message["properties"]["delivery_info"]["routing_key"]
+        return {
+            "t": self._t(command),
+            "task": message["headers"]["task"],
+            "redis_list": command.words[1],
+            "routing_key": routing_key,
+            "is_as_pushed": command.words[2] == first,
+            "is_as_pushed_but_for_the_routing_key": _ROUTING_KEY.sub("", command.words[2])
+            == _ROUTING_KEY.sub("", first),
+        }
+
     def _published(self) -> None:
         lines, order, counted = [], [], Counter[str]()
         for command in self.world.tap.named("PUBLISH"):
-            channel, text = command.words[1:3]
-            if channel.startswith("/"):
-                counted[channel] += 1
-                continue
+            if command.words[1].startswith("/"):
+                counted[command.words[1]] += 1
+        for command, channel, text in published(self.world.tap):
             if channel.startswith("celery-task-meta-"):
                 text = _without_traceback(text)
             else:

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,7 @@ class World:
         self.folder = folder
         self.case = case
         self._undo: list[Callable[[], None]] = []
+        self._started: Counter[str] = Counter()
         folder.mkdir(parents=True, exist_ok=True)
         try:
             self._start(postgres, sandbox, store, workflow_columns, extra_env or {})
@@ -97,8 +99,11 @@ class World:
             self._undo.pop()()
 
     def _process(self, name: str, command: list[str], **more: Any) -> Process:
-        process = Process(name, command, self.folder / f"{name}.log", **more)
-        self._undo.append(process.stop)
+        self._started[name] += 1
+        log = name if self._started[name] == 1 else f"{name}_{self._started[name]}"
+        process = Process(name, command, self.folder / f"{log}.log", **more)
+        # Nothing of it is meant to last.
+        self._undo.append(process.kill)
         return process
 
     def _redis(self) -> int:
@@ -254,11 +259,12 @@ class World:
         httpx.post(f"{self.sandbox_url}/_sandbox/{what}", json=body).raise_for_status()
 
     def mark(self) -> None:
-        """From here on, requests are the case's own."""
+        """From here on, requests and commands are the case's own."""
         httpx.delete(f"{self.sandbox_url}/_sandbox/requests").raise_for_status()
         self._store_log_start = (
             len(self._store_log.read_text()) if self._store_log else 0
         )
+        self.tap.mark()
 
     def store_log(self) -> str | None:
         """What the store has logged since the mark; nothing if it is not our own."""
@@ -277,11 +283,23 @@ class World:
         process.wait_until_it_listens(port)
         return f"http://127.0.0.1:{port}"
 
-    def worker(self, *arguments: str) -> Process:
+    def worker(self, *arguments: str, env: dict[str, str] | None = None) -> Process:
         """Starts a worker; `arguments` are Celery's own, as `-Q`, `legacy`."""
+        name = f"worker{self._started['worker'] + 1}@%h"
         command = [sys.executable, "-m", "celery", "-A", "miniature.app", "worker"]
-        command += ["--loglevel=info", "--concurrency=2", *arguments]
-        return self._process("worker", command, env=self.env, cwd=LEGACY)
+        command += ["--loglevel=info", "--concurrency=2", "--hostname", name]
+        own = {**self.env, **(env or {})}
+        return self._process("worker", [*command, *arguments], env=own, cwd=LEGACY)
+
+    def beat(self) -> Process:
+        """Starts what publishes the poller's task now and then."""
+        command = [sys.executable, "-m", "celery", "-A", "miniature.app", "beat"]
+        command += ["--loglevel=info", "--schedule", str(self.folder / "beat")]
+        return self._process("beat", command, env=self.env, cwd=LEGACY)
+
+    def queue(self, name: str) -> list[str]:
+        """The texts on a list of the broker's, the next to be taken last."""
+        return self.redis(1).lrange(name, 0, -1)
 
     def redis(self, database: int) -> redis.Redis:
         """A client."""

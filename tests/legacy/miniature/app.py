@@ -6,8 +6,6 @@ from celery import Celery
 
 from .settings import settings
 
-POLL_SECONDS = 180.0
-
 app = Celery(
     "reflector.worker.app",
     broker=settings().broker_url,
@@ -18,6 +16,6 @@ app.conf.task_routes = settings().task_routes
 app.conf.beat_schedule = {
     "poll_daily_recordings": {
         "task": "reflector.worker.process.poll_daily_recordings",
-        "schedule": POLL_SECONDS,
+        "schedule": settings().poll_seconds,
     }
 }

@@ -68,6 +68,8 @@ class Settings:
 
     webhook_retry_seconds: int = _number("LEGACY_WEBHOOK_RETRY_SECONDS", 60)
     """Between two deliveries of a customer's webhook."""
+    poll_seconds: int = _number("LEGACY_POLL_SECONDS", 180)
+    """Between two looks at Daily's list of recordings."""
     outside_hosts: dict[str, str] = _data("LEGACY_OUTSIDE_HOSTS")
     """Where to connect instead, by host (with its port if the URL has one): base URLs."""
     task_routes: dict[str, Any] = _data("LEGACY_TASK_ROUTES")
