@@ -5,12 +5,15 @@
 //! text), placeholders are `$1`, and statements keep to what both speak: `insert … on conflict`,
 //! `update … returning`.
 
+mod arrivals;
 mod cache;
 mod comparisons;
 mod controls;
 pub mod engine;
 mod intents;
 mod outputs;
+mod phases;
+mod routes;
 mod runs;
 mod spool;
 mod trail;
@@ -23,10 +26,13 @@ use sqlx::{
     any::{AnyConnectOptions, AnyPoolOptions},
 };
 
+pub use arrivals::{Arrival, Pinned, Way, Wish};
 pub use comparisons::StoredComparison;
 pub use controls::Control;
 pub use intents::{Intent, IntentKind};
 pub use outputs::Output;
+pub use phases::{Flip, PhaseRow};
+pub use routes::{RouteRow, RouteState};
 pub use runs::{NewRun, Run};
 pub use spool::Spooled;
 pub use trail::{Attempt, MeteredUsage};

@@ -7,12 +7,14 @@
 //! published on `celery` (`from`) passes through here.
 //!
 //! The same message may come more than once: after a retry, a redelivery, a restart. Knowing it
-//! again by its task id, and answering as before, is for whoever decides.
+//! again by its task id, and answering as before, is for whoever decides; but what was settled of a
+//! task once holds for its later messages, whatever is decided then.
 
 use std::time::Duration;
 
 use super::{
     Broker, BrokerError, Envelope, EnvelopeError, Forwarded, Held, Holder, PIPELINE_TASK, Queue,
+    Settled,
 };
 
 /// What is to become of a message.
@@ -63,6 +65,8 @@ pub struct Tick {
     pub forwarded: usize,
     /// Our task, not handed on.
     pub withheld: usize,
+    /// The ids of the tasks that were not handed on: nobody at Celery will run them.
+    pub ended: Vec<String>,
     /// Other tasks, handed on.
     pub passed_on: usize,
     /// Messages that were put back by somebody before we were done with them; they will be taken
@@ -132,7 +136,8 @@ impl Tap {
                 Ok(Some(envelope)) => {
                     self.pass_on(&mut others, &mut tick).await?;
                     let decision = decide(&envelope).await;
-                    self.settle(&held, decision, &mut tick).await?;
+                    self.settle(&held, envelope.id(), decision, &mut tick)
+                        .await?;
                 }
                 Ok(None) => others.push(held),
                 Err(reason) => {
@@ -167,28 +172,22 @@ impl Tap {
     async fn settle(
         &self,
         held: &Held,
+        task_id: &str,
         decision: Decision,
         tick: &mut Tick,
     ) -> Result<(), BrokerError> {
-        match decision {
-            Decision::Forward => {
-                let forwarded = self.broker.forward(held, &self.settings.legacy).await?;
-                match forwarded {
-                    Forwarded::NotHeld => tick.not_held += 1,
-                    Forwarded::Rewritten => tick.forwarded += 1,
-                    Forwarded::Verbatim(reason) => {
-                        tick.forwarded += 1;
-                        tick.verbatim.push(reason);
-                    }
-                }
+        let to = &self.settings.legacy;
+        match self.broker.settle(held, task_id, decision, to).await? {
+            Settled::Withheld => {
+                tick.withheld += 1;
+                tick.ended.push(task_id.to_owned());
             }
-            Decision::Withhold => {
-                if self.broker.acknowledge(held).await? {
-                    tick.withheld += 1;
-                } else {
-                    tick.not_held += 1;
-                }
+            Settled::Forwarded(Forwarded::Verbatim(reason)) => {
+                tick.forwarded += 1;
+                tick.verbatim.push(reason);
             }
+            Settled::Forwarded(_) => tick.forwarded += 1,
+            Settled::NotHeld => tick.not_held += 1,
         }
         Ok(())
     }
