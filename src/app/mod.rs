@@ -22,7 +22,7 @@ use crate::{
     compare::Policy,
     conductor::{self, Client, ClientConfig},
     config::{self, Config, Environment},
-    controller::{FROM_ROWS, Shadow, as_before_the_run, keep_control},
+    controller::{FROM_ROWS, Shadow, as_before_the_run, intake::Intake, keep_control},
     cost::PriceTable,
     engine::Engine,
     http,
@@ -256,10 +256,12 @@ impl App {
     pub async fn serve_http(
         &self,
         listener: TcpListener,
+        intake: Intake,
         shutdown: CancellationToken,
     ) -> anyhow::Result<()> {
         let router = http::router(http::State {
             shadow: self.shadow()?,
+            intake,
             shutdown: shutdown.clone(),
         });
         axum::serve(listener, router)

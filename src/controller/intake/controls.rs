@@ -13,9 +13,10 @@ use std::{
 
 use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::Intake;
+use super::{EVERY, Intake};
 use crate::{
     controller::control::{FROM_ROWS, FROM_ROWS_AND_MESSAGES, keep_control},
     legacy::{
@@ -92,6 +93,18 @@ impl Controls {
         Self {
             intake,
             seen: Mutex::default(),
+        }
+    }
+
+    pub(super) async fn run(&self, shutdown: &CancellationToken) {
+        loop {
+            if let Err(error) = self.tick().await {
+                warn!("cannot look for controls, trying again: {error:#}");
+            }
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = tokio::time::sleep(EVERY) => {}
+            }
         }
     }
 

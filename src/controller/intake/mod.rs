@@ -243,38 +243,35 @@ impl Intake {
     /// Starts runs, settles offers and takes controls until told to stop.
     pub async fn run(self, shutdown: CancellationToken) {
         let controls = Controls::new(self.clone());
-        let starting = async {
-            loop {
-                if let Err(error) = self.start_runs().await {
-                    warn!("cannot start the runs that routes want, trying again: {error:#}");
-                }
-                tokio::select! {
-                    () = shutdown.cancelled() => return,
-                    () = self.news.notified() => {}
-                    () = tokio::time::sleep(EVERY) => {}
-                }
+        tokio::join!(
+            self.keep_starting(&shutdown),
+            self.keep_settling(&shutdown),
+            controls.run(&shutdown),
+        );
+    }
+
+    async fn keep_starting(&self, shutdown: &CancellationToken) {
+        loop {
+            if let Err(error) = self.start_runs().await {
+                warn!("cannot start the runs that routes want, trying again: {error:#}");
             }
-        };
-        let settling = every(&shutdown, async || {
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = self.news.notified() => {}
+                () = tokio::time::sleep(EVERY) => {}
+            }
+        }
+    }
+
+    async fn keep_settling(&self, shutdown: &CancellationToken) {
+        loop {
             if let Err(error) = self.settle_offers().await {
                 warn!("cannot settle offers, trying again: {error:#}");
             }
-        });
-        let taking = every(&shutdown, async || {
-            if let Err(error) = controls.tick().await {
-                warn!("cannot look for controls, trying again: {error:#}");
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = tokio::time::sleep(EVERY) => {}
             }
-        });
-        tokio::join!(starting, settling, taking);
-    }
-}
-
-async fn every(shutdown: &CancellationToken, tick: impl AsyncFn()) {
-    loop {
-        tick().await;
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            () = tokio::time::sleep(EVERY) => {}
         }
     }
 }

@@ -84,8 +84,12 @@ impl Tapping {
     /// Deals with what is on the queue, at most a batch.
     pub async fn tick(&mut self) -> Result<Tick, BrokerError> {
         let intake = &self.intake;
-        let tick = self.tap.tick(async |message| answer(intake, message).await);
-        let tick = tick.await?;
+        let mut batch = self.tap.take().await?;
+        while let Some(message) = self.tap.next(&mut batch).await? {
+            let decision = answer(intake, &message).await;
+            self.tap.settle(&mut batch, decision).await?;
+        }
+        let tick = batch.into_tick();
         for task_id in &tick.ended {
             // A failure here is made up for by whoever settles offers.
             if let Err(error) = intake.withheld(task_id).await {
