@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod intake;
 mod roles;
 
 use std::{
@@ -21,7 +22,7 @@ use crate::{
     compare::Policy,
     conductor::{self, Client, ClientConfig},
     config::{self, Config, Environment},
-    controller::{FROM_ROWS, Shadow, Telling},
+    controller::{FROM_ROWS, Shadow, Telling, as_before_the_run, intake::Intake, keep_control},
     cost::PriceTable,
     engine::Engine,
     gateway::{Gateway, Outside},
@@ -31,11 +32,11 @@ use crate::{
         recorded,
         reflector::{DataDir, Publisher, Reflector, RowWriter, same_database},
     },
-    model::{AudioFacts, EnvironmentName, Outcome, Subject, TranscriptId},
-    objects::{self, Addressing, ErrorKind, Objects},
+    model::{EnvironmentName, Outcome, Subject, TranscriptId},
+    objects::{self, Addressing, Objects},
     providers::{Daily, Llm, Retry, Transcription, Webhook, Zulip},
     sandbox,
-    store::{Control, Store},
+    store::Store,
     workers::{Clock, Prompts, Runner, RunnerSettings, Services, Tuning},
 };
 
@@ -319,10 +320,12 @@ impl App {
     pub async fn serve_http(
         &self,
         listener: TcpListener,
+        intake: Intake,
         shutdown: CancellationToken,
     ) -> anyhow::Result<()> {
         let router = http::router(http::State {
             shadow: self.shadow()?,
+            intake,
             shutdown: shutdown.clone(),
         });
         axum::serve(listener, router)
@@ -373,13 +376,11 @@ impl App {
             .await?
             .with_context(|| not_finished(transcript))?;
         reflector.close().await;
-        // What that very run left in the row was not there when it began.
-        subject.transcript.title = None;
-        subject.transcript.zulip_message_id = None;
-        subject.transcript.participants.clear();
+        as_before_the_run(&mut subject);
         let mut outcome = snapshot.outcome;
         if !outcome.audio_deleted {
-            outcome.audio = self.mix_of(transcript).await?;
+            let bucket = self.environment.objects.bucket.clone();
+            outcome.audio = intake::mix_of(self.objects()?, bucket, transcript.clone()).await?;
         }
         let control_id = self.keep(&subject, FROM_ROWS.to_owned(), outcome).await?;
         Ok(Kept {
@@ -389,34 +390,14 @@ impl App {
         })
     }
 
-    /// What the control's mix holds, where it still lies in Reflector's bucket.
-    async fn mix_of(&self, transcript: &TranscriptId) -> anyhow::Result<Option<AudioFacts>> {
-        let bucket = &self.environment.objects.bucket;
-        let key = format!("{transcript}/audio.mp3");
-        let mix = match self.objects()?.get_to_file(bucket, &key).await {
-            Ok(mix) => mix.file,
-            Err(error) if error.kind == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error).context("reading the control's mix"),
-        };
-        let facts = tokio::task::spawn_blocking(|| audio::decode::facts_of_mp3(Source::new(mix)));
-        Ok(Some(facts.await.context("reading the control's mix")??))
-    }
-
     async fn keep(
         &self,
         subject: &Subject,
         source: String,
         outcome: Outcome,
     ) -> anyhow::Result<String> {
-        let control = Control {
-            id: format!("ctl_{}", uuid::Uuid::new_v4().simple()),
-            recording_id: subject.recording.id.clone(),
-            source,
-            outcome,
-            taken_at: (self.clock)(),
-        };
-        self.store.insert_control(&control).await?;
-        Ok(control.id)
+        let recording = &subject.recording.id;
+        keep_control(&self.store, recording, source, outcome, (self.clock)()).await
     }
 
     /// Reflector's own database.

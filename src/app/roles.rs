@@ -54,11 +54,18 @@ pub async fn run_all(app: App, doors: Doors, shutdown: CancellationToken) -> any
     }
     prepare(&app).await?;
 
+    let intake = app.intake()?;
+    let tapping = app.tapping(&intake)?;
     let users = TaskTracker::new();
     {
         let (app, stop) = (app.clone(), shutdown.clone());
+        let intake = intake.clone();
         let ended = watch("the HTTP server", stop.clone());
-        users.spawn(async move { ended(app.serve_http(doors.http, stop).await) });
+        users.spawn(async move { ended(app.serve_http(doors.http, intake, stop).await) });
+    }
+    users.spawn(intake.run(shutdown.clone()));
+    if let Some(tapping) = tapping {
+        users.spawn(tapping.run(shutdown.clone()));
     }
     users.spawn(app.runner()?.run(shutdown.clone()));
     users.spawn(app.shadow()?.run(shutdown.clone()));

@@ -8,8 +8,10 @@ mod dispatch;
 mod events;
 mod follow;
 mod output;
+mod phase;
 mod register;
 mod report;
+mod routes;
 mod runs;
 mod sandbox;
 mod serve;
@@ -91,8 +93,12 @@ enum Command {
     /// Runs engine, workers, controller and, with `objects.local_dir`, the object store in one
     /// process.
     Up,
-    /// Runs the controller: follows runs, compares them, serves pages and API.
-    Serve,
+    /// Runs the controller: follows runs, compares them, serves pages and API, and stands on
+    /// Celery's queue where the settings have a tap.
+    Serve(serve::ServeArgs),
+    /// Runs the tap alone: takes requests for recordings off Celery's queue, has them answered, and
+    /// hands on what the legacy workers are to do.
+    Tap,
     /// Runs the workers: takes tasks from the workflow engine and does them.
     Worker,
     /// Runs the embedded workflow engine, which speaks Conductor's REST API.
@@ -107,6 +113,10 @@ enum Command {
     Dispatch(dispatch::Args),
     /// Lists runs, or shows one with its attempts.
     Runs(runs::Args),
+    /// Lists routes: who serves each recording that was asked for, who runs beside, and why.
+    Routes(routes::Args),
+    /// Shows how far the migration is in an environment, or changes it.
+    Phase(phase::Args),
     /// Compares a run with its control again, by the policy as it is now.
     Compare(compare::Args),
     /// Shows the newest comparison of a run.
@@ -214,7 +224,8 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitStatus> {
     match cli.command {
         Command::Demo(args) => demo::run(args, &globals).await,
         Command::Up => serve::up(&globals).await,
-        Command::Serve => serve::serve(&globals).await,
+        Command::Serve(args) => serve::serve(args, &globals).await,
+        Command::Tap => serve::tap(&globals).await,
         Command::Worker => serve::worker(&globals).await,
         Command::Engine => serve::engine(&globals).await,
         Command::Objects => serve::objects(&globals).await,
@@ -222,6 +233,8 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Register => register::run(&globals).await,
         Command::Dispatch(args) => dispatch::run(args, &globals).await,
         Command::Runs(args) => runs::run(args, &globals).await,
+        Command::Routes(args) => routes::run(args, &globals).await,
+        Command::Phase(args) => phase::run(args, &globals).await,
         Command::Compare(args) => compare::run(args, &globals).await,
         Command::Report(args) => report::run(args, &globals).await,
         Command::Events => events::run(&globals),

@@ -1,4 +1,4 @@
-//! `switchyard up`, `serve`, `worker`, `engine` and `objects`: the roles that run until stopped.
+//! `switchyard up`, `serve`, `tap`, `worker`, `engine` and `objects`: the roles that run until stopped.
 
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -6,15 +6,43 @@ use tracing::info;
 use super::{ExitStatus, Globals};
 use crate::app::{Doors, listen, listen_for_objects, make_bucket, run_all};
 
-pub(super) async fn serve(globals: &Globals) -> anyhow::Result<ExitStatus> {
+/// What `switchyard serve` takes.
+#[derive(clap::Args)]
+pub(super) struct ServeArgs {
+    /// Leaves the tap of the settings to `switchyard tap`: two taps on one queue lose nothing, but
+    /// messages may overtake one another.
+    #[arg(long)]
+    without_tap: bool,
+}
+
+pub(super) async fn serve(args: ServeArgs, globals: &Globals) -> anyhow::Result<ExitStatus> {
     let app = globals.app().await?;
     let listener = listen(app.config.server.listen, "server.listen").await?;
     let shutdown = CancellationToken::new();
     stop_on_signal(shutdown.clone());
     info!("pages and API at http://{}", listener.local_addr()?);
-    let following = app.shadow()?.run(shutdown.clone());
-    let (served, ()) = tokio::join!(app.serve_http(listener, shutdown.clone()), following);
+    let intake = app.intake()?;
+    let tapping = app.tapping(&intake)?.filter(|_| !args.without_tap);
+    let tapping = async {
+        if let Some(tapping) = tapping {
+            tapping.run(shutdown.clone()).await;
+        }
+    };
+    let (served, (), (), ()) = tokio::join!(
+        app.serve_http(listener, intake.clone(), shutdown.clone()),
+        app.shadow()?.run(shutdown.clone()),
+        intake.run(shutdown.clone()),
+        tapping,
+    );
     served?;
+    Ok(ExitStatus::Success)
+}
+
+pub(super) async fn tap(globals: &Globals) -> anyhow::Result<ExitStatus> {
+    let app = globals.app().await?;
+    let shutdown = CancellationToken::new();
+    stop_on_signal(shutdown.clone());
+    app.serve_tap(shutdown).await?;
     Ok(ExitStatus::Success)
 }
 

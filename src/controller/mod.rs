@@ -1,6 +1,8 @@
 //! The controller: dispatches runs, follows them, and compares what came out.
 
+mod control;
 mod dispatch;
+pub mod intake;
 mod outcome;
 mod register;
 mod shadow;
@@ -8,9 +10,10 @@ pub mod status;
 mod takeover;
 mod telling;
 
+pub use control::{FROM_ROWS, FROM_ROWS_AND_MESSAGES, as_before_the_run, keep_control};
 pub use dispatch::{Again, Dispatched, Wanted, dispatch};
 pub use outcome::candidate_outcome;
 pub use register::{Change, Registered, register};
-pub use shadow::{FROM_ROWS, Followed, Shadow};
+pub use shadow::{Clock, Followed, Shadow};
 pub use takeover::{GaveBack, GiveBack, Refusal};
 pub use telling::Telling;

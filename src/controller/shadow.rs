@@ -12,11 +12,12 @@ use tracing::{info, warn};
 
 use super::{
     candidate_outcome,
+    control::judged_by,
     dispatch::{restart, workflow_of},
     telling::Telling,
 };
 use crate::{
-    compare::{self, Field, Policy},
+    compare::{self, Policy},
     conductor::{
         Client,
         wire::{Task, TaskStatus, Workflow, WorkflowStatus},
@@ -58,18 +59,6 @@ pub struct Followed {
     /// What its tasks say; none while the engine does not know the run.
     pub progress: Option<Progress>,
 }
-
-/// The source of a control that was read from Reflector's rows alone.
-pub const FROM_ROWS: &str = "Reflector's rows";
-
-/// What rows do not tell of a control: it is left out, not held against the candidate.
-const NOT_IN_ROWS: [Field; 5] = [
-    Field::Messages,
-    Field::Zulip,
-    Field::Webhook,
-    Field::Objects,
-    Field::Deletions,
-];
 
 /// How often runs are looked at.
 const EVERY: Duration = Duration::from_secs(1);
@@ -222,10 +211,7 @@ impl Shadow {
             costs.push(self.cost_line(Pipeline::Candidate, step, &metered.usage));
         }
         let now = (self.clock)();
-        let mut policy = Policy::clone(&self.policy);
-        if control.source == FROM_ROWS {
-            policy = policy.without(&NOT_IN_ROWS);
-        }
+        let policy = judged_by(&self.policy, &control.source);
         let (control, candidate, comparison) = tokio::task::spawn_blocking(move || {
             // Aligning the words of a long meeting takes seconds.
             let comparison = compare::compare(&control.outcome, &candidate, &policy);

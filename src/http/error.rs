@@ -57,7 +57,7 @@ impl Error {
                 Self::NotFound(detail) | Self::BadRequest(detail) | Self::Misdirected(detail) => {
                     detail
                 }
-                Self::MethodNotAllowed => "this address only answers GET".to_owned(),
+                Self::MethodNotAllowed => "this address does not answer that method".to_owned(),
                 Self::Internal => "something went wrong here; the log says what".to_owned(),
             },
         }

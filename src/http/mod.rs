@@ -14,7 +14,11 @@ use axum::{Router, middleware};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
-use crate::{controller::Shadow, model::RunId, report::ReportData};
+use crate::{
+    controller::{Shadow, intake::Intake},
+    model::RunId,
+    report::ReportData,
+};
 use error::Error;
 use events::Events;
 
@@ -23,6 +27,8 @@ use events::Events;
 pub struct State {
     /// Follows and compares runs.
     pub shadow: Shadow,
+    /// Answers who serves a recording.
+    pub intake: Intake,
     /// Ends streams of events, which would hold a stop up for as long as somebody listens.
     pub shutdown: CancellationToken,
 }
@@ -31,6 +37,7 @@ pub struct State {
 #[derive(Clone)]
 struct Door {
     shadow: Shadow,
+    intake: Intake,
     events: Events,
 }
 
@@ -60,6 +67,7 @@ pub fn router(state: State) -> Router {
     let door = Door {
         events: Events::new(state.shadow.clone(), state.shutdown),
         shadow: state.shadow,
+        intake: state.intake,
     };
     // Health is asked by probes, which know the machine by other names, and gives nothing away.
     let guarded = Router::new()

@@ -5,6 +5,7 @@
 //! text), placeholders are `$1`, and statements keep to what both speak: `insert … on conflict`,
 //! `update … returning`.
 
+mod arrivals;
 mod cache;
 mod comparisons;
 mod controls;
@@ -13,6 +14,8 @@ pub mod engine;
 mod intents;
 mod outputs;
 mod ownership;
+mod phases;
+mod routes;
 mod runs;
 mod spool;
 mod trail;
@@ -30,12 +33,15 @@ use sqlx::{
     any::{AnyConnectOptions, AnyPoolOptions},
 };
 
+pub use arrivals::{Arrival, Pinned, Way, Wish};
 pub use comparisons::StoredComparison;
 pub use controls::Control;
 pub use effects::{Claim, Effect, EffectState, Lease};
 pub use intents::{Intent, IntentKind};
 pub use outputs::{CheckedIn, Output};
 pub use ownership::{Stage, Takeover};
+pub use phases::{Flip, PhaseRow};
+pub use routes::{RouteRow, RouteState};
 pub use runs::{Effects, NewRun, Run};
 pub use spool::Spooled;
 pub use trail::{Attempt, MeteredUsage};

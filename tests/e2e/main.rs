@@ -3,6 +3,7 @@
 mod cli;
 mod crash;
 mod cutover;
+#[allow(dead_code, reason = "the other suite uses all of it")]
 #[path = "../support/database.rs"]
 mod database;
 #[path = "../support/door.rs"]
@@ -17,6 +18,7 @@ mod meeting;
 mod miniature;
 mod program;
 mod recorded;
+#[allow(dead_code, reason = "the other suite uses all of it")]
 #[path = "../support/redis.rs"]
 mod redis;
 mod reflector;

@@ -44,7 +44,7 @@ pub enum Tables {
 pub struct Side {
     pub database: Database,
     pub redis: Redis,
-    pub server: Server,
+    _server: Server,
     pub data: TempDir,
     /// For the owner's hand.
     pub owner: PgConnection,
@@ -92,7 +92,7 @@ impl Side {
             data: tempfile::tempdir().expect("a folder"),
             database,
             redis,
-            server,
+            _server: server,
             owner,
         };
         side.fill(&rows).await;
@@ -132,15 +132,6 @@ impl Side {
             .await
             .expect("a row");
         serde_json::from_str(&text).expect("it is JSON")
-    }
-
-    /// A column of the transcript's row as the text it is kept in.
-    pub async fn text(&mut self, column: &str) -> String {
-        let sql = format!("select {column}::text from transcript");
-        sqlx::query_scalar(AssertSqlSafe(sql))
-            .fetch_one(&mut self.owner)
-            .await
-            .expect("a text")
     }
 
     pub async fn change(&mut self, sql: &str) {

@@ -1,6 +1,7 @@
 //! The JSON API, one file per resource.
 
 pub(super) mod health;
+mod recordings;
 pub(super) mod runs;
 
 use axum::Router;
@@ -10,6 +11,6 @@ use super::{Door, Error};
 /// Everything below `/api`.
 pub(super) fn routes() -> Router<Door> {
     Router::new()
-        .nest("/v1", runs::routes())
+        .nest("/v1", runs::routes().merge(recordings::routes()))
         .fallback(|| async { Error::NotFound("the API has no such address".to_owned()) })
 }

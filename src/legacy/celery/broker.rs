@@ -10,6 +10,7 @@
 
 mod error;
 mod held;
+mod settle;
 
 use std::{
     sync::{Arc, LazyLock},
@@ -20,6 +21,7 @@ use redis::Script;
 
 pub use error::BrokerError;
 pub use held::{Forwarded, Held, Holder, HolderError};
+pub use settle::{Claim, Fate, Settled};
 
 use super::{Envelope, Limits, Queue, RedisLocation, envelope::with_routing_key, link::Link};
 

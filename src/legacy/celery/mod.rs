@@ -14,12 +14,12 @@ mod queue;
 pub mod results;
 pub mod tap;
 
-pub use broker::{Broker, BrokerError, Forwarded, Held, Holder};
+pub use broker::{Broker, BrokerError, Claim, Fate, Forwarded, Held, Holder, Settled};
 pub use envelope::{Body, Envelope, EnvelopeError, NewTask};
 pub use location::{Limits, LocationError, RedisLocation};
 pub use queue::{Queue, QueueError};
 pub use results::{Results, Status, TaskResult};
-pub use tap::{Decision, Tap, TapSettings, Tick};
+pub use tap::{Batch, Decision, Tap, TapSettings, Tick};
 
 /// The legacy task that a Conductor workflow replaces.
 pub const PIPELINE_TASK: &str =

@@ -7,12 +7,14 @@
 //! published on `celery` (`from`) passes through here.
 //!
 //! The same message may come more than once: after a retry, a redelivery, a restart. Knowing it
-//! again by its task id, and answering as before, is for whoever decides.
+//! again by its task id, and answering as before, is for whoever decides; but what was settled of a
+//! task once holds for its later messages, whatever is decided then.
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use super::{
     Broker, BrokerError, Envelope, EnvelopeError, Forwarded, Held, Holder, PIPELINE_TASK, Queue,
+    Settled,
 };
 
 /// What is to become of a message.
@@ -63,6 +65,8 @@ pub struct Tick {
     pub forwarded: usize,
     /// Our task, not handed on.
     pub withheld: usize,
+    /// The ids of the tasks that were not handed on: nobody at Celery will run them.
+    pub ended: Vec<String>,
     /// Other tasks, handed on.
     pub passed_on: usize,
     /// Messages that were put back by somebody before we were done with them; they will be taken
@@ -76,6 +80,21 @@ impl Tick {
     /// Whether the queue was empty.
     pub fn is_idle(&self) -> bool {
         *self == Self::default()
+    }
+}
+
+/// A step under way. Dropping it loses nothing: the next step puts back what was in hand.
+pub struct Batch {
+    left: VecDeque<Held>,
+    /// What is being decided about, and its task's id.
+    asked: Option<(Held, String)>,
+    tick: Tick,
+}
+
+impl Batch {
+    /// What the step did so far.
+    pub fn into_tick(self) -> Tick {
+        self.tick
     }
 }
 
@@ -117,33 +136,82 @@ impl Tap {
         &mut self,
         mut decide: impl AsyncFnMut(&Envelope) -> Decision,
     ) -> Result<Tick, BrokerError> {
+        let mut batch = self.take().await?;
+        while let Some(envelope) = self.next(&mut batch).await? {
+            let decision = decide(&envelope).await;
+            self.settle(&mut batch, decision).await?;
+        }
+        Ok(batch.tick)
+    }
+
+    /// Begins a step: takes what is there, at most a batch. [`Tap::next`] then gives each message
+    /// that is to be decided about, and [`Tap::settle`] is told the decision. What
+    /// [`Tap::tick`] says of steps that fail or are dropped holds here too.
+    pub async fn take(&mut self) -> Result<Batch, BrokerError> {
         if self.unsure {
             self.broker.recover(&self.holder).await?;
         }
         self.unsure = true;
+        let from = &self.settings.from;
         let taken = self
             .broker
-            .take(&self.settings.from, &self.holder, self.settings.batch)
+            .take(from, &self.holder, self.settings.batch)
             .await?;
-        let mut tick = Tick::default();
+        Ok(Batch {
+            left: taken.into(),
+            asked: None,
+            tick: Tick::default(),
+        })
+    }
+
+    /// The next message of our task, all before it having been handed on; none when the step is
+    /// done.
+    pub async fn next(&mut self, batch: &mut Batch) -> Result<Option<Envelope>, BrokerError> {
         let mut others = Vec::new();
-        for held in taken {
+        let mut found = None;
+        while let Some(held) = batch.left.pop_front() {
             match self.ours(&held) {
                 Ok(Some(envelope)) => {
-                    self.pass_on(&mut others, &mut tick).await?;
-                    let decision = decide(&envelope).await;
-                    self.settle(&held, decision, &mut tick).await?;
+                    batch.asked = Some((held, envelope.id().to_owned()));
+                    found = Some(envelope);
+                    break;
                 }
                 Ok(None) => others.push(held),
                 Err(reason) => {
-                    tick.verbatim.push(reason);
+                    batch.tick.verbatim.push(reason);
                     others.push(held);
                 }
             }
         }
-        self.pass_on(&mut others, &mut tick).await?;
-        self.unsure = false;
-        Ok(tick)
+        self.pass_on(others, &mut batch.tick).await?;
+        self.unsure = found.is_some();
+        Ok(found)
+    }
+
+    /// Does with the message that was given last as was decided.
+    pub async fn settle(
+        &mut self,
+        batch: &mut Batch,
+        decision: Decision,
+    ) -> Result<(), BrokerError> {
+        let Some((held, task_id)) = batch.asked.take() else {
+            return Ok(());
+        };
+        let tick = &mut batch.tick;
+        let to = &self.settings.legacy;
+        match self.broker.settle(&held, &task_id, decision, to).await? {
+            Settled::Withheld => {
+                tick.withheld += 1;
+                tick.ended.push(task_id);
+            }
+            Settled::Forwarded(Forwarded::Verbatim(reason)) => {
+                tick.forwarded += 1;
+                tick.verbatim.push(reason);
+            }
+            Settled::Forwarded(_) => tick.forwarded += 1,
+            Settled::NotHeld => tick.not_held += 1,
+        }
+        Ok(())
     }
 
     /// Waits until there is something to take, or the time is over.
@@ -164,42 +232,13 @@ impl Tap {
         Ok((envelope.task() == self.settings.task).then_some(envelope))
     }
 
-    async fn settle(
-        &self,
-        held: &Held,
-        decision: Decision,
-        tick: &mut Tick,
-    ) -> Result<(), BrokerError> {
-        match decision {
-            Decision::Forward => {
-                let forwarded = self.broker.forward(held, &self.settings.legacy).await?;
-                match forwarded {
-                    Forwarded::NotHeld => tick.not_held += 1,
-                    Forwarded::Rewritten => tick.forwarded += 1,
-                    Forwarded::Verbatim(reason) => {
-                        tick.forwarded += 1;
-                        tick.verbatim.push(reason);
-                    }
-                }
-            }
-            Decision::Withhold => {
-                if self.broker.acknowledge(held).await? {
-                    tick.withheld += 1;
-                } else {
-                    tick.not_held += 1;
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Hands on the messages gathered so far, which are before ours in the queue.
-    async fn pass_on(&self, others: &mut Vec<Held>, tick: &mut Tick) -> Result<(), BrokerError> {
+    async fn pass_on(&self, others: Vec<Held>, tick: &mut Tick) -> Result<(), BrokerError> {
         let all = self
             .broker
-            .forward_all(others, &self.settings.legacy)
+            .forward_all(&others, &self.settings.legacy)
             .await?;
-        for (held, forwarded) in others.drain(..).zip(all) {
+        for (held, forwarded) in others.into_iter().zip(all) {
             match forwarded {
                 Forwarded::NotHeld => tick.not_held += 1,
                 Forwarded::Rewritten => tick.passed_on += 1,

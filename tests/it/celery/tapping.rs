@@ -49,7 +49,8 @@ async fn everything_is_handed_on_in_order_and_only_our_task_is_asked_about() {
 #[tokio::test]
 async fn a_withheld_message_ends_and_is_parked_until_the_decision_is_made() {
     let redis = fresh!();
-    redis.publish("celery", pipeline("a").raw()).await;
+    let ours = pipeline("a");
+    redis.publish("celery", ours.raw()).await;
     let tick = tap(&redis)
         .tick(async |_| {
             assert_eq!(redis.ask::<u64>("HLEN", "unacked", &[]).await, 1);
@@ -58,7 +59,10 @@ async fn a_withheld_message_ends_and_is_parked_until_the_decision_is_made() {
         .await
         .unwrap();
     assert_eq!((tick.forwarded, tick.withheld), (0, 1));
-    assert_eq!(redis.keys().await, [redis.key("switchyard.sequence")]);
+    assert_eq!(tick.ended, [ours.id()]);
+    let mark = format!("switchyard.withheld:{}", ours.id());
+    let keys = ["switchyard.sequence", &mark].map(|name| redis.key(name));
+    assert_eq!(redis.keys().await, keys);
 }
 
 #[tokio::test]

@@ -1,0 +1,277 @@
+//! The way in: answers who serves a recording, starts the runs that follow from it, and takes what
+//! the control makes.
+//!
+//! A request is answered within 300 ms, and every doubt ends on Celery: users are served by the
+//! pipeline that has always served them, whatever is wrong here.
+
+mod controls;
+mod offers;
+mod request;
+mod starter;
+mod tapping;
+
+use std::{pin::Pin, sync::Arc, time::Duration};
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+pub use controls::Controls;
+pub use request::{Doubt, Request};
+pub use tapping::Tapping;
+
+use super::shadow::Clock;
+use crate::{
+    conductor::Client,
+    legacy::{
+        celery::{Broker, Queue, Results},
+        reflector::{Reflector, ReflectorError, Watcher},
+    },
+    model::{AudioFacts, EnvironmentName, FlagName, Subject, TranscriptId},
+    rollout::{Beside, Keys, Owner, Phase, salt},
+    store::{Arrival, Pinned, RouteRow, Store, Way},
+};
+
+/// How long an answer may take, all included.
+const BUDGET: Duration = Duration::from_millis(300);
+
+/// How much of that Reflector's database may take.
+const SUBJECT_BUDGET: Duration = Duration::from_millis(150);
+
+/// How often there is looked for something to do, where nothing calls for it sooner.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Reads what a control's mix holds, where it still lies in Reflector's bucket.
+pub type Mixes = Arc<dyn Fn(TranscriptId) -> Mix + Send + Sync>;
+
+/// What a mix holds; none where there is none.
+pub type Mix = Pin<Box<dyn Future<Output = anyhow::Result<Option<AudioFacts>>> + Send>>;
+
+/// Celery, where requests come from it or runs are followed there.
+#[derive(Clone)]
+pub struct Celery {
+    /// The broker.
+    pub broker: Broker,
+    /// How tasks ended.
+    pub results: Results,
+    /// The queue the tap takes from; without a tap, that of the legacy workers.
+    pub from: Queue,
+}
+
+/// Answers requests, and follows them up.
+#[derive(Clone)]
+pub struct Intake {
+    /// Where.
+    pub environment: EnvironmentName,
+    /// Which migration.
+    pub flag: FlagName,
+    /// Our database.
+    pub store: Store,
+    /// The engine that candidates run on.
+    pub client: Client,
+    /// Reflector's database; without it nothing runs beside or instead of the control.
+    pub reflector: Option<Reflector>,
+    /// Reflector's `UI_BASE_URL`.
+    pub ui_base_url: String,
+    /// Celery.
+    pub celery: Option<Celery>,
+    /// What is published for browsers.
+    pub watcher: Option<Watcher>,
+    /// The control's mixes.
+    pub mixes: Mixes,
+    /// The time.
+    pub clock: Clock,
+    /// Something was pinned or confirmed.
+    pub news: Arc<Notify>,
+}
+
+/// Who serves a request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// Who.
+    pub serve: Owner,
+    /// Why, for people.
+    pub reason: String,
+    /// The route; none in doubt.
+    pub pinned: Option<Pinned>,
+}
+
+impl Answer {
+    fn doubt(reason: &str) -> Self {
+        Self {
+            serve: Owner::Control,
+            reason: reason.to_owned(),
+            pinned: None,
+        }
+    }
+}
+
+/// What became of an offer that was taken up.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Accepted {
+    /// The candidate serves; the task must not be published.
+    ByCandidate(RouteRow),
+    /// It does not, or not any more: the task has to be published.
+    ByControl(RouteRow),
+    /// Nobody asked for that task.
+    Unknown,
+}
+
+impl Intake {
+    /// Answers a request: by the route pinned for its transcript, or by a new one.
+    pub async fn decide(&self, request: &Request, way: Way) -> Answer {
+        match tokio::time::timeout(BUDGET, self.pin(request, way)).await {
+            Ok(Ok(pinned)) => Answer {
+                serve: pinned.route.owner,
+                reason: pinned.route.reason.clone(),
+                pinned: Some(pinned),
+            },
+            Ok(Err(error)) => {
+                warn!("cannot route a request, leaving it to Celery: {error:#}");
+                Answer::doubt("in doubt: the route could not be pinned")
+            }
+            Err(_) => {
+                warn!("cannot route a request in time, leaving it to Celery");
+                Answer::doubt("in doubt: the route could not be pinned in time")
+            }
+        }
+    }
+
+    async fn pin(&self, request: &Request, way: Way) -> anyhow::Result<Pinned> {
+        let phase = self.store.phase(&self.environment, &self.flag).await?;
+        let (keys, subject) = match phase.phase {
+            Phase::Infrastructure | Phase::Parallel => (Keys::Unknown, None),
+            Phase::Shadow | Phase::Cutover | Phase::Cleanup => {
+                self.told(&request.transcript, &request.track_keys).await
+            }
+        };
+        let arrival = Arrival {
+            environment: self.environment.clone(),
+            flag: self.flag.clone(),
+            task_id: request.task_id.clone(),
+            transcript: request.transcript.clone(),
+            bucket_name: request.bucket_name.clone(),
+            track_keys: request.track_keys.clone(),
+            wish: request.wish,
+            way,
+        };
+        let salt = salt(&self.environment, &self.flag);
+        let now = (self.clock)();
+        let pinned = self
+            .store
+            .arrive(&arrival, &keys, subject.as_ref(), &salt, now)
+            .await?;
+        let pinned = self.with_offer_settled(pinned, request).await?;
+        let route = &pinned.route;
+        if route.owner == Owner::Control
+            && route.beside == Beside::Candidate
+            && route.over_at.is_none()
+        {
+            // Before the control can begin, or its first messages are missed.
+            self.watch(&route.transcript_id);
+            self.news.notify_one();
+        }
+        Ok(pinned)
+    }
+
+    /// What Reflector's rows say before either pipeline touches them.
+    async fn told(
+        &self,
+        transcript: &TranscriptId,
+        track_keys: &[String],
+    ) -> (Keys, Option<Subject>) {
+        let Some(reflector) = &self.reflector else {
+            return (Keys::Unknown, None);
+        };
+        let read = reflector.subject(transcript, Some(track_keys), &self.ui_base_url);
+        match tokio::time::timeout(SUBJECT_BUDGET, read).await {
+            Ok(Ok(Some(subject))) => (Keys::of(&subject), Some(subject)),
+            Ok(Ok(None) | Err(ReflectorError::NoRecording(_))) => (Keys::NoRecording, None),
+            Ok(Err(error)) => {
+                warn!("cannot read what a request is about: {error}");
+                (Keys::Unknown, None)
+            }
+            Err(_) => {
+                warn!("cannot read what a request is about in time");
+                (Keys::Unknown, None)
+            }
+        }
+    }
+
+    fn watch(&self, transcript: &TranscriptId) {
+        if let Some(watcher) = &self.watcher
+            && let Err(error) = watcher.watch(transcript)
+        {
+            warn!("the messages of a control will not be compared: {error}");
+        }
+    }
+
+    /// Takes up an offer: from now on the candidate serves, and nobody else. May be repeated.
+    pub async fn accept(&self, task_id: &str) -> anyhow::Result<Accepted> {
+        let find = || {
+            self.store
+                .route_of_task(&self.environment, &self.flag, task_id)
+        };
+        let Some(route) = find().await? else {
+            return Ok(Accepted::Unknown);
+        };
+        if route.owner == Owner::Candidate && route.confirmed_at.is_none() {
+            if route.task_id == task_id {
+                self.confirm(&route).await?;
+            } else {
+                // Whoever was offered the transcript first may have published it already.
+                let reason = "a second task asked before the first accepted";
+                self.store.lapse_route(&route, reason).await?;
+            }
+        }
+        Ok(match find().await? {
+            Some(route) if route.owner == Owner::Candidate => Accepted::ByCandidate(route),
+            Some(route) => Accepted::ByControl(route),
+            None => Accepted::Unknown,
+        })
+    }
+
+    async fn confirm(&self, route: &RouteRow) -> anyhow::Result<bool> {
+        let confirmed = self.store.confirm_route(route, (self.clock)()).await?;
+        if confirmed {
+            info!(transcript.id = %route.transcript_id, "the candidate serves transcript `{}`", route.transcript_id);
+            self.news.notify_one();
+        }
+        Ok(confirmed)
+    }
+
+    /// Starts runs, settles offers and takes controls until told to stop.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let controls = Controls::new(self.clone());
+        tokio::join!(
+            self.keep_starting(&shutdown),
+            self.keep_settling(&shutdown),
+            controls.run(&shutdown),
+        );
+    }
+
+    async fn keep_starting(&self, shutdown: &CancellationToken) {
+        loop {
+            if let Err(error) = self.start_runs().await {
+                warn!("cannot start the runs that routes want, trying again: {error:#}");
+            }
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = self.news.notified() => {}
+                () = tokio::time::sleep(EVERY) => {}
+            }
+        }
+    }
+
+    async fn keep_settling(&self, shutdown: &CancellationToken) {
+        loop {
+            if let Err(error) = self.settle_offers().await {
+                warn!("cannot settle offers, trying again: {error:#}");
+            }
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = tokio::time::sleep(EVERY) => {}
+            }
+        }
+    }
+}
