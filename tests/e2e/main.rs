@@ -14,6 +14,7 @@ mod inputs;
 mod legacy;
 mod live;
 mod meeting;
+mod migration;
 #[path = "../support/legacy.rs"]
 mod miniature;
 mod program;

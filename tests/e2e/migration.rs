@@ -1,0 +1,224 @@
+//! The program between Reflector and its workers: recordings come in as they come to Reflector, pass
+//! the tap on a real Redis, and run on a real Celery, on the candidate, or on both.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+use switchyard::{model::RunState, store::Store};
+
+use crate::{
+    miniature::{Except, Legacy, recorded},
+    program::{Process, Site, until},
+};
+
+/// Sends the pipeline's messages to the queue our tap takes from.
+pub const ROUTED: &str = r#"{"reflector.pipelines.main_multitrack_pipeline.task_pipeline_multitrack_process": {"queue": "switchyard"}}"#;
+
+/// Switchyard beside a [`Legacy`]. Stand-ins that are only read are its own; what others can see goes
+/// where the legacy's goes.
+struct Beside {
+    site: Site,
+    variables: Vec<(&'static str, String)>,
+    _sandbox: Process,
+    up: Option<Process>,
+}
+
+impl Beside {
+    async fn start(legacy: &Legacy) -> Self {
+        let site = Site::new();
+        let place = &legacy.place;
+        let folder = site.path("");
+        let folder = folder.display();
+        let (port, objects) = (site.objects_port, &place.store);
+        site.change(
+            &format!("endpoint = \"http://127.0.0.1:{port}\""),
+            &format!("endpoint = \"{objects}\""),
+        );
+        site.change(&format!("local_dir = \"{folder}objects\""), "");
+        let stand_ins = &place.sandbox;
+        let mut text = std::fs::read_to_string(site.path("switchyard.toml")).expect("settings");
+        write!(
+            text,
+            r#"
+            [environments.test.legacy]
+            database_url = {{ env = "SITE_LEGACY_DATABASE" }}
+            broker_url = {{ env = "SITE_BROKER" }}
+            redis_url = {{ env = "SITE_REDIS" }}
+
+            [environments.test.legacy.tap]
+            from = "switchyard"
+            legacy = "celery"
+
+            [environments.test.zulip]
+            email = "reflector-bot@zulip.example.test"
+            api_key = {{ env = "SITE_LLM_KEY" }}
+
+            [environments.test.relays]
+            "zulip.example.test" = "{stand_ins}/zulip"
+            "hooks.example.test" = "{stand_ins}/webhook"
+            "#
+        )
+        .expect("it is written");
+        std::fs::write(site.path("switchyard.toml"), text).expect("it is written");
+        let variables = vec![
+            ("SITE_LEGACY_DATABASE", place.database.clone()),
+            ("SITE_BROKER", place.broker.clone()),
+            ("SITE_REDIS", place.redis.clone()),
+        ];
+        let mut beside = Self {
+            _sandbox: site.sandbox().await,
+            site,
+            variables,
+            up: None,
+        };
+        beside.up = Some(beside.up().await);
+        beside
+    }
+
+    fn program(&self, arguments: &[&str]) -> Process {
+        let variables: Vec<_> = self
+            .variables
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        self.site.start_with(arguments, &variables)
+    }
+
+    async fn up(&self) -> Process {
+        let up = self.program(&["up"]);
+        up.logs("pages and API at").await;
+        up
+    }
+
+    async fn run(&self, arguments: &[&str]) -> String {
+        self.program(arguments).ended().await.well()
+    }
+
+    async fn json(&self, arguments: &[&str]) -> Value {
+        self.program(&[arguments, &["--json"]].concat())
+            .ended()
+            .await
+            .json()
+    }
+
+    async fn store(&self) -> Store {
+        self.site.store().await
+    }
+}
+
+/// Waits until the newest run has ended.
+async fn ended(store: &Store) -> switchyard::store::Run {
+    until("a run ends", async || {
+        let runs = store.recent_runs(1).await.expect("a read");
+        runs.into_iter().find(|run| run.state.is_final())
+    })
+    .await
+}
+
+/// Promise 1, on the real thing: with Switchyard in shadow everything that others can see is as
+/// it is without Switchyard, byte for byte; and the two pipelines are compared.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_shadow_users_get_what_they_get_without_us_and_the_two_are_compared() {
+    let Some(legacy) = Legacy::up("base", &[("LEGACY_TASK_ROUTES", ROUTED)]).await else {
+        return;
+    };
+    let beside = Beside::start(&legacy).await;
+    beside
+        .run(&["phase", "set", "shadow", "--percent", "100", "--by", "ops"])
+        .await;
+    legacy.worker(&[]).await;
+    legacy.begin_capture().await;
+    legacy.daily_webhook().await;
+    legacy.until_idle(&[]).await;
+
+    let store = beside.store().await;
+    let run = ended(&store).await;
+    assert_eq!(run.state, RunState::Completed, "{:?}", run.failure);
+    assert_eq!((run.phase.as_str(), run.epoch), ("shadow", None));
+    let report = until("the two are compared", async || {
+        store.newest_comparison(&run.id).await.expect("a read")
+    })
+    .await;
+    assert_eq!(report.verdict, "within_noise", "{}", report.report);
+
+    let capture = legacy.capture().await;
+    let except = Except {
+        // Which list a task waited on, and who read an object, is not for users to see.
+        files: &["celery/.*", "s3_requests.txt"],
+        keys: &["shadow/"],
+    };
+    let compared = capture.compare(&recorded("base"), &except).await;
+    assert_eq!(compared.differences, [""; 0]);
+}
+
+/// In cutover the same recording never reaches Celery's workers, and users get what they got.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_cutover_the_candidate_serves_and_users_get_what_the_legacy_gave() {
+    let Some(legacy) = Legacy::up("base", &[("LEGACY_TASK_ROUTES", ROUTED)]).await else {
+        return;
+    };
+    let beside = Beside::start(&legacy).await;
+    beside
+        .run(&["phase", "set", "cutover", "--percent", "100", "--by", "ops"])
+        .await;
+    legacy.worker(&[]).await;
+    legacy.begin_capture().await;
+    legacy.daily_webhook().await;
+
+    let store = beside.store().await;
+    let run = ended(&store).await;
+    assert_eq!(run.state, RunState::Completed, "{:?}", run.failure);
+    assert_eq!((run.phase.as_str(), run.epoch), ("cutover", Some(1)));
+
+    // It comes again, as Daily's webhooks do: nothing more happens.
+    legacy.daily_webhook().await;
+    let routes = until("the second is routed", async || {
+        let seen = beside.json(&["routes"]).await;
+        legacy.queue("switchyard").await.is_empty().then_some(seen)
+    })
+    .await;
+    assert_eq!(routes.as_array().map(Vec::len), Some(1), "{routes}");
+    assert_eq!(routes[0]["owner"], "candidate");
+
+    let row = legacy.transcript().await;
+    assert_eq!(row["status"], "ended");
+    let expected: Value = {
+        let text = std::fs::read(recorded("base").join("db_after.json")).expect("it is recorded");
+        serde_json::from_slice(&text).expect("JSON")
+    };
+    let expected = &expected["transcript"][0];
+    for column in [
+        "title",
+        "short_summary",
+        "long_summary",
+        "webvtt",
+        "participants",
+        "zulip_message_id",
+        "audio_location",
+        "audio_deleted",
+        "share_mode",
+    ] {
+        assert_eq!(row[column], expected[column], "{column}");
+    }
+    assert_eq!(legacy.requests_to("zulip").await.len(), 1);
+    assert_eq!(legacy.requests_to("webhook").await.len(), 1);
+    assert_eq!(
+        legacy.requests_to("transcription").await.len(),
+        0,
+        "the legacy ran nothing"
+    );
+    let keys: Vec<_> = legacy
+        .objects()
+        .await
+        .iter()
+        .map(|object| object["key"].clone())
+        .collect();
+    let id = row["id"].as_str().expect("an id");
+    assert!(keys.contains(&json!(format!("{id}/audio.mp3"))), "{keys:?}");
+    assert!(
+        !keys
+            .iter()
+            .any(|key| key.as_str().is_some_and(|key| key.starts_with("runs/"))),
+        "{keys:?}"
+    );
+}
