@@ -7,6 +7,7 @@ mod database;
 mod door;
 mod engine;
 mod http;
+mod intake;
 mod objects;
 mod providers;
 #[path = "../support/redis.rs"]

@@ -4,4 +4,4 @@ mod checking;
 mod dispatching;
 mod listening;
 mod reading;
-mod world;
+pub mod world;
