@@ -11,7 +11,7 @@ use super::App;
 use crate::{
     audio::{self, source::Source},
     config::{Config, Legacy},
-    controller::intake::{Celery, Intake, Mixes, Tapping},
+    controller::intake::{Budget, Celery, Intake, Mixes, Tapping},
     legacy::{
         celery::{Broker, Limits, Queue, RedisLocation, Results, Tap, TapSettings},
         reflector::{WatchLimits, Watcher},
@@ -36,6 +36,7 @@ impl App {
             celery: legacy.map(celery).transpose()?.flatten(),
             watcher: legacy.map(watcher).transpose()?.flatten(),
             mixes: self.mixes()?,
+            budget: Budget::default(),
             clock: Arc::clone(&self.clock),
             news: Arc::new(Notify::new()),
         })
