@@ -26,6 +26,7 @@ pub(super) struct Page {
     waveform: Option<Waveform>,
     topics: Option<TopicAxis>,
     steps: Vec<StepRow>,
+    overhead: Option<String>,
     costs: Vec<CostRow>,
     totals: Option<(String, String)>,
 }
@@ -122,6 +123,7 @@ pub(super) fn page(data: &ReportData) -> Page {
             .map(|line| cost_row(line, &data.currency))
             .collect(),
         totals: totals(data),
+        overhead: data.overhead(),
     }
 }
 

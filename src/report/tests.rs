@@ -53,6 +53,7 @@ fn sample(change: impl FnOnce(&mut Outcome)) -> ReportData {
             ),
         ],
         currency: "USD".to_owned(),
+        is_shadow: true,
     }
 }
 
@@ -196,4 +197,17 @@ fn costs_without_a_price_are_unknown_and_not_nothing() {
         ..data
     };
     assert_eq!(unpriced.total_cost(Pipeline::Candidate), None);
+}
+
+#[test]
+fn what_a_shadow_run_cost_on_top_is_said_with_its_share() {
+    let data = sample(|_| {});
+    let overhead = data.overhead().expect("it has a price");
+    assert!(overhead.starts_with("shadow overhead 0."), "{overhead}");
+    assert!(overhead.ends_with(" % of the control's"), "{overhead}");
+    let live = ReportData {
+        is_shadow: false,
+        ..data
+    };
+    assert_eq!(live.overhead(), None);
 }

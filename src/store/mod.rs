@@ -44,7 +44,7 @@ pub use phases::{Flip, PhaseRow};
 pub use routes::{RouteRow, RouteState};
 pub use runs::{Effects, NewRun, Run};
 pub use spool::Spooled;
-pub use trail::{Attempt, MeteredUsage};
+pub use trail::{Attempt, MeteredUsage, UsageOfRun};
 
 /// The migrations, applied in order by [`Store::open`].
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
