@@ -224,21 +224,25 @@ impl App {
         Ok(Some(Publisher::new(&location, Limits::default())?))
     }
 
+    /// Zulip's bot, where the settings have one.
+    pub fn zulip(&self) -> anyhow::Result<Option<Zulip>> {
+        let environment = &self.environment;
+        let (Some(zulip), Some(realm)) = (&environment.zulip, &environment.reflector.zulip_realm)
+        else {
+            return Ok(None);
+        };
+        let timeout = Duration::from_secs(zulip.timeout_s);
+        let key = zulip.api_key.expose();
+        let bot = Zulip::new(realm, &zulip.email, key, timeout, &environment.relays)?;
+        Ok(Some(bot))
+    }
+
     /// Carries out what live runs show to others; none where the settings do not say where
     /// Reflector is.
     pub fn gateway(&self) -> anyhow::Result<Option<Gateway>> {
         let environment = &self.environment;
         let Some(legacy) = &environment.legacy else {
             return Ok(None);
-        };
-        let relays = &environment.relays;
-        let zulip = match (&environment.zulip, &environment.reflector.zulip_realm) {
-            (Some(zulip), Some(realm)) => {
-                let timeout = Duration::from_secs(zulip.timeout_s);
-                let key = zulip.api_key.expose();
-                Some(Zulip::new(realm, &zulip.email, key, timeout, relays)?)
-            }
-            _ => None,
         };
         let theirs = legacy.database_url.expose();
         Ok(Some(Gateway::new(Outside {
@@ -249,8 +253,8 @@ impl App {
             publisher: self.publisher()?,
             data_dir: environment.reflector.data_dir.as_ref().map(DataDir::new),
             objects: self.objects()?,
-            zulip,
-            webhook: Webhook::new(relays)?,
+            zulip: self.zulip()?,
+            webhook: Webhook::new(&environment.relays)?,
             clock: Arc::clone(&self.clock),
         })))
     }
