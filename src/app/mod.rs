@@ -224,6 +224,23 @@ impl App {
         Ok(Some(Publisher::new(&location, Limits::default())?))
     }
 
+    /// Whether the settings name everything that a run needs to serve users. What is missing would
+    /// otherwise be noticed by the first recording.
+    pub fn may_serve(&self) -> anyhow::Result<()> {
+        let name = &self.name;
+        let legacy = self.legacy()?;
+        for (key, is_there) in [
+            ("broker_url", legacy.broker_url.is_some()),
+            ("redis_url", legacy.redis_url.is_some()),
+        ] {
+            anyhow::ensure!(
+                is_there,
+                "the candidate cannot serve anybody: `environments.{name}.legacy.{key}` is missing in the settings"
+            );
+        }
+        self.gateway().map(drop)
+    }
+
     /// Zulip's bot, where the settings have one.
     pub fn zulip(&self) -> anyhow::Result<Option<Zulip>> {
         let environment = &self.environment;
