@@ -13,6 +13,7 @@ mod report;
 mod runs;
 mod sandbox;
 mod serve;
+mod sweep;
 mod table;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -111,6 +112,9 @@ enum Command {
     Compare(compare::Args),
     /// Shows the newest comparison of a run.
     Report(report::Args),
+    /// Deletes at once what ended runs keep of sound that people took back; workers do it every ten
+    /// minutes.
+    Sweep,
     /// Prints the dictionary of events: which task causes which, where it goes, what is in it.
     Events,
     /// Serves stand-ins for Daily, transcription, language model, Zulip and a webhook.
@@ -224,6 +228,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Runs(args) => runs::run(args, &globals).await,
         Command::Compare(args) => compare::run(args, &globals).await,
         Command::Report(args) => report::run(args, &globals).await,
+        Command::Sweep => sweep::run(&globals).await,
         Command::Events => events::run(&globals),
         Command::Sandbox(args) => sandbox::run(args).await,
     }

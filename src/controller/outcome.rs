@@ -18,11 +18,11 @@ use crate::{
 pub async fn candidate_outcome(store: &Store, run: &Run) -> anyhow::Result<Outcome> {
     let outputs = Outputs(store.outputs(&run.id).await?);
     let mut outcome = Outcome {
-        status: match run.state {
-            RunState::Completed => OutcomeStatus::Ended,
-            RunState::Starting | RunState::Running | RunState::Failed | RunState::Terminated => {
-                OutcomeStatus::Error
-            }
+        status: match (run.state, run.withdrawn_at) {
+            (RunState::Completed, _) => OutcomeStatus::Ended,
+            (RunState::Failed | RunState::Terminated, Some(_)) => OutcomeStatus::Withdrawn,
+            (RunState::Failed | RunState::Terminated, None)
+            | (RunState::Starting | RunState::Running, _) => OutcomeStatus::Error,
         },
         failure: run.failure.clone(),
         participants: outputs

@@ -15,6 +15,7 @@ mod outputs;
 mod ownership;
 mod runs;
 mod spool;
+mod sweeps;
 mod trail;
 
 use std::{
@@ -31,13 +32,14 @@ use sqlx::{
 };
 
 pub use comparisons::StoredComparison;
-pub use controls::Control;
+pub use controls::{Control, FROM_ROWS};
 pub use effects::{Claim, Effect, EffectState, Lease};
 pub use intents::{Intent, IntentKind};
 pub use outputs::{CheckedIn, Output};
 pub use ownership::{Stage, Takeover};
 pub use runs::{Effects, NewRun, Run};
 pub use spool::Spooled;
+pub use sweeps::Unswept;
 pub use trail::{Attempt, MeteredUsage};
 
 /// The migrations, applied in order by [`Store::open`].
