@@ -8,10 +8,9 @@ pub mod status;
 mod takeover;
 mod telling;
 
-pub use crate::store::FROM_ROWS;
 pub use dispatch::{Again, Dispatched, Wanted, dispatch};
 pub use outcome::candidate_outcome;
 pub use register::{Change, Registered, register};
-pub use shadow::{Followed, Shadow};
+pub use shadow::{FROM_ROWS, Followed, Shadow};
 pub use takeover::{GaveBack, GiveBack, Refusal};
 pub use telling::Telling;

@@ -25,7 +25,7 @@ use crate::{
     model::{EnvironmentName, Pipeline, RunId, RunState, StepStatus, TaskName, Usage, UsageKind},
     progress::{self, Progress},
     report::{CostLine, ReportData},
-    store::{FROM_ROWS, Run, Store, StoredComparison},
+    store::{Run, Store, StoredComparison},
 };
 
 /// Tells the time.
@@ -58,6 +58,9 @@ pub struct Followed {
     /// What its tasks say; none while the engine does not know the run.
     pub progress: Option<Progress>,
 }
+
+/// The source of a control that was read from Reflector's rows alone.
+pub const FROM_ROWS: &str = "Reflector's rows";
 
 /// What rows do not tell of a control: it is left out, not held against the candidate.
 const NOT_IN_ROWS: [Field; 5] = [

@@ -7,9 +7,6 @@ use sqlx::Row;
 use super::{Store, millis, time};
 use crate::model::{Outcome, RecordingId};
 
-/// The source of a control that was read from Reflector's rows alone.
-pub const FROM_ROWS: &str = "Reflector's rows";
-
 /// A row of `controls`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Control {

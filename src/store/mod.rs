@@ -32,7 +32,7 @@ use sqlx::{
 };
 
 pub use comparisons::StoredComparison;
-pub use controls::{Control, FROM_ROWS};
+pub use controls::Control;
 pub use effects::{Claim, Effect, EffectState, Lease};
 pub use intents::{Intent, IntentKind};
 pub use outputs::{CheckedIn, Output};

@@ -4,8 +4,11 @@ use anyhow::Context;
 use chrono::{DateTime, Duration, Utc};
 use sqlx::{Row, any::AnyRow};
 
-use super::{FROM_ROWS, Store, millis};
+use super::{Store, millis};
 use crate::model::{EnvironmentName, RecordingId, RunId, Subject, TranscriptId};
+
+/// What the sources of controls begin with that were read from Reflector's own database.
+const READ_FROM_REFLECTOR: &str = "Reflector's rows";
 
 /// A run that has ended, and that nothing was deleted of since.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,13 +34,14 @@ impl Unswept {
         let subject: Subject = serde_json::from_str(&subject).context("reading a run's subject")?;
         let is_live = row.try_get::<Option<i64>, _>("epoch")?.is_some();
         let source: Option<String> = row.try_get("source")?;
+        let is_of_rows = source.is_none_or(|source| source.starts_with(READ_FROM_REFLECTOR));
         Ok(Self {
             run_id: RunId::new(row.try_get::<String, _>("id")?),
             transcript_id: subject.transcript.id,
             recording_id: subject.recording.id,
             transcript_created_at: subject.transcript.created_at,
             is_live,
-            is_known_to_reflector: is_live || source.is_none_or(|source| source == FROM_ROWS),
+            is_known_to_reflector: is_live || is_of_rows,
         })
     }
 }

@@ -1,6 +1,7 @@
 //! The program: whole runs over real HTTP.
 
 mod cli;
+mod consent;
 mod crash;
 mod cutover;
 #[path = "../support/database.rs"]

@@ -132,7 +132,7 @@ pub struct World {
 }
 
 #[allow(clippy::disallowed_methods, reason = "this is the tests' clock")]
-fn clock() -> Clock {
+pub fn clock() -> Clock {
     Arc::new(chrono::Utc::now)
 }
 
