@@ -72,7 +72,7 @@ impl Task for MixdownTracks {
             context.own(&key)?;
             let padded = match services.objects.get_to_file(bucket, key.as_str()).await {
                 Ok(padded) => padded,
-                // A failed run's copies go too when consent is denied, and then it is resumed.
+                // A failed run's copies are swept when consent is denied, and it may be resumed.
                 Err(error) => return Err(context.unreadable_source(error).await),
             };
             bytes_read += padded.size;
