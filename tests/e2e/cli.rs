@@ -373,6 +373,9 @@ async fn messages_say_what_to_do() {
         .refused();
     assert_snapshot!(refused, @"error: reading the recorded outcome in `no/such/folder`: reading `db_before.json` of the recorded outcome: No such file or directory (os error 2)");
 
+    let refused = site.run(&["sweep"]).await.refused();
+    assert_snapshot!(refused, @"error: the settings have no section `environments.test.legacy`, which says where Reflector's database is");
+
     site.change("{ env = \"SITE_LLM_KEY\" }", "\"leak-in-the-file\"");
     let refused = site.run(&["check"]).await.refused();
     assert!(
