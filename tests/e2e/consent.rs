@@ -8,14 +8,15 @@ use switchyard::{
     compare::Verdict,
     controller::{Again, candidate_outcome},
     gateway::{Gateway, Sweep, Withdrawal},
-    model::{EnvironmentName, OutcomeStatus, RecordingId, RunId, RunState, TranscriptId},
+    legacy::recorded,
+    model::{EnvironmentName, FlagName, OutcomeStatus, RecordingId, RunId, RunState, TranscriptId},
     report::terminal,
     sandbox::{Fault, FaultKind, Service},
-    store::{Effects, Run},
+    store::{Effects, NewRun, Run},
 };
 
 use crate::{
-    program::until,
+    program::{Site, case, until},
     reflector::Side,
     world::{Setup, Track, World, clock, fixtures, short_tracks},
 };
@@ -440,4 +441,83 @@ async fn what_cannot_be_deleted_keeps_neither_the_rest_nor_the_deliveries() {
         assert_eq!(tries.count(), 1, "its checkpoint was made once");
         end(world, side).await;
     }
+}
+
+/// A run of the recorded meeting that has ended, and an object below its prefix.
+async fn ended_run(site: &Site, generation: i64, effects: Effects, state: RunState) -> String {
+    let recorded = recorded::load(&case(), None).expect("a record");
+    let id = RunId::new(format!("run_{generation}"));
+    let new = NewRun {
+        id: id.clone(),
+        environment: EnvironmentName::new("test"),
+        flag: FlagName::new("daily_diarization_pipeline"),
+        generation,
+        phase: "shadow".to_owned(),
+        subject: recorded.subject,
+        cache_scope: String::new(),
+        control_id: None,
+        effects,
+    };
+    let store = site.store().await;
+    let now = clock()();
+    assert!(store.insert_run(&new, now).await.expect("it is written"));
+    let ended = store.finish_run(&id, state, Some("for some reason"), now);
+    assert!(ended.await.expect("it is written"));
+    store.close().await;
+    let place = match effects {
+        Effects::Shadow => "shadow",
+        Effects::Live => "runs",
+    };
+    let key = format!("{place}/{id}/audio.mp3");
+    let client = site.objects_client();
+    let made = client.create_bucket_if_missing(BUCKET).await;
+    made.expect("a bucket");
+    let put = client.put_bytes(BUCKET, &key, vec![0; 5], None).await;
+    put.expect("it is put");
+    key
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_worker_role_and_the_command_sweep_and_the_role_tells_of_failures() {
+    let Some(mut side) = Side::arrived("base").await else {
+        return;
+    };
+    let site = Site::new();
+    let objects = site.objects().await;
+    let legacy = "[environments.test.legacy]
+            database_url = { env = \"SITE_REFLECTOR\" }
+            redis_url = { env = \"SITE_REDIS\" }
+
+            [environments.test.objects]";
+    site.change("[environments.test.objects]", legacy);
+    let (database, redis) = (side.database.url.clone(), side.redis.url.clone());
+    let variables = [("SITE_REFLECTOR", &*database), ("SITE_REDIS", &*redis)];
+    let first = ended_run(&site, 1, Effects::Shadow, RunState::Completed).await;
+
+    let nothing = site.start_with(&["sweep"], &variables).ended().await;
+    let told = "No ended run keeps sound that has to go.\n";
+    assert_eq!(nothing.well(), told);
+    side.change(DENIAL).await;
+    let swept = site.start_with(&["sweep"], &variables).ended().await.well();
+    let words: Vec<_> = swept.split_whitespace().collect();
+    let row = [
+        "RUN", "OBJECTS", "BYTES", "WHY", "run_1", "1", "5", "consent", "denied",
+    ];
+    assert_eq!(words, row);
+    let client = site.objects_client();
+    assert!(!client.exists(BUCKET, &first).await.expect("an answer"));
+    let again = site.start_with(&["sweep", "--json"], &variables).ended();
+    let again = again.await.json();
+    assert_eq!(again["swept"][0]["objects"], 0);
+    assert_eq!(again["unfinished"], serde_json::json!([]));
+
+    let second = ended_run(&site, 2, Effects::Live, RunState::Failed).await;
+    let worker = site.start_with(&["worker"], &variables);
+    worker.logs("told users that run `run_2` failed").await;
+    worker.logs("deleted 1 objects of run `run_2`").await;
+    assert!(!client.exists(BUCKET, &second).await.expect("an answer"));
+    assert_eq!(side.row("transcript").await["status"], "error");
+    worker.kill().await;
+    objects.kill().await;
+    side.remove().await;
 }
