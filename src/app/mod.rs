@@ -25,7 +25,7 @@ use crate::{
     controller::{FROM_ROWS, Shadow, Telling, as_before_the_run, intake::Intake, keep_control},
     cost::PriceTable,
     engine::Engine,
-    gateway::{Gateway, Outside},
+    gateway::{Gateway, Outside, Sweep},
     http,
     legacy::{
         celery::{Limits, RedisLocation},
@@ -276,8 +276,17 @@ impl App {
         })))
     }
 
-    /// The workers of this process.
-    pub fn runner(&self) -> anyhow::Result<Runner> {
+    /// Deletes at once what ended runs keep of sound that people took back.
+    pub async fn sweep(&self) -> anyhow::Result<Sweep> {
+        // Says which section is missing.
+        self.legacy()?;
+        let gateway = self.gateway()?.context("there is no Reflector to ask")?;
+        let bucket = &self.environment.objects.bucket;
+        gateway.sweep_once(&self.name, bucket).await
+    }
+
+    /// The workers of this process; without a gateway they do shadow runs alone.
+    fn runner(&self, gateway: Option<Gateway>) -> anyhow::Result<Runner> {
         let worker = &self.config.worker;
         let environment = &self.environment;
         let services = Services {
@@ -296,7 +305,7 @@ impl App {
                 zulip_realm: environment.reflector.zulip_realm.clone(),
             },
             audio_permits: Arc::new(Semaphore::new(worker.audio_concurrency)),
-            gateway: self.gateway()?,
+            gateway,
             clock: Arc::clone(&self.clock),
         };
         let settings = RunnerSettings {

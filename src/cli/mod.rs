@@ -16,6 +16,7 @@ mod routes;
 mod runs;
 mod sandbox;
 mod serve;
+mod sweep;
 mod table;
 mod takeover;
 
@@ -128,6 +129,9 @@ enum Command {
     Takeover(takeover::Args),
     /// Shows what runs used and cost, by step, and what shadow runs cost on top.
     Costs(costs::Args),
+    /// Deletes at once what ended runs keep of sound that people took back; workers do it every ten
+    /// minutes.
+    Sweep,
     /// Prints the dictionary of events: which task causes which, where it goes, what is in it.
     Events,
     /// Serves stand-ins for Daily, transcription, language model, Zulip and a webhook.
@@ -251,6 +255,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Report(args) => report::run(args, &globals).await,
         Command::Takeover(args) => takeover::run(args, &globals).await,
         Command::Costs(args) => costs::run(args, &globals).await,
+        Command::Sweep => sweep::run(&globals).await,
         Command::Events => events::run(&globals),
         Command::Sandbox(args) => sandbox::run(args).await,
     }

@@ -146,7 +146,11 @@ fn about(data: &ReportData) -> Vec<(&'static str, String)> {
 fn failures(data: &ReportData) -> Vec<(&'static str, String)> {
     [("Control", &data.control), ("Candidate", &data.candidate)]
         .into_iter()
-        .filter(|(_, outcome)| outcome.status == OutcomeStatus::Error)
+        .filter(|(_, outcome)| match outcome.status {
+            OutcomeStatus::Error => true,
+            // The sentence says it; it is no failure.
+            OutcomeStatus::Ended | OutcomeStatus::Withdrawn => false,
+        })
         .map(|(side, outcome)| {
             (
                 side,

@@ -1,6 +1,7 @@
 //! The program: whole runs over real HTTP.
 
 mod cli;
+mod consent;
 mod crash;
 mod cutover;
 #[allow(dead_code, reason = "the other suite uses all of it")]
