@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use crate::program::{Process, SECRETS, Site, case};
 
-const COMMANDS: [&str; 14] = [
-    "demo", "up", "serve", "worker", "engine", "objects", "check", "register", "dispatch", "runs",
-    "compare", "report", "events", "sandbox",
+const COMMANDS: [&str; 17] = [
+    "demo", "up", "serve", "tap", "worker", "engine", "objects", "check", "register", "dispatch",
+    "runs", "routes", "phase", "compare", "report", "events", "sandbox",
 ];
 
 async fn run(arguments: &[&str]) -> crate::program::Ended {

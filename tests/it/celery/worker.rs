@@ -258,3 +258,24 @@ async fn workers_on_both_queues_drain_what_a_tap_on_the_default_queue_leaves() {
     let redis = fresh!();
     drained(&python, &redis, "celery", "legacy").await;
 }
+
+#[tokio::test]
+async fn workers_tell_which_queues_they_take_from_and_nothing_is_left_of_the_question() {
+    let python = python!();
+    let redis = fresh!();
+    let broker = redis.broker();
+    let _workers = [
+        worker(&python, &redis, "celery"),
+        worker(&python, &redis, "celery,switchyard"),
+    ];
+    // A worker that has run a task listens to questions too.
+    let mut found = broker.consumers().await.unwrap();
+    while found.values().sum::<usize>() < 3 {
+        found = broker.consumers().await.unwrap();
+    }
+    let expected = [("celery".to_owned(), 2), ("switchyard".to_owned(), 1)];
+    assert_eq!(found, expected.into());
+    let keys = redis.keys().await;
+    let left = keys.iter().find(|key| key.contains("reply.celery.pidbox"));
+    assert_eq!(left, None);
+}
