@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 
 use crate::program::{Process, SECRETS, Site, case};
 
-const COMMANDS: [&str; 15] = [
-    "demo", "up", "serve", "worker", "engine", "objects", "check", "register", "dispatch", "runs",
-    "compare", "report", "sweep", "events", "sandbox",
+const COMMANDS: [&str; 20] = [
+    "demo", "up", "serve", "tap", "worker", "engine", "objects", "check", "register", "dispatch",
+    "runs", "routes", "phase", "compare", "report", "takeover", "costs", "sweep", "events",
+    "sandbox",
 ];
 
 async fn run(arguments: &[&str]) -> crate::program::Ended {
@@ -413,4 +414,43 @@ async fn a_reader_that_stops_reading_is_no_error() {
     let ended = child.wait_with_output().expect("it ends");
     assert!(ended.status.success(), "{ended:?}");
     assert_eq!(String::from_utf8_lossy(&ended.stderr), "");
+}
+
+#[tokio::test]
+async fn a_phase_is_changed_by_name_and_only_by_who_saw_it_as_it_is() {
+    let site = Site::new();
+    let shown = site.run(&["phase", "--json"]).await.json();
+    assert_eq!(shown[0]["phase"], "infrastructure");
+    assert_eq!(shown[0]["version"], 0);
+    let set = ["phase", "set", "shadow", "--percent", "12.5", "--by", "ana"];
+    let told = site.run(&set).await.well();
+    assert!(
+        told.ends_with(": phase shadow at 12.5 %, version 1\n"),
+        "{told}"
+    );
+    let stale = [&set[..], &["--seen", "0"]].concat();
+    let refused = site.run(&stale).await.refused();
+    assert!(refused.contains("shadow at version 1 by now"), "{refused}");
+    let shown = site.run(&["phase"]).await.well();
+    assert!(shown.contains("12.5 %") && shown.contains("ana"), "{shown}");
+    for (arguments, remedy) in [
+        (
+            &["phase", "set", "shadow", "--by", "ana"][..],
+            "--percent 10",
+        ),
+        (
+            &["phase", "set", "cleanup", "--percent", "5", "--by", "ana"],
+            "leave out `--percent`",
+        ),
+        (
+            &["phase", "set", "parallel", "--by", " "],
+            "`--by` names nobody",
+        ),
+    ] {
+        let refused = site.run(arguments).await.refused();
+        assert!(refused.contains(remedy), "{refused}");
+    }
+    let routes = site.run(&["routes"]).await.well();
+    assert!(routes.contains("docs/tap.md"), "{routes}");
+    assert_eq!(site.run(&["routes", "--json"]).await.json(), json!([]));
 }

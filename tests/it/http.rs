@@ -1,6 +1,6 @@
 //! Pages and API, through the real router over HTTP.
 
-mod server;
+pub mod server;
 
 use std::time::Duration;
 

@@ -3,6 +3,7 @@
 
 mod controls;
 mod deciding;
+mod helper;
 mod settling;
 mod starting;
 mod tapped;

@@ -9,13 +9,17 @@ use std::{
         OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
-use redis::{FromRedisValue, aio::MultiplexedConnection};
+use redis::{AsyncConnectionConfig, FromRedisValue, aio::MultiplexedConnection};
 use switchyard::legacy::celery::{Broker, Limits, RedisLocation};
 
 /// Names a Redis that tests may fill; they use keys with a prefix of their own there.
 const OVERRIDE: &str = "SWITCHYARD_TEST_REDIS";
+
+/// How long it may take to answer.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 static SERVER: OnceLock<Option<Server>> = OnceLock::new();
 static USED: AtomicUsize = AtomicUsize::new(0);
@@ -42,7 +46,10 @@ impl Redis {
 
     pub async fn open(url: String, prefix: String) -> Self {
         let client = redis::Client::open(&*url).expect("a URL");
-        let connection = client.get_multiplexed_async_connection().await;
+        // However busy the machine is.
+        let patient = AsyncConnectionConfig::new().set_response_timeout(Some(PATIENCE));
+        let connection = client.get_multiplexed_async_connection_with_config(&patient);
+        let connection = connection.await;
         Self {
             url,
             prefix,

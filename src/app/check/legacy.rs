@@ -3,8 +3,8 @@
 use super::{Finding, within};
 use crate::{
     app::App,
-    config::Secret,
-    legacy::celery::{Broker, Limits, RedisLocation},
+    config::{Legacy, Secret, Tap},
+    legacy::celery::{Broker, Limits, Queue, RedisLocation},
 };
 
 /// Everything the settings name of it.
@@ -16,6 +16,9 @@ pub(super) async fn all(app: &App) -> Vec<Finding> {
     findings.push(within("Reflector's database", reflector(app)).await);
     if let Some(url) = &legacy.broker_url {
         findings.push(within("Celery's broker", broker(url)).await);
+    }
+    if let Some(tap) = &legacy.tap {
+        findings.push(within("the tap's queues", queues(legacy, tap)).await);
     }
     if legacy.redis_url.is_some() {
         findings.push(within("Reflector's Redis", redis(app)).await);
@@ -61,6 +64,48 @@ async fn broker(url: &Secret) -> Finding {
     match asked.await {
         Ok(()) => Finding::good(WHAT, "it answers"),
         Err(error) => Finding::bad(WHAT, error, remedy),
+    }
+}
+
+/// Whether the legacy workers take from where the tap hands on, and from nowhere before it.
+async fn queues(legacy: &Legacy, tap: &Tap) -> Finding {
+    const WHAT: &str = "the tap's queues";
+    let Some(url) = &legacy.broker_url else {
+        let found = "`legacy.tap` is set and `legacy.broker_url` is not";
+        let remedy = "write Reflector's `CELERY_BROKER_URL` to `legacy.broker_url`";
+        return Finding::bad(WHAT, found, remedy);
+    };
+    let (from, to) = (&tap.from, &tap.legacy);
+    let asked = async {
+        let location = RedisLocation::parse(url.expose())?;
+        let broker = Broker::new(&location, legacy.key_prefix.as_str(), Limits::default())?;
+        let waiting = broker.length(&Queue::new(from.as_str())?).await?;
+        anyhow::Ok((waiting, broker.consumers().await?))
+    };
+    let (waiting, consumers) = match asked.await {
+        Ok(found) => found,
+        Err(error) => {
+            return Finding::bad(WHAT, format!("{error:#}"), "mend Celery's broker first");
+        }
+    };
+    let of = |queue: &str| consumers.get(queue).copied().unwrap_or_default();
+    match (of(from), of(to)) {
+        (0, 0) => Finding::bad(
+            WHAT,
+            format!("no worker answers that it takes from `{to}`"),
+            format!(
+                "start the legacy workers with `-Q {to}`, or ask again when they are less busy"
+            ),
+        ),
+        (0, workers) => Finding::good(
+            WHAT,
+            format!("{waiting} wait on `{from}`; {workers} workers take from `{to}`"),
+        ),
+        (workers, _) => Finding::bad(
+            WHAT,
+            format!("{workers} workers take from `{from}` beside the tap, and messages past it"),
+            format!("restart these workers with `-Q {to}`"),
+        ),
     }
 }
 

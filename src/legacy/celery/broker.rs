@@ -8,6 +8,7 @@
 //! Redis Cluster is not supported, as kombu does not support it; nor are kombu's options
 //! `unacked_key`, `unacked_index_key`, `sep` and `priority_steps`.
 
+mod consumers;
 mod error;
 mod held;
 mod settle;
@@ -46,6 +47,8 @@ const REMEMBERED: Duration = Duration::from_hours(7 * 24);
 pub struct Broker {
     link: Arc<Link>,
     prefix: String,
+    /// The database's number, which channels are named by.
+    database: u16,
 }
 
 impl Broker {
@@ -61,6 +64,7 @@ impl Broker {
         Ok(Self {
             link: Arc::new(link),
             prefix: prefix.into(),
+            database: location.database(),
         })
     }
 

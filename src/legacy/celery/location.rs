@@ -84,6 +84,12 @@ impl RedisLocation {
         Ok(Self(url))
     }
 
+    /// The database's number.
+    pub(super) fn database(&self) -> u16 {
+        // That it is one was looked at when the URL was taken.
+        self.0.path().trim_matches('/').parse().unwrap_or_default()
+    }
+
     /// With the password; for the driver only.
     pub(in crate::legacy) fn expose(&self) -> &str {
         self.0.as_str()

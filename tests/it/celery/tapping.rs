@@ -213,3 +213,73 @@ async fn of_ten_thousand_messages_none_is_lost_and_none_overtakes_another() {
     assert!(arrived == expected, "messages changed places");
     assert_eq!(tap.recover(Duration::ZERO).await.unwrap(), 0);
 }
+
+/// Numbers that look random and are the same for the same seed.
+struct Dice(u64);
+
+impl Dice {
+    fn seeded() -> Self {
+        let (seed, _) = uuid::Uuid::new_v4().as_u64_pair();
+        eprintln!("seed {seed}");
+        Self(seed | 1)
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+}
+
+#[tokio::test]
+async fn taps_that_die_at_any_moment_lose_nothing_and_keep_the_order() {
+    let redis = fresh!();
+    let mut dice = Dice::seeded();
+    let texts: Vec<String> = (0..10_000)
+        .map(|number| {
+            let name = format!("t{}", number % 500);
+            let message = if dice.below(4) == 0 {
+                pipeline(&name)
+            } else {
+                other(&name)
+            };
+            message.raw().to_owned()
+        })
+        .collect();
+    for chunk in texts.chunks(1000) {
+        let chunk: Vec<&[u8]> = chunk.iter().map(String::as_bytes).collect();
+        let _: u64 = redis.ask("LPUSH", "celery", &chunk).await;
+    }
+    let mut died = 0;
+    let mut living = tap(&redis);
+    loop {
+        // After so many turns of the runtime it is dead, whatever it was at.
+        let turns = dice.below(400);
+        let end = async {
+            for _ in 0..turns {
+                tokio::task::yield_now().await;
+            }
+        };
+        let work = async { while !living.tick(forward).await.unwrap().is_idle() {} };
+        let is_done = tokio::select! {
+            biased;
+            () = work => true,
+            () = end => false,
+        };
+        if is_done {
+            break;
+        }
+        died += 1;
+        living = tap(&redis);
+        living.recover(Duration::ZERO).await.unwrap();
+    }
+    assert!(died > 5, "only {died} died");
+    let expected: Vec<String> = texts
+        .iter()
+        .map(|text| text.replace(r#""routing_key": "celery""#, r#""routing_key": "legacy""#))
+        .collect();
+    let arrived = redis.texts("legacy").await;
+    assert_eq!(arrived.len(), expected.len());
+    assert!(arrived == expected, "messages changed places");
+}

@@ -216,3 +216,66 @@ async fn began(redis: &Redis) {
     let said: Option<(String, String)> = wait.query_async(&mut connection).await.unwrap();
     said.expect("the task begins");
 }
+
+/// Leaves messages on both queues and one in the hands of a tap that is stopped for good; workers
+/// on both queues run them all.
+async fn drained(python: &str, redis: &Redis, from: &str, legacy: &str) {
+    let broker = redis.broker();
+    let mut left = Vec::new();
+    for name in [from, legacy, from] {
+        let key = ["k".to_owned()];
+        let task = NewTask::pipeline(&TranscriptId::new("t"), "bucket", &key, "tests@here");
+        let message = task.for_queue(&queue(name)).unwrap();
+        broker.push(&queue(name), &message).await.unwrap();
+        left.push(message);
+    }
+    let dead = Holder::random();
+    let held = broker.take(&queue(from), &dead, 1).await.unwrap();
+    assert_eq!(held.len(), 1);
+    assert_eq!(broker.recover_older(Duration::ZERO).await.unwrap(), 1);
+
+    let _worker = worker(python, redis, &format!("{legacy},{from}"));
+    for message in &left {
+        let ran = result(redis, message.id()).await;
+        assert_eq!(ran.status, Status::Success);
+    }
+    for name in [from, legacy] {
+        assert_eq!(broker.length(&queue(name)).await.unwrap(), 0, "{name}");
+    }
+    assert_eq!(broker.held().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn workers_on_both_queues_drain_what_a_tap_on_a_routed_queue_leaves() {
+    let python = python!();
+    let redis = fresh!();
+    drained(&python, &redis, "switchyard", "celery").await;
+}
+
+#[tokio::test]
+async fn workers_on_both_queues_drain_what_a_tap_on_the_default_queue_leaves() {
+    let python = python!();
+    let redis = fresh!();
+    drained(&python, &redis, "celery", "legacy").await;
+}
+
+#[tokio::test]
+async fn workers_tell_which_queues_they_take_from_and_nothing_is_left_of_the_question() {
+    let python = python!();
+    let redis = fresh!();
+    let broker = redis.broker();
+    let _workers = [
+        worker(&python, &redis, "celery"),
+        worker(&python, &redis, "celery,switchyard"),
+    ];
+    // A worker that has run a task listens to questions too.
+    let mut found = broker.consumers().await.unwrap();
+    while found.values().sum::<usize>() < 3 {
+        found = broker.consumers().await.unwrap();
+    }
+    let expected = [("celery".to_owned(), 2), ("switchyard".to_owned(), 1)];
+    assert_eq!(found, expected.into());
+    let keys = redis.keys().await;
+    let left = keys.iter().find(|key| key.contains("reply.celery.pidbox"));
+    assert_eq!(left, None);
+}

@@ -57,7 +57,7 @@ async fn start(State(engine): State<Engine>, Json(request): Json<Value>) -> Stri
 
 /// However busy the machine is.
 pub const PATIENT: Budget = Budget {
-    answer: Duration::from_secs(60),
+    answer: Duration::from_mins(1),
     rows: Duration::from_secs(30),
 };
 
