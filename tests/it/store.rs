@@ -6,6 +6,7 @@ mod checkpoints;
 mod comparisons;
 mod migrations;
 mod opening;
+mod routes;
 mod runs;
 mod same_rows;
 pub mod samples;

@@ -6,6 +6,7 @@ use switchyard::{
     store::{IntentKind, Spooled, Store, StoredComparison},
 };
 
+use super::routes::write_routes;
 use super::samples::{at, attempt, control, intent, new_run, output, usage};
 use crate::database::{Database, Kind};
 
@@ -112,9 +113,9 @@ async fn the_same_calls_leave_the_same_rows_on_both_databases() {
     };
     let sqlite = Database::fresh(Kind::Sqlite).await.expect("always there");
     for database in [&sqlite, &postgres] {
-        write_everything(&database.store().await)
-            .await
-            .expect("it is written");
+        let store = database.store().await;
+        write_everything(&store).await.expect("it is written");
+        write_routes(&store).await;
     }
     let tables = sqlite.tables().await;
     assert_eq!(tables, postgres.tables().await);
