@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod mirror;
 mod roles;
 
 use std::{
@@ -41,6 +42,7 @@ use crate::{
 
 pub use check::{Finding, check};
 pub use demo::{Demo, DemoSettings, put_tracks};
+pub use mirror::{FROM_MIRROR, MirrorLimits, MirrorProgress, Mirrors, TellProgress};
 pub use roles::{Doors, listen, listen_for_objects, make_bucket, run_all};
 
 /// Prepares the process: the one TLS provider that all clients use.

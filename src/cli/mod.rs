@@ -7,6 +7,7 @@ mod demo;
 mod dispatch;
 mod events;
 mod follow;
+mod mirror;
 mod output;
 mod register;
 mod report;
@@ -111,6 +112,9 @@ enum Command {
     Compare(compare::Args),
     /// Shows the newest comparison of a run.
     Report(report::Args),
+    /// Lets the legacy pipeline run a finished recording a second time, out of everybody's sight, to
+    /// see how far it differs from itself; then removes what that left.
+    Mirror(mirror::Args),
     /// Prints the dictionary of events: which task causes which, where it goes, what is in it.
     Events,
     /// Serves stand-ins for Daily, transcription, language model, Zulip and a webhook.
@@ -170,7 +174,11 @@ impl Globals {
 pub fn start_tracing(cli: &Cli) {
     let quiet = matches!(
         cli.command,
-        Command::Demo(_) | Command::Dispatch(_) | Command::Check | Command::Report(_)
+        Command::Demo(_)
+            | Command::Dispatch(_)
+            | Command::Check
+            | Command::Report(_)
+            | Command::Mirror(_)
     );
     let default = if quiet {
         "error,s3s=off"
@@ -224,6 +232,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Runs(args) => runs::run(args, &globals).await,
         Command::Compare(args) => compare::run(args, &globals).await,
         Command::Report(args) => report::run(args, &globals).await,
+        Command::Mirror(args) => mirror::run(args, &globals).await,
         Command::Events => events::run(&globals),
         Command::Sandbox(args) => sandbox::run(args).await,
     }

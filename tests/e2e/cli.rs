@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use crate::program::{Process, SECRETS, Site, case};
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 15] = [
     "demo", "up", "serve", "worker", "engine", "objects", "check", "register", "dispatch", "runs",
-    "compare", "report", "events", "sandbox",
+    "compare", "report", "mirror", "events", "sandbox",
 ];
 
 async fn run(arguments: &[&str]) -> crate::program::Ended {
