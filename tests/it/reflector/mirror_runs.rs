@@ -200,7 +200,7 @@ async fn a_mirror_without_the_original_s_participants_measures_nothing() {
         mirrors.step(&mut mirror, &never()).await.expect("a step");
     }
     // Nobody watches while the worker is at it.
-    let mut worker = Worker::new(&site, Ending::WithoutParticipants).await;
+    let worker = Worker::new(&site, Ending::WithoutParticipants).await;
     let message = worker.take().await;
     worker.work(&message).await;
     drop(mirrors);
@@ -321,7 +321,6 @@ async fn a_recording_whose_tracks_are_gone_is_not_mirrored() {
         let deleted = site.objects.delete(BUCKETS[1], &object.key).await;
         deleted.expect("it is deleted");
     }
-    let before = site.outside().await;
     let refused = run(&site).await.expect_err("it is refused").to_string();
     assert!(refused.contains("is no longer in bucket"), "{refused}");
     site.world
@@ -333,6 +332,5 @@ async fn a_recording_whose_tracks_are_gone_is_not_mirrored() {
         .change("update transcript set audio_deleted = null")
         .await;
     assert_eq!(site.queued().await, Vec::<String>::new());
-    drop(before);
     site.remove().await;
 }

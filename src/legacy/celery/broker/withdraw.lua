@@ -1,4 +1,4 @@
--- Takes a task that nobody has begun off a queue, for good. In:
+-- Takes a task that nobody has begun off a queue, as if it had never been published. In:
 --   KEYS  where is remembered that it was published, then the queue's lists
 --   ARGV  the task's id
 -- Out: 2 when it was withdrawn, 1 when it is not on the queue but was published, 0 when it never was.
@@ -10,6 +10,7 @@ for at = 2, #KEYS do
             if ok and type(message) == 'table' and type(message.headers) == 'table'
                 and message.headers.id == ARGV[1] then
                 redis.call('LREM', KEYS[at], 1, text)
+                redis.call('DEL', KEYS[1])
                 return 2
             end
         end

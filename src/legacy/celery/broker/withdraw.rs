@@ -16,13 +16,14 @@ pub enum Withdrawal {
     Withdrawn,
     /// A worker has taken it: it was run, is being run, or will be run once more.
     Taken,
-    /// It was not published by [`Broker::push_once`], or more than seven days ago.
+    /// It was not published by [`Broker::push_once`], or more than seven days ago, or was withdrawn
+    /// before.
     NeverPublished,
 }
 
 impl Broker {
-    /// Takes a task off the queue it was published on by [`Broker::push_once`], if it is there.
-    /// That it was published is still remembered.
+    /// Takes a task off the queue it was published on by [`Broker::push_once`], if it is there, and
+    /// forgets that it was published.
     pub async fn withdraw(&self, queue: &Queue, task_id: &str) -> Result<Withdrawal, BrokerError> {
         let mut call = WITHDRAW.prepare_invoke();
         call.key(self.published(task_id));

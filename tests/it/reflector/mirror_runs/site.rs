@@ -12,7 +12,7 @@ use std::{
 
 use chrono::{DateTime, TimeDelta};
 use serde_json::{Value, json};
-use sqlx::{AnyConnection, AssertSqlSafe, Connection, Executor};
+use sqlx::{AnyConnection, AssertSqlSafe, Connection, Executor, PgPool};
 use switchyard::{
     app::{App, MirrorLimits, Mirrors},
     config::Config,
@@ -230,7 +230,7 @@ pub enum Ending {
 /// A worker in the legacy's place: takes tasks, leaves in the row what was recorded, and stores
 /// results.
 pub struct Worker {
-    connection: AnyConnection,
+    rows: PgPool,
     redis: Redis,
     objects: Objects,
     data: PathBuf,
@@ -254,7 +254,9 @@ impl AtWork {
 impl Worker {
     pub async fn new(site: &Site, ending: Ending) -> Self {
         Self {
-            connection: site.world.database.connect().await,
+            rows: PgPool::connect(&site.world.database.url)
+                .await
+                .expect("it is there"),
             redis: Redis::open(site.redis.url.clone(), site.redis.prefix.clone()).await,
             objects: site.objects.clone(),
             data: site.folder.path().join("data"),
@@ -264,7 +266,7 @@ impl Worker {
     }
 
     /// Works on whatever comes.
-    pub fn start(mut self) -> AtWork {
+    pub fn start(self) -> AtWork {
         let runs = Arc::clone(&self.runs);
         let working = tokio::spawn(async move {
             loop {
@@ -296,17 +298,17 @@ impl Worker {
         }
     }
 
-    async fn sql(&mut self, id: &TranscriptId, set: &str) {
+    async fn sql(&self, id: &TranscriptId, set: &str) {
         let original = transcript("base");
         let sql = format!(
             "update transcript t set {set} from transcript o where t.id = '{id}' and o.id = '{original}'"
         );
-        let done = self.connection.execute(AssertSqlSafe(sql)).await;
+        let done = self.rows.execute(AssertSqlSafe(sql)).await;
         done.expect("it is written");
     }
 
     /// Runs the task as the legacy would.
-    pub async fn work(&mut self, message: &Envelope) {
+    pub async fn work(&self, message: &Envelope) {
         let kwargs = message.body().expect("a body").kwargs;
         let id = TranscriptId::new(kwargs["transcript_id"].as_str().expect("an id"));
         assert_eq!(kwargs["bucket_name"], json!("daily-recordings"));
@@ -366,12 +368,12 @@ impl Worker {
         }
     }
 
-    async fn await_participants(&mut self, id: &TranscriptId) {
+    async fn await_participants(&self, id: &TranscriptId) {
         let sql = "select count(*) from transcript where id = $1 and participants::text <> '[]'";
         loop {
             let given: i64 = sqlx::query_scalar(sql)
                 .bind(id.as_str())
-                .fetch_one(&mut self.connection)
+                .fetch_one(&self.rows)
                 .await
                 .expect("an answer");
             if given == 1 {
