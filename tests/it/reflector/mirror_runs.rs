@@ -50,6 +50,7 @@ const ANOTHER_RUN: &str = "insert into transcript (id, status, created_at, sourc
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mirror_measures_the_control_and_leaves_nothing() {
     let mut site = site!();
+    site.put_mix().await;
     let before = site.outside().await;
     let worker = Worker::new(&site, Ending::AsRecorded).await.start();
     let mirror = run(&site).await.expect("it ends");
@@ -253,10 +254,7 @@ async fn a_worker_that_never_answers_is_waited_for_until_it_can_leave_nothing() 
 
     // The row is gone, so the worker's run fails; what it put before is found.
     let key = format!("{}/audio.mp3", mirror.transcript);
-    let put = site
-        .objects
-        .put_bytes(BUCKETS[0], &key, b"late".to_vec(), None);
-    put.await.expect("it is put");
+    site.put(BUCKETS[0], &key, b"late".to_vec()).await;
     let failed = json!({"exc_type": "NotFound", "exc_message": [], "exc_module": "x"});
     worker.store(message.id(), "FAILURE", &failed, None).await;
     let cleaned = site.mirrors().clean_up(&never()).await.expect("it ends");
@@ -331,6 +329,18 @@ async fn a_recording_whose_tracks_are_gone_is_not_mirrored() {
     site.world
         .change("update transcript set audio_deleted = null")
         .await;
+    assert_eq!(site.queued().await, Vec::<String>::new());
+    site.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_ended_in_error_is_not_mirrored() {
+    let mut site = site!();
+    site.world
+        .change("update transcript set status = 'error'")
+        .await;
+    let refused = run(&site).await.expect_err("it is refused").to_string();
+    assert!(refused.contains("ended in `error`"), "{refused}");
     assert_eq!(site.queued().await, Vec::<String>::new());
     site.remove().await;
 }
