@@ -256,17 +256,24 @@ impl Mirrors<'_> {
 
     /// Takes an interrupted mirror.
     async fn take(&self, mirror: &Mirror) -> anyhow::Result<()> {
-        self.hold(mirror).await.with_context(|| {
-            let (id, seconds) = (&mirror.transcript, LEASE.num_seconds());
-            format!("another process is at work on mirror `{id}`; if that was killed, try again in {seconds} s")
-        })
+        let (id, seconds) = (&mirror.transcript, LEASE.num_seconds());
+        anyhow::ensure!(
+            self.try_hold(mirror).await?,
+            "another process is at work on mirror `{id}`; if that was killed, try again in {seconds} s"
+        );
+        Ok(())
     }
 
+    /// Keeps the mirror for as long as a lease lasts.
     async fn hold(&self, mirror: &Mirror) -> anyhow::Result<()> {
-        let (store, id) = (&self.app.store, &mirror.transcript);
-        let is_ours = store.hold_mirror(id, self.lease(), self.now()).await?;
+        let is_ours = self.try_hold(mirror).await?;
         anyhow::ensure!(is_ours, "another process has taken it");
         Ok(())
+    }
+
+    async fn try_hold(&self, mirror: &Mirror) -> anyhow::Result<bool> {
+        let (store, id) = (&self.app.store, &mirror.transcript);
+        store.hold_mirror(id, self.lease(), self.now()).await
     }
 
     fn lease(&self) -> Lease<'_> {
