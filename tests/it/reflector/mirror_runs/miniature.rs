@@ -138,8 +138,15 @@ impl Miniature {
         let url = format!("{}/_sandbox/requests?service=llm", self.text("/sandbox"));
         let asked = standup::http().get(url).send().await.expect("an answer");
         let asked: Vec<Value> = asked.json().await.expect("requests");
-        let body = |request: &Value| request["body"].to_string();
-        let mut prompts: Vec<_> = asked.iter().map(body).collect();
+        let prompt = |request: &Value| {
+            let body = request["body"].as_str().expect("a text");
+            let mut body: Value = serde_json::from_str(body).expect("JSON");
+            // Of each run its own.
+            let fields = body.as_object_mut().expect("an object");
+            fields.remove("litellm_session_id");
+            body.to_string()
+        };
+        let mut prompts: Vec<_> = asked.iter().map(prompt).collect();
         prompts.sort();
         prompts
     }
