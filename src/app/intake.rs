@@ -96,6 +96,15 @@ impl App {
         Ok(())
     }
 
+    /// What the control's mix of a transcript holds, where it still lies in Reflector's bucket.
+    pub(super) async fn mix_of(
+        &self,
+        transcript: &TranscriptId,
+    ) -> anyhow::Result<Option<AudioFacts>> {
+        let bucket = self.environment.objects.bucket.clone();
+        mix_of(self.objects()?, bucket, transcript.clone()).await
+    }
+
     fn mixes(&self) -> anyhow::Result<Mixes> {
         let objects = self.objects()?;
         let bucket = self.environment.objects.bucket.clone();
@@ -106,7 +115,7 @@ impl App {
 }
 
 /// What a control's mix holds, where it still lies in Reflector's bucket.
-pub(super) async fn mix_of(
+async fn mix_of(
     objects: Objects,
     bucket: String,
     transcript: TranscriptId,

@@ -3,6 +3,7 @@
 mod check;
 mod demo;
 mod intake;
+mod mirror;
 mod roles;
 
 use std::{
@@ -42,6 +43,7 @@ use crate::{
 
 pub use check::{Finding, check};
 pub use demo::{Demo, DemoSettings, put_tracks};
+pub use mirror::{FROM_MIRROR, MirrorLimits, MirrorProgress, Mirrors, TellProgress};
 pub use roles::{Doors, listen, listen_for_objects, make_bucket, run_all};
 
 /// Prepares the process: the one TLS provider that all clients use.
@@ -409,8 +411,7 @@ impl App {
         as_before_the_run(&mut subject);
         let mut outcome = snapshot.outcome;
         if !outcome.audio_deleted {
-            let bucket = self.environment.objects.bucket.clone();
-            outcome.audio = intake::mix_of(self.objects()?, bucket, transcript.clone()).await?;
+            outcome.audio = self.mix_of(transcript).await?;
         }
         let control_id = self.keep(&subject, FROM_ROWS.to_owned(), outcome).await?;
         Ok(Kept {

@@ -39,17 +39,22 @@ impl View {
 
     fn show(&mut self, progress: &Progress) {
         let step = format!("step {} of {}", progress.step_index, progress.total_steps);
-        let message = format!("{step}: {}", progress.label);
+        self.line(progress.percent, format!("{step}: {}", progress.label));
+    }
+
+    /// Shows how far something is.
+    pub fn line(&mut self, percent: u8, message: String) {
         if let Some(bar) = &self.bar {
-            bar.set_position(u64::from(progress.percent));
+            bar.set_position(u64::from(percent));
             bar.set_message(message);
         } else if message != self.last {
-            eprintln!("{:>3} %  {message}", progress.percent);
+            eprintln!("{percent:>3} %  {message}");
             self.last = message;
         }
     }
 
-    fn end(&self) {
+    /// Takes the bar away.
+    pub fn end(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }

@@ -8,6 +8,7 @@ mod demo;
 mod dispatch;
 mod events;
 mod follow;
+mod mirror;
 mod output;
 mod phase;
 mod register;
@@ -132,6 +133,9 @@ enum Command {
     /// Deletes at once what ended runs keep of sound that people took back; workers do it every ten
     /// minutes.
     Sweep,
+    /// Lets the legacy pipeline run a finished recording a second time, out of everybody's sight, to
+    /// see how far it differs from itself; then removes what that left.
+    Mirror(mirror::Args),
     /// Prints the dictionary of events: which task causes which, where it goes, what is in it.
     Events,
     /// Serves stand-ins for Daily, transcription, language model, Zulip and a webhook.
@@ -197,6 +201,7 @@ pub fn start_tracing(cli: &Cli) {
             | Command::Report(_)
             | Command::Takeover(_)
             | Command::Costs(_)
+            | Command::Mirror(_)
     );
     let default = if quiet {
         "error,s3s=off"
@@ -256,6 +261,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Takeover(args) => takeover::run(args, &globals).await,
         Command::Costs(args) => costs::run(args, &globals).await,
         Command::Sweep => sweep::run(&globals).await,
+        Command::Mirror(args) => mirror::run(args, &globals).await,
         Command::Events => events::run(&globals),
         Command::Sandbox(args) => sandbox::run(args).await,
     }

@@ -273,6 +273,15 @@ impl Store {
         self.changes(query, "giving a route to the control").await
     }
 
+    /// Makes a route the control's that the candidate has not begun on. False when it has.
+    pub async fn yield_route(&self, route: &RouteRow, reason: &str) -> anyhow::Result<bool> {
+        let set = "owner = 'control', beside = 'none', state = 'open', reason = $5";
+        let guard = "owner = 'candidate' and run_id is null";
+        let sql = change("yield_route", set, guard);
+        let query = bound(&sql, route).bind(plain(reason).into_owned());
+        self.changes(query, "yielding a route to the control").await
+    }
+
     /// Notes the run of a route that has none. Its subject is in the run from now on.
     pub async fn note_route_run(&self, route: &RouteRow, run: &Run) -> anyhow::Result<bool> {
         let set = "run_id = $5, recording_id = $6, subject = null";
@@ -402,7 +411,12 @@ impl Store {
         let newest = self
             .newest_run(&route.environment, &route.flag, recording)
             .await?;
-        let Some(run) = newest.filter(|run| run.started_at >= route.arrived_at) else {
+        // A shadow run that somebody dispatched by hand serves nobody.
+        let is_its = |run: &Run| {
+            run.started_at >= route.arrived_at
+                && run.epoch.is_some() == (route.owner == Owner::Candidate)
+        };
+        let Some(run) = newest.filter(is_its) else {
             return Ok(None);
         };
         let sql = "-- unclaimed_run

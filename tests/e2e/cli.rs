@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use crate::program::{Process, SECRETS, Site, case};
 
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 21] = [
     "demo", "up", "serve", "tap", "worker", "engine", "objects", "check", "register", "dispatch",
-    "runs", "routes", "phase", "compare", "report", "takeover", "costs", "sweep", "events",
-    "sandbox",
+    "runs", "routes", "phase", "compare", "report", "takeover", "costs", "sweep", "mirror",
+    "events", "sandbox",
 ];
 
 async fn run(arguments: &[&str]) -> crate::program::Ended {

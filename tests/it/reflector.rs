@@ -4,6 +4,7 @@ mod checking;
 mod conflicting;
 mod dispatching;
 mod listening;
+mod mirror_runs;
 mod mirroring;
 mod reading;
 pub mod world;

@@ -5,6 +5,7 @@ mod answers;
 mod checkpoints;
 mod comparisons;
 mod migrations;
+mod mirrors;
 mod opening;
 mod routes;
 mod runs;
@@ -82,6 +83,9 @@ on_both_databases!(
     comparisons::the_newest_comparison_counts,
     comparisons::a_comparison_with_a_field_twice_is_refused_whole,
     comparisons::a_control_is_read_as_it_was_kept,
+    mirrors::a_mirror_is_read_as_it_was_written,
+    mirrors::an_environment_has_one_unfinished_mirror,
+    mirrors::a_mirror_is_held_by_one_process_until_it_falls_silent,
 );
 
 /// Runs a check on a fresh database of that kind.

@@ -6,10 +6,10 @@ use tracing::{info, warn};
 use super::Intake;
 use crate::{
     controller::{Again, Wanted, control::as_before_the_run, dispatch},
-    legacy::reflector::ReflectorError,
+    legacy::reflector::{ReflectorError, TranscriptStatus},
     model::Subject,
     rollout::Owner,
-    store::{Effects, RouteRow, Run},
+    store::{Effects, RouteRow, Run, Way},
 };
 
 /// How many routes one tick looks at.
@@ -50,12 +50,29 @@ impl Intake {
         let recording = subject.recording.id.clone();
         let run = match self.store.unclaimed_run(route, &recording).await? {
             Some(run) => run,
+            None if self.control_has_begun(route).await? => return Ok(false),
             None => self.dispatch(route, subject).await?,
         };
         if self.store.note_route_run(route, &run).await? {
             info!(run.id = %run.id, "started run `{}` of a routed recording", run.id);
         }
         Ok(true)
+    }
+
+    /// Whether Celery got the task all the same: a caller over HTTP whose acceptance was answered, but
+    /// who never heard the answer, publishes it. Then the route is the control's.
+    async fn control_has_begun(&self, route: &RouteRow) -> anyhow::Result<bool> {
+        let (Owner::Candidate, Way::Http, Some(reflector)) =
+            (route.owner, route.way, &self.reflector)
+        else {
+            return Ok(false);
+        };
+        let status = reflector.status(&route.transcript_id).await?;
+        if status != Some(TranscriptStatus::Processing) {
+            return Ok(false);
+        }
+        let reason = "the control had begun: the caller did not hear that its acceptance was taken";
+        self.store.yield_route(route, reason).await
     }
 
     async fn dispatch(&self, route: &RouteRow, subject: Subject) -> anyhow::Result<Run> {

@@ -12,6 +12,7 @@ mod consumers;
 mod error;
 mod held;
 mod settle;
+mod withdraw;
 
 use std::{
     sync::{Arc, LazyLock},
@@ -23,6 +24,7 @@ use redis::Script;
 pub use error::BrokerError;
 pub use held::{Forwarded, Held, Holder, HolderError};
 pub use settle::{Claim, Fate, Settled};
+pub use withdraw::Withdrawal;
 
 use super::{Envelope, Limits, Queue, RedisLocation, envelope::with_routing_key, link::Link};
 
@@ -100,7 +102,7 @@ impl Broker {
     pub async fn push_once(&self, queue: &Queue, envelope: &Envelope) -> Result<bool, BrokerError> {
         let list = self.checked_list(queue, envelope)?;
         let mut call = PUSH_ONCE.prepare_invoke();
-        call.key(self.key(&format!("switchyard.published:{}", envelope.id())))
+        call.key(self.published(envelope.id()))
             .key(list)
             .arg(envelope.raw())
             .arg(REMEMBERED.as_secs());
@@ -295,6 +297,11 @@ impl Broker {
     /// and for what is held by us.
     fn places(&self) -> [String; 4] {
         ["unacked", "unacked_index", "switchyard.unreadable", HELD].map(|key| self.key(key))
+    }
+
+    /// Where is remembered that a task was published once.
+    fn published(&self, task_id: &str) -> String {
+        self.key(&format!("switchyard.published:{task_id}"))
     }
 
     fn key(&self, name: &str) -> String {

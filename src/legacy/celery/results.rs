@@ -180,6 +180,15 @@ impl Results {
         Ok(stored.filter(|result| result.status.is_final()))
     }
 
+    /// Forgets how the task ended. One of which nothing is stored is forgotten already.
+    pub async fn forget(&self, task_id: &str) -> Result<(), ResultsError> {
+        let key = self.key(task_id);
+        self.link
+            .run(async |connection| redis::cmd("DEL").arg(key).exec_async(connection).await)
+            .await?;
+        Ok(())
+    }
+
     async fn ended(&self, task_id: &str) -> Result<TaskResult, ResultsError> {
         let mut listener = self.link.listener().await?;
         // Before reading, so that nothing is missed between the two.

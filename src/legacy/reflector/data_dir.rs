@@ -96,6 +96,21 @@ impl DataDir {
         .await
     }
 
+    /// Deletes the folder of a mirror, which no user can see, so that it asks for no proof. What is
+    /// not there is deleted already. To be called once the mirror's row was removed, which tells that
+    /// it was one.
+    pub async fn remove_mirror(&self, mirror: &TranscriptId) -> Result<(), DataDirError> {
+        let folder = self.folder(mirror)?;
+        self.bounded(
+            "deleting a mirror's folder",
+            move || match fs::remove_dir_all(&folder) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+                other => other,
+            },
+        )
+        .await
+    }
+
     /// Works on files in a folder that is there, for so long and no longer.
     async fn bounded(
         &self,

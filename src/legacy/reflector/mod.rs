@@ -11,6 +11,7 @@
 //! that the run owns the recording. Without a proof [`write`] inserts, fills and removes mirrors,
 //! which are rows of ours that no user can see.
 
+mod active;
 mod check;
 mod data_dir;
 mod database;
@@ -24,6 +25,7 @@ mod tables;
 mod watch;
 pub mod write;
 
+pub use active::{Active, Stage};
 pub use check::{Check, Fault, Schema};
 pub use data_dir::{DataDir, DataDirError};
 pub use database::Reflector;

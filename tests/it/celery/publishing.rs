@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use switchyard::legacy::celery::{
-    BrokerError, Envelope, Holder, Limits, NewTask, RedisLocation, Results, Status,
+    BrokerError, Envelope, Holder, Limits, NewTask, RedisLocation, Results, Status, Withdrawal,
 };
 
 use super::{fresh, other, pipeline, queue};
@@ -148,4 +148,33 @@ async fn an_unreachable_broker_is_an_error_that_does_not_tell_the_password() {
     assert!(matches!(error, BrokerError::Unreachable { .. }));
     let told = format!("{error} {error:?} {location}");
     assert!(!told.contains("hush"), "{told}");
+}
+
+#[tokio::test]
+async fn a_task_is_withdrawn_while_nobody_has_taken_it_and_its_children_s_messages_stay() {
+    let redis = fresh!();
+    let (broker, celery) = (redis.broker(), queue("celery"));
+    let task = pipeline("a");
+    let mut child = NewTask::new("tests.echo", "tests@here");
+    child.root_id = Some(task.id().to_owned());
+    child.parent_id = Some(task.id().to_owned());
+    let child = child.for_queue(&celery).unwrap();
+    broker.push(&celery, &child).await.unwrap();
+    redis.publish("celery", task.id()).await;
+    let unknown = broker.withdraw(&celery, task.id()).await.unwrap();
+    assert_eq!(unknown, Withdrawal::NeverPublished);
+
+    assert!(broker.push_once(&celery, &task).await.unwrap());
+    assert!(broker.was_published(task.id()).await.unwrap());
+    let withdrawn = broker.withdraw(&celery, task.id()).await.unwrap();
+    assert_eq!(withdrawn, Withdrawal::Withdrawn);
+    assert_eq!(redis.texts("celery").await, [child.raw(), task.id()]);
+    assert_eq!(redis.keys().await, [redis.key("celery")]);
+
+    assert!(broker.push_once(&celery, &task).await.unwrap());
+    let _: String = redis.ask("LPOP", "celery", &[]).await;
+    let taken = broker.withdraw(&celery, task.id()).await.unwrap();
+    assert_eq!(taken, Withdrawal::Taken);
+    broker.forget_published(task.id()).await.unwrap();
+    assert!(!broker.was_published(task.id()).await.unwrap());
 }
