@@ -209,10 +209,7 @@ impl Execution {
         );
         let context = Arc::new(context);
         let made = self.guarded(input, Arc::clone(&context)).await;
-        let task_id = &attempt.task_id;
-        let now = (self.services.clock)();
-        let usage = context.take_usage();
-        match made {
+        let error = match made {
             Ok(made) => {
                 let output = Output {
                     task_ref,
@@ -220,48 +217,64 @@ impl Execution {
                     output: made.output,
                     document: made.document,
                 };
-                let intents = context.take_intents();
-                let Some(live) = &live else {
-                    store
-                        .check_in(&run_id, task_id, &output, &intents, &usage, now)
-                        .await?;
-                    return Ok(output.output);
-                };
-                let checked_in = store
-                    .check_in_live((&run, live), task_id, &output, &intents, &usage, now)
+                let checked_in = self
+                    .check_in(&run, live.as_ref(), &context, &output)
                     .await?;
-                match checked_in {
-                    CheckedIn::Written => {
-                        self.deliver(&run, live, output.output, &assignment).await
-                    }
-                    CheckedIn::Fenced => {
-                        let error = TaskError::fenced();
-                        store
-                            .end_attempt(
-                                task_id,
-                                "failed_terminally",
-                                Some(&error.to_string()),
-                                now,
-                            )
-                            .await?;
-                        Err(error)
+                match (checked_in, &live) {
+                    (CheckedIn::Fenced, _) => TaskError::fenced(),
+                    (CheckedIn::Written, None) => return Ok(output.output),
+                    (CheckedIn::Written, Some(live)) => {
+                        return self.deliver(&run, live, output.output, &assignment).await;
                     }
                 }
             }
-            Err(error) => {
-                let status = match error {
-                    TaskError::Retry(_) => "failed",
-                    TaskError::Terminal(_) => "failed_terminally",
-                };
-                store
-                    .note_usage(&run_id, &task_ref, task_id, &usage)
-                    .await?;
-                store
-                    .end_attempt(task_id, status, Some(&error.to_string()), now)
-                    .await?;
-                Err(error)
-            }
+            Err(error) => error,
+        };
+        let status = match error {
+            TaskError::Retry(_) => "failed",
+            TaskError::Terminal(_) => "failed_terminally",
+        };
+        let (task_id, cause) = (&attempt.task_id, error.to_string());
+        let usage = context.take_usage();
+        store
+            .note_usage(&run_id, &assignment.task_ref, task_id, &usage)
+            .await?;
+        let now = (self.services.clock)();
+        store
+            .end_attempt(task_id, status, Some(&cause), now)
+            .await?;
+        Err(error)
+    }
+
+    /// Writes the checkpoint and what goes with it; of a live run only if it still owns its
+    /// recording.
+    async fn check_in(
+        &self,
+        run: &Run,
+        live: Option<&Live>,
+        context: &Context,
+        output: &Output,
+    ) -> Result<CheckedIn, TaskError> {
+        let store = &self.services.store;
+        let task_id = &context.assignment.task_id;
+        let (intents, usage) = (context.take_intents(), context.take_usage());
+        let now = (self.services.clock)();
+        let Some(live) = live else {
+            store
+                .check_in(&run.id, task_id, output, &intents, &usage, now)
+                .await?;
+            return Ok(CheckedIn::Written);
+        };
+        let written = store
+            .check_in_live((run, live), task_id, output, &intents, &usage, now)
+            .await?;
+        if written == CheckedIn::Fenced {
+            // It is paid for all the same.
+            store
+                .note_usage(&run.id, &output.task_ref, task_id, &usage)
+                .await?;
         }
+        Ok(written)
     }
 
     /// What lets a run act; none for a shadow run, and an error for one that was taken over.

@@ -191,17 +191,8 @@ impl World {
             .expect("definitions are taken");
         hasten(&client).await;
 
-        let case = fixtures().join("standup/expected").join(setup.case);
-        let Recorded {
-            mut subject,
-            mut outcome,
-            sources,
-            mp3,
-        } = recorded::load(&case, Some("https://reflector.example.test")).expect("a record");
-        outcome.audio = mp3.map(|path| {
-            let mp3 = std::fs::File::open(path).expect("the recorded mix");
-            facts_of_mp3(Source::new(mp3)).expect("it can be read")
-        });
+        let recorded = recorded_case(setup.case);
+        let (mut subject, outcome) = (recorded.subject, recorded.outcome);
         objects
             .create_bucket_if_missing("reflector-transcripts")
             .await
@@ -211,7 +202,7 @@ impl World {
                 content: Some(std::fs::read(source.path).expect("a track")),
                 key: source.key,
             };
-            sources.into_iter().map(read).collect()
+            recorded.sources.into_iter().map(read).collect()
         });
         put(&objects, &mut subject, tracks).await;
         let control = Control {
@@ -380,6 +371,18 @@ impl World {
         self.sandbox.stop().await;
         self.store.close().await;
     }
+}
+
+/// A recorded case, with what its mix holds.
+fn recorded_case(name: &str) -> Recorded {
+    let case = fixtures().join("standup/expected").join(name);
+    let base = Some("https://reflector.example.test");
+    let mut recorded = recorded::load(&case, base).expect("a record");
+    recorded.outcome.audio = recorded.mp3.as_ref().map(|path| {
+        let mp3 = std::fs::File::open(path).expect("the recorded mix");
+        facts_of_mp3(Source::new(mp3)).expect("it can be read")
+    });
+    recorded
 }
 
 async fn embedded(store: &Store, stop: &CancellationToken, roles: &TaskTracker) -> Url {
