@@ -25,7 +25,7 @@ use tokio::{
 use crate::world::{fixtures, short_tracks};
 
 /// How long a test waits for anything.
-const DEADLINE: Duration = Duration::from_mins(2);
+const DEADLINE: Duration = Duration::from_mins(5);
 
 /// How often a condition that nobody announces is looked at.
 const LOOK: Duration = Duration::from_millis(5);

@@ -38,7 +38,7 @@ pub const REQUESTS: u32 = 2;
 pub const PATIENCE: Duration = Duration::from_millis(1500);
 
 /// How long a test waits for anything.
-const DEADLINE: Duration = Duration::from_mins(2);
+const DEADLINE: Duration = Duration::from_mins(5);
 
 /// What is different from the usual world.
 pub struct Setup {
