@@ -35,39 +35,35 @@ impl Step<'_> {
 /// A task's effects as steps, in order.
 pub fn steps(effects: &[Effect]) -> Vec<Step<'_>> {
     let mut steps = Vec::new();
-    let mut row = Vec::new();
+    let mut columns: Vec<&Effect> = Vec::new();
     for effect in effects {
-        let kind = effect.intent.kind;
-        match kind {
-            IntentKind::Column | IntentKind::Event => row.push(effect),
-            IntentKind::Reset
-            | IntentKind::Message
-            | IntentKind::Zulip
-            | IntentKind::Webhook
-            | IntentKind::PutObject
-            | IntentKind::DeleteObject
-            | IntentKind::PutFile
-            | IntentKind::DeleteFile => {}
-        }
-        if kind != IntentKind::Column && !row.is_empty() {
-            steps.push(Step::Row(std::mem::take(&mut row)));
-        }
-        match kind {
-            IntentKind::Column | IntentKind::Event => {}
-            IntentKind::Reset => steps.push(Step::Row(vec![effect])),
+        let before = std::mem::take(&mut columns);
+        match effect.intent.kind {
+            IntentKind::Column => columns = [&before[..], &[effect]].concat(),
+            IntentKind::Event => steps.push(Step::Row([&before[..], &[effect]].concat())),
+            IntentKind::Reset => {
+                steps.extend(row(before));
+                steps.push(Step::Row(vec![effect]));
+            }
             IntentKind::Message
             | IntentKind::Zulip
             | IntentKind::Webhook
             | IntentKind::PutObject
             | IntentKind::DeleteObject
             | IntentKind::PutFile
-            | IntentKind::DeleteFile => steps.push(Step::One(effect)),
+            | IntentKind::DeleteFile => {
+                steps.extend(row(before));
+                steps.push(Step::One(effect));
+            }
         }
     }
-    if !row.is_empty() {
-        steps.push(Step::Row(row));
-    }
+    steps.extend(row(columns));
     steps
+}
+
+/// Columns without an event, if there are any.
+fn row(columns: Vec<&Effect>) -> Option<Step<'_>> {
+    (!columns.is_empty()).then_some(Step::Row(columns))
 }
 
 #[cfg(test)]
