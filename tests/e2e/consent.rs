@@ -502,42 +502,46 @@ async fn the_worker_role_and_the_command_sweep_and_the_role_tells_of_failures() 
     let Some(mut side) = Side::arrived("base").await else {
         return;
     };
-    let site = Site::new();
-    let objects = site.objects().await;
+    let place = Site::new();
+    let bucket_store = place.objects().await;
     let legacy = "[environments.test.legacy]
             database_url = { env = \"SITE_REFLECTOR\" }
             redis_url = { env = \"SITE_REDIS\" }
 
             [environments.test.objects]";
-    site.change("[environments.test.objects]", legacy);
+    place.change("[environments.test.objects]", legacy);
     let (database, redis) = (side.database.url.clone(), side.redis.url.clone());
     let variables = [("SITE_REFLECTOR", &*database), ("SITE_REDIS", &*redis)];
-    let first = ended_run(&site, 1, Effects::Shadow, RunState::Completed).await;
+    let first = ended_run(&place, 1, Effects::Shadow, RunState::Completed).await;
 
-    let nothing = site.start_with(&["sweep"], &variables).ended().await;
+    let nothing = place.start_with(&["sweep"], &variables).ended().await;
     let told = "No ended run keeps sound that has to go.\n";
     assert_eq!(nothing.well(), told);
     side.change(DENIAL).await;
-    let swept = site.start_with(&["sweep"], &variables).ended().await.well();
+    let swept = place
+        .start_with(&["sweep"], &variables)
+        .ended()
+        .await
+        .well();
     let words: Vec<_> = swept.split_whitespace().collect();
     let row = [
         "RUN", "OBJECTS", "BYTES", "WHY", "run_1", "1", "5", "consent", "denied",
     ];
     assert_eq!(words, row);
-    let client = site.objects_client();
+    let client = place.objects_client();
     assert!(!client.exists(BUCKET, &first).await.expect("an answer"));
-    let again = site.start_with(&["sweep", "--json"], &variables).ended();
+    let again = place.start_with(&["sweep", "--json"], &variables).ended();
     let again = again.await.json();
     assert_eq!(again["swept"][0]["objects"], 0);
     assert_eq!(again["unfinished"], serde_json::json!([]));
 
-    let second = ended_run(&site, 2, Effects::Live, RunState::Failed).await;
-    let worker = site.start_with(&["worker"], &variables);
+    let second = ended_run(&place, 2, Effects::Live, RunState::Failed).await;
+    let worker = place.start_with(&["worker"], &variables);
     worker.logs("told users that run `run_2` failed").await;
     worker.logs("deleted 1 objects of run `run_2`").await;
     assert!(!client.exists(BUCKET, &second).await.expect("an answer"));
     assert_eq!(side.row("transcript").await["status"], "error");
     worker.kill().await;
-    objects.kill().await;
+    bucket_store.kill().await;
     side.remove().await;
 }
