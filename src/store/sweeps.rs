@@ -5,7 +5,7 @@ use chrono::{DateTime, Duration, Utc};
 use sqlx::{Row, any::AnyRow};
 
 use super::{Store, millis};
-use crate::model::{EnvironmentName, RecordingId, RunId, Subject, TranscriptId};
+use crate::model::{EnvironmentName, RecordingId, RunId, Subject, TaskName, TranscriptId};
 
 /// What the sources of controls begin with that were read from Reflector's own database.
 const READ_FROM_REFLECTOR: &str = "Reflector's rows";
@@ -75,17 +75,33 @@ impl Store {
             .collect()
     }
 
-    /// Notes that nothing is left of a run's own objects. One that was started again meanwhile
-    /// is left alone: it makes new ones.
+    /// Notes that nothing is left of a run's own objects, and forgets the checkpoints that name
+    /// them where the run may be taken up again: it reads the recording anew then, if it is still
+    /// there. A run that was started again meanwhile is left alone: it makes new ones.
     pub async fn mark_swept(&self, id: &RunId, now: DateTime<Utc>) -> anyhow::Result<()> {
+        let mut tx = self.begin().await.context("noting that a run was swept")?;
         let sql = "-- mark_swept
             update runs set swept_at = $2 where id = $1 and finished_at is not null";
-        sqlx::query(sql)
+        let marked = sqlx::query(sql)
             .bind(id.as_str())
             .bind(millis(now))
-            .execute(&self.pool)
+            .execute(&mut *tx)
             .await
             .context("noting that a run was swept")?;
-        Ok(())
+        if marked.rows_affected() == 1 {
+            let sql = "-- mark_swept
+                delete from outputs
+                where run_id = $1 and (task_ref = $2 or task_ref like $3)
+                  and exists (select 1 from runs
+                      where id = $1 and state in ('failed', 'terminated'))";
+            sqlx::query(sql)
+                .bind(id.as_str())
+                .bind(TaskName::MixdownTracks.as_str())
+                .bind(format!("{}%", TaskName::PadTrack))
+                .execute(&mut *tx)
+                .await
+                .context("forgetting what named a swept run's objects")?;
+        }
+        tx.commit().await.context("noting that a run was swept")
     }
 }

@@ -348,28 +348,48 @@ async fn what_a_worker_puts_after_a_sweep_is_swept_by_the_next() {
     end(world, side).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_failed_run_that_was_swept_is_withdrawn_when_it_is_taken_up_again() {
-    let Some((world, mut side)) = scene("base", Some(short_tracks())).await else {
-        return;
-    };
+/// A run that failed after it had padded its tracks, and was swept.
+async fn failed_and_swept(effects: Effects) -> Option<(World, Side, Run)> {
+    let (world, mut side) = scene("base", Some(short_tracks())).await?;
     let refused = FaultKind::Status {
         status: 401,
         retry_after: None,
         body: None,
     };
-    world
-        .sandbox
-        .fault(Fault::always(Service::Transcription, refused));
-    let (run, failure) = world.failed(Again::Resume).await;
-    assert!(!failure.contains("consent"), "{failure}");
+    let refused = Fault::always(Service::Transcription, refused);
+    world.sandbox.fault(refused);
+    let dispatched = world.dispatch_as(effects, Again::Resume).await;
+    let run = world.ended(dispatched.run()).await;
+    assert_eq!(run.state, RunState::Failed);
+    assert_eq!(run.withdrawn_at, None);
     world.sandbox.clear_faults();
     side.change(DENIAL).await;
     let swept = sweep(&gateway(&world, &side)).await;
     assert_eq!(deleted(&swept).len(), 1);
     assert!(swept.swept[0].objects > 0, "its padded tracks");
-    delete_the_source(&world).await;
+    Some((world, side, run))
+}
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_run_that_was_swept_reads_the_recording_anew_while_it_is_there() {
+    for effects in [Effects::Shadow, Effects::Live] {
+        let Some((world, side, run)) = failed_and_swept(effects).await else {
+            return;
+        };
+        let dispatched = world.dispatch_as(effects, Again::Resume).await;
+        let again = world.ended(dispatched.run()).await;
+        assert_eq!(again.id, run.id);
+        assert_eq!(again.state, RunState::Completed, "{:?}", again.failure);
+        end(world, side).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_run_that_was_swept_is_withdrawn_once_the_recording_is_gone() {
+    let Some((world, side, run)) = failed_and_swept(Effects::Shadow).await else {
+        return;
+    };
+    delete_the_source(&world).await;
     let (again, failure) = world.failed(Again::Resume).await;
     assert_eq!(again.id, run.id);
     assert!(failure.contains(OutcomeStatus::WITHDRAWN), "{failure}");
@@ -483,7 +503,7 @@ async fn the_worker_role_and_the_command_sweep_and_the_role_tells_of_failures() 
         return;
     };
     let place = Site::new();
-    let objects = place.objects().await;
+    let bucket_store = place.objects().await;
     let legacy = "[environments.test.legacy]
             database_url = { env = \"SITE_REFLECTOR\" }
             redis_url = { env = \"SITE_REDIS\" }
@@ -522,6 +542,6 @@ async fn the_worker_role_and_the_command_sweep_and_the_role_tells_of_failures() 
     assert!(!client.exists(BUCKET, &second).await.expect("an answer"));
     assert_eq!(side.row("transcript").await["status"], "error");
     worker.kill().await;
-    objects.kill().await;
+    bucket_store.kill().await;
     side.remove().await;
 }
