@@ -88,11 +88,6 @@ impl Place {
         Some(place)
     }
 
-    /// Where the logs are; they stay.
-    pub fn keep(self) -> PathBuf {
-        self.folder.keep()
-    }
-
     fn settings(&self, role: &str, server_port: u16) -> String {
         let Self {
             engine_port,
@@ -250,6 +245,16 @@ impl Place {
     pub async fn end(&self) {
         for (role, _) in ROLES {
             self.roles.kill(role).await;
+        }
+    }
+}
+
+impl Drop for Place {
+    /// Who fails leaves the logs behind.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.folder.disable_cleanup(true);
+            eprintln!("logs are in {}", self.folder.path().display());
         }
     }
 }

@@ -108,7 +108,10 @@ impl Postgres {
     /// Starts it again as it was left.
     pub async fn resume(&self) {
         until("PostgreSQL is back", async || {
-            self.script("resume").await.status.success().then_some(())
+            // A server that was only just killed may still count as one that runs.
+            let resumed = self.script("resume").await.status.success();
+            let is_back = resumed && PgConnection::connect(&self.url("postgres")).await.is_ok();
+            is_back.then_some(())
         })
         .await;
     }
