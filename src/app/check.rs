@@ -1,6 +1,8 @@
 //! The self-check: every connection of the settings is tried, and what is wrong is named with its
 //! remedy.
 
+mod legacy;
+
 use std::time::Duration;
 
 use serde::Serialize;
@@ -8,8 +10,7 @@ use serde::Serialize;
 use super::App;
 use crate::{
     conductor::{Error, definitions},
-    config::{Config, Secret},
-    legacy::celery::{Broker, Limits, RedisLocation},
+    config::Config,
     model::RecordingId,
     objects::ErrorKind,
 };
@@ -72,12 +73,7 @@ pub async fn check(config: Config, environment: Option<&str>) -> Vec<Finding> {
         prompts(&app),
         policy(&app),
     ];
-    if let Some(legacy) = &app.environment.legacy {
-        findings.push(within("Reflector's database", reflector(&app)).await);
-        if let Some(url) = &legacy.broker_url {
-            findings.push(within("Celery's broker", broker(url)).await);
-        }
-    }
+    findings.extend(legacy::all(&app).await);
     findings
 }
 
@@ -232,41 +228,6 @@ async fn llm(app: &App) -> Finding {
             error,
             "check `llm.url` (it often ends in /v1) and `llm.api_key`",
         ),
-    }
-}
-
-async fn reflector(app: &App) -> Finding {
-    const WHAT: &str = "Reflector's database";
-    let remedy = "check `legacy.database_url`";
-    let found = match app.reflector() {
-        Ok(reflector) => reflector.check().await,
-        Err(error) => return Finding::bad(WHAT, format!("{error:#}"), remedy),
-    };
-    match found {
-        Ok(found) if found.faults.is_empty() && found.may_write => Finding::good(
-            WHAT,
-            "it can be read; the role may also write, which it need not",
-        ),
-        Ok(found) if found.faults.is_empty() => Finding::good(WHAT, "it can be read"),
-        Ok(found) => {
-            let faults: Vec<_> = found.faults.iter().map(ToString::to_string).collect();
-            Finding::bad(WHAT, faults.join("; "), "mend what is named")
-        }
-        Err(error) => Finding::bad(WHAT, error, remedy),
-    }
-}
-
-async fn broker(url: &Secret) -> Finding {
-    const WHAT: &str = "Celery's broker";
-    let remedy = "start Redis, or change `legacy.broker_url`";
-    let location = match RedisLocation::parse(url.expose()) {
-        Ok(location) => location,
-        Err(error) => return Finding::bad(WHAT, error, remedy),
-    };
-    let asked = async { Broker::new(&location, "", Limits::default())?.ping().await };
-    match asked.await {
-        Ok(()) => Finding::good(WHAT, "it answers"),
-        Err(error) => Finding::bad(WHAT, error, remedy),
     }
 }
 

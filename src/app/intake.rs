@@ -11,7 +11,10 @@ use super::App;
 use crate::{
     audio::{self, source::Source},
     config::{Config, Legacy},
-    controller::intake::{Celery, Intake, Mixes, Tapping},
+    controller::{
+        GiveBack,
+        intake::{Budget, Celery, Intake, Mixes, Tapping},
+    },
     legacy::{
         celery::{Broker, Limits, Queue, RedisLocation, Results, Tap, TapSettings},
         reflector::{WatchLimits, Watcher},
@@ -36,6 +39,7 @@ impl App {
             celery: legacy.map(celery).transpose()?.flatten(),
             watcher: legacy.map(watcher).transpose()?.flatten(),
             mixes: self.mixes()?,
+            budget: Budget::default(),
             clock: Arc::clone(&self.clock),
             news: Arc::new(Notify::new()),
         })
@@ -59,6 +63,27 @@ impl App {
         info!("the tap takes from queue `{from}` and hands on to `{legacy}`");
         let tap = Tap::new(celery.broker.clone(), TapSettings::new(from, legacy))?;
         Ok(Some(Tapping::new(tap, intake.clone())))
+    }
+
+    /// What it takes to give the recording of a live run back to Celery.
+    pub fn giving_back(&self) -> anyhow::Result<GiveBack> {
+        let name = &self.name;
+        let legacy = self.legacy()?;
+        let celery = celery(legacy)?.with_context(|| {
+            format!("recordings are given back through `environments.{name}.legacy.broker_url`, which is missing")
+        })?;
+        let queue = legacy
+            .tap
+            .as_ref()
+            .map_or("celery", |tap| tap.legacy.as_str());
+        Ok(GiveBack {
+            store: self.store.clone(),
+            client: self.client()?,
+            broker: celery.broker,
+            queue: Queue::new(queue).context("`legacy.tap.legacy`")?,
+            publisher: self.publisher()?,
+            clock: Arc::clone(&self.clock),
+        })
     }
 
     /// Runs the tap and what follows from it until told to stop.

@@ -25,7 +25,7 @@ use crate::{
     controller::{FROM_ROWS, Shadow, Telling, as_before_the_run, intake::Intake, keep_control},
     cost::PriceTable,
     engine::Engine,
-    gateway::{Gateway, Outside},
+    gateway::{Gateway, Outside, Sweep},
     http,
     legacy::{
         celery::{Limits, RedisLocation},
@@ -224,21 +224,42 @@ impl App {
         Ok(Some(Publisher::new(&location, Limits::default())?))
     }
 
+    /// Whether the settings name everything that a run needs to serve users. What is missing would
+    /// otherwise be noticed by the first recording.
+    pub fn may_serve(&self) -> anyhow::Result<()> {
+        let name = &self.name;
+        let legacy = self.legacy()?;
+        for (key, is_there) in [
+            ("broker_url", legacy.broker_url.is_some()),
+            ("redis_url", legacy.redis_url.is_some()),
+        ] {
+            anyhow::ensure!(
+                is_there,
+                "the candidate cannot serve anybody: `environments.{name}.legacy.{key}` is missing in the settings"
+            );
+        }
+        self.gateway().map(drop)
+    }
+
+    /// Zulip's bot, where the settings have one.
+    pub fn zulip(&self) -> anyhow::Result<Option<Zulip>> {
+        let environment = &self.environment;
+        let (Some(zulip), Some(realm)) = (&environment.zulip, &environment.reflector.zulip_realm)
+        else {
+            return Ok(None);
+        };
+        let timeout = Duration::from_secs(zulip.timeout_s);
+        let key = zulip.api_key.expose();
+        let bot = Zulip::new(realm, &zulip.email, key, timeout, &environment.relays)?;
+        Ok(Some(bot))
+    }
+
     /// Carries out what live runs show to others; none where the settings do not say where
     /// Reflector is.
     pub fn gateway(&self) -> anyhow::Result<Option<Gateway>> {
         let environment = &self.environment;
         let Some(legacy) = &environment.legacy else {
             return Ok(None);
-        };
-        let relays = &environment.relays;
-        let zulip = match (&environment.zulip, &environment.reflector.zulip_realm) {
-            (Some(zulip), Some(realm)) => {
-                let timeout = Duration::from_secs(zulip.timeout_s);
-                let key = zulip.api_key.expose();
-                Some(Zulip::new(realm, &zulip.email, key, timeout, relays)?)
-            }
-            _ => None,
         };
         let theirs = legacy.database_url.expose();
         Ok(Some(Gateway::new(Outside {
@@ -249,14 +270,23 @@ impl App {
             publisher: self.publisher()?,
             data_dir: environment.reflector.data_dir.as_ref().map(DataDir::new),
             objects: self.objects()?,
-            zulip,
-            webhook: Webhook::new(relays)?,
+            zulip: self.zulip()?,
+            webhook: Webhook::new(&environment.relays)?,
             clock: Arc::clone(&self.clock),
         })))
     }
 
-    /// The workers of this process.
-    pub fn runner(&self) -> anyhow::Result<Runner> {
+    /// Deletes at once what ended runs keep of sound that people took back.
+    pub async fn sweep(&self) -> anyhow::Result<Sweep> {
+        // Says which section is missing.
+        self.legacy()?;
+        let gateway = self.gateway()?.context("there is no Reflector to ask")?;
+        let bucket = &self.environment.objects.bucket;
+        gateway.sweep_once(&self.name, bucket).await
+    }
+
+    /// The workers of this process; without a gateway they do shadow runs alone.
+    fn runner(&self, gateway: Option<Gateway>) -> anyhow::Result<Runner> {
         let worker = &self.config.worker;
         let environment = &self.environment;
         let services = Services {
@@ -275,7 +305,7 @@ impl App {
                 zulip_realm: environment.reflector.zulip_realm.clone(),
             },
             audio_permits: Arc::new(Semaphore::new(worker.audio_concurrency)),
-            gateway: self.gateway()?,
+            gateway,
             clock: Arc::clone(&self.clock),
         };
         let settings = RunnerSettings {

@@ -20,6 +20,31 @@ pub struct Doors {
     pub objects: Option<TcpListener>,
 }
 
+impl App {
+    /// The worker role, until told to stop: does tasks, tells users of live runs that failed, and
+    /// deletes copies of sound that people took back. The last two need to know where Reflector is.
+    pub fn work(
+        &self,
+        shutdown: CancellationToken,
+    ) -> anyhow::Result<impl Future<Output = ()> + Send + use<>> {
+        let gateway = self.gateway()?;
+        let runner = self.runner(gateway.clone())?;
+        let environment = self.name.clone();
+        let bucket = self.environment.objects.bucket.clone();
+        Ok(async move {
+            let running = runner.run(shutdown.clone());
+            let Some(gateway) = gateway else {
+                return running.await;
+            };
+            let telling = gateway
+                .clone()
+                .tell_failures(environment.clone(), shutdown.clone());
+            let sweeping = gateway.sweep(environment, bucket, shutdown);
+            tokio::join!(running, telling, sweeping);
+        })
+    }
+}
+
 /// Runs engine, local objects, workers and controller until told to stop. Any of them ending
 /// before is a fault, and ends the others.
 pub async fn run_all(app: App, doors: Doors, shutdown: CancellationToken) -> anyhow::Result<()> {
@@ -67,7 +92,7 @@ pub async fn run_all(app: App, doors: Doors, shutdown: CancellationToken) -> any
     if let Some(tapping) = tapping {
         users.spawn(tapping.run(shutdown.clone()));
     }
-    users.spawn(app.runner()?.run(shutdown.clone()));
+    users.spawn(app.work(shutdown.clone())?);
     users.spawn(app.shadow()?.run(shutdown.clone()));
 
     shutdown.cancelled().await;

@@ -3,6 +3,7 @@
 
 mod check;
 mod compare;
+mod costs;
 mod demo;
 mod dispatch;
 mod events;
@@ -15,7 +16,9 @@ mod routes;
 mod runs;
 mod sandbox;
 mod serve;
+mod sweep;
 mod table;
+mod takeover;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -121,6 +124,14 @@ enum Command {
     Compare(compare::Args),
     /// Shows the newest comparison of a run.
     Report(report::Args),
+    /// Gives the recording of a live run back to Celery: stops the run from doing anything more,
+    /// then dispatches the legacy task, once.
+    Takeover(takeover::Args),
+    /// Shows what runs used and cost, by step, and what shadow runs cost on top.
+    Costs(costs::Args),
+    /// Deletes at once what ended runs keep of sound that people took back; workers do it every ten
+    /// minutes.
+    Sweep,
     /// Prints the dictionary of events: which task causes which, where it goes, what is in it.
     Events,
     /// Serves stand-ins for Daily, transcription, language model, Zulip and a webhook.
@@ -180,7 +191,12 @@ impl Globals {
 pub fn start_tracing(cli: &Cli) {
     let quiet = matches!(
         cli.command,
-        Command::Demo(_) | Command::Dispatch(_) | Command::Check | Command::Report(_)
+        Command::Demo(_)
+            | Command::Dispatch(_)
+            | Command::Check
+            | Command::Report(_)
+            | Command::Takeover(_)
+            | Command::Costs(_)
     );
     let default = if quiet {
         "error,s3s=off"
@@ -237,6 +253,9 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Phase(args) => phase::run(args, &globals).await,
         Command::Compare(args) => compare::run(args, &globals).await,
         Command::Report(args) => report::run(args, &globals).await,
+        Command::Takeover(args) => takeover::run(args, &globals).await,
+        Command::Costs(args) => costs::run(args, &globals).await,
+        Command::Sweep => sweep::run(&globals).await,
         Command::Events => events::run(&globals),
         Command::Sandbox(args) => sandbox::run(args).await,
     }

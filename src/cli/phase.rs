@@ -93,6 +93,9 @@ async fn change(app: &App, set: Set, globals: &Globals) -> anyhow::Result<ExitSt
             )
         }
     };
+    if set.phase.lets_candidate_serve() {
+        app.may_serve()?;
+    }
     let seen = match set.seen {
         Some(seen) => seen,
         None => app.store.phase(&app.name, &flag).await?.version,

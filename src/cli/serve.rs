@@ -51,7 +51,7 @@ pub(super) async fn worker(globals: &Globals) -> anyhow::Result<ExitStatus> {
     let shutdown = CancellationToken::new();
     stop_on_signal(shutdown.clone());
     info!("working for {}", app.environment.conductor.url);
-    app.runner()?.run(shutdown).await;
+    app.work(shutdown)?.await;
     Ok(ExitStatus::Success)
 }
 

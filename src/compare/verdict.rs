@@ -40,7 +40,8 @@ pub enum Verdict {
     ControlFailed,
     /// Neither ended.
     BothFailed,
-    /// A field that must not differ could not be compared.
+    /// A field that must not differ could not be compared, or consent was denied while a side was
+    /// under way.
     NotComparable,
     /// A side still runs. The controller's, never a comparison's.
     Pending,
@@ -170,6 +171,13 @@ pub fn verdict(
         (OutcomeStatus::Ended, OutcomeStatus::Error) => Verdict::CandidateFailed,
         (OutcomeStatus::Error, OutcomeStatus::Ended) => Verdict::ControlFailed,
         (OutcomeStatus::Error, OutcomeStatus::Error) => Verdict::BothFailed,
+        (
+            OutcomeStatus::Withdrawn,
+            OutcomeStatus::Ended | OutcomeStatus::Error | OutcomeStatus::Withdrawn,
+        )
+        | (OutcomeStatus::Ended | OutcomeStatus::Error, OutcomeStatus::Withdrawn) => {
+            Verdict::NotComparable
+        }
     }
 }
 
@@ -193,7 +201,7 @@ fn of_fields(fields: &[(Strictness, FieldVerdict)]) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::FieldVerdict::{Differs, Match, NotComparable, WithinNoise};
-    use super::OutcomeStatus::{Ended, Error};
+    use super::OutcomeStatus::{Ended, Error, Withdrawn};
     use super::Strictness::{Hard, Soft};
     use super::*;
 
@@ -260,6 +268,16 @@ mod tests {
             (Ended, Error, &[(Hard, Match)], Verdict::CandidateFailed),
             (Error, Ended, &[(Hard, Differs)], Verdict::ControlFailed),
             (Error, Error, &[(Hard, Match)], Verdict::BothFailed),
+            (Ended, Withdrawn, &[(Hard, Differs)], Verdict::NotComparable),
+            (Error, Withdrawn, &[(Hard, Differs)], Verdict::NotComparable),
+            (Withdrawn, Ended, &[(Hard, Differs)], Verdict::NotComparable),
+            (Withdrawn, Error, &[(Hard, Differs)], Verdict::NotComparable),
+            (
+                Withdrawn,
+                Withdrawn,
+                &[(Hard, Match)],
+                Verdict::NotComparable,
+            ),
         ];
         for (control, candidate, fields, expected) in table {
             assert_eq!(
@@ -276,6 +294,6 @@ mod tests {
             assert_eq!(Verdict::parse(verdict.as_str()), Some(verdict));
         }
         assert!(Verdict::CandidateFailed.counts() && !Verdict::CandidateFailed.is_clean());
-        assert!(!Verdict::ControlFailed.counts());
+        assert!(!Verdict::ControlFailed.counts() && !Verdict::NotComparable.counts());
     }
 }

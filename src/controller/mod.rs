@@ -6,6 +6,7 @@ pub mod intake;
 mod outcome;
 mod register;
 mod shadow;
+pub mod spending;
 pub mod status;
 mod takeover;
 mod telling;

@@ -18,12 +18,7 @@ use crate::{
 pub async fn candidate_outcome(store: &Store, run: &Run) -> anyhow::Result<Outcome> {
     let outputs = Outputs(store.outputs(&run.id).await?);
     let mut outcome = Outcome {
-        status: match run.state {
-            RunState::Completed => OutcomeStatus::Ended,
-            RunState::Starting | RunState::Running | RunState::Failed | RunState::Terminated => {
-                OutcomeStatus::Error
-            }
-        },
+        status: status(run.state, run.withdrawn_at.is_some()),
         failure: run.failure.clone(),
         participants: outputs
             .document(TaskName::GetParticipants)?
@@ -63,6 +58,16 @@ pub async fn candidate_outcome(store: &Store, run: &Run) -> anyhow::Result<Outco
     }
     apply_intents(&mut outcome, store.intents(&run.id).await?, run)?;
     Ok(outcome)
+}
+
+/// A run that found its source gone and ended well all the same did not need it.
+const fn status(state: RunState, is_withdrawn: bool) -> OutcomeStatus {
+    match (state, is_withdrawn) {
+        (RunState::Completed, _) => OutcomeStatus::Ended,
+        (RunState::Failed | RunState::Terminated, true) => OutcomeStatus::Withdrawn,
+        (RunState::Failed | RunState::Terminated, false)
+        | (RunState::Starting | RunState::Running, _) => OutcomeStatus::Error,
+    }
 }
 
 struct Outputs(Vec<Output>);
@@ -179,4 +184,43 @@ fn steps(attempts: &[Attempt]) -> Vec<StepTiming> {
             })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_run_that_did_not_end_well_is_withdrawn() {
+        for (state, plain, withdrawn) in [
+            (
+                RunState::Starting,
+                OutcomeStatus::Error,
+                OutcomeStatus::Error,
+            ),
+            (
+                RunState::Running,
+                OutcomeStatus::Error,
+                OutcomeStatus::Error,
+            ),
+            (
+                RunState::Completed,
+                OutcomeStatus::Ended,
+                OutcomeStatus::Ended,
+            ),
+            (
+                RunState::Failed,
+                OutcomeStatus::Error,
+                OutcomeStatus::Withdrawn,
+            ),
+            (
+                RunState::Terminated,
+                OutcomeStatus::Error,
+                OutcomeStatus::Withdrawn,
+            ),
+        ] {
+            assert_eq!(status(state, false), plain, "{state:?}");
+            assert_eq!(status(state, true), withdrawn, "{state:?}");
+        }
+    }
 }

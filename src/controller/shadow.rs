@@ -231,6 +231,7 @@ impl Shadow {
             candidate,
             costs: merged(costs),
             currency: "USD".to_owned(),
+            is_shadow: run.epoch.is_none(),
         };
         let comparison = &report.comparison;
         let stored = StoredComparison {
@@ -317,12 +318,12 @@ pub fn progress_of(workflow: &Workflow, run: &Run) -> Progress {
 }
 
 /// The task kind behind a reference name: fork members carry their index at the end.
-fn task_of(task_ref: &str) -> &str {
+pub(super) fn task_of(task_ref: &str) -> &str {
     let kind = task_ref.trim_end_matches(|last: char| last.is_ascii_digit());
     kind.trim_end_matches('_')
 }
 
-const fn unit(kind: UsageKind) -> &'static str {
+pub(super) const fn unit(kind: UsageKind) -> &'static str {
     match kind {
         UsageKind::GpuSeconds | UsageKind::AudioSeconds => "s",
         UsageKind::TokensIn | UsageKind::TokensOut => "tokens",

@@ -27,6 +27,11 @@ impl GatewayError {
         Self::Refused(anyhow::anyhow!(message.into()))
     }
 
+    /// Whether trying again cannot help.
+    pub const fn is_refused(&self) -> bool {
+        matches!(self, Self::Refused(_))
+    }
+
     /// Whether the run lost its recording.
     pub const fn is_fenced(&self) -> bool {
         matches!(self, Self::Fenced)

@@ -6,11 +6,13 @@
 //! the next attempt of the task: what is confirmed is left alone, what is not known is looked up
 //! where it can be, and everything else is safe to repeat.
 
+mod consent;
 mod delivery;
 mod error;
 mod failure;
 mod rows;
 mod steps;
+mod sweep;
 mod zulip;
 
 use std::{sync::Arc, time::Duration};
@@ -19,7 +21,9 @@ use chrono::{DateTime, Utc};
 use tracing::debug;
 use uuid::Uuid;
 
+pub use consent::Withdrawal;
 pub use error::GatewayError;
+pub use sweep::{Sweep, Swept, Unfinished};
 
 use crate::{
     legacy::reflector::{DataDir, Publisher, Reflector, RowWriter},
@@ -105,8 +109,23 @@ impl Gateway {
             holder: Uuid::new_v4().simple().to_string(),
         };
         let mut delivered = Delivered::default();
+        let mut undeleted = None;
         for step in steps::steps(&effects) {
-            delivery.carry_out(&step, &mut delivered).await?;
+            if !step.deletes()
+                && let Some(error) = undeleted
+            {
+                return Err(error);
+            }
+            match delivery.carry_out(&step, &mut delivered).await {
+                // As in the legacy, what cannot be deleted does not keep the rest.
+                Err(error) if step.deletes() && !error.is_fenced() => {
+                    undeleted.get_or_insert(error);
+                }
+                done => done?,
+            }
+        }
+        if let Some(error) = undeleted {
+            return Err(error);
         }
         let reached = match task_ref.parse() {
             Ok(TaskName::Finalize) => Some(Stage::Finalized),

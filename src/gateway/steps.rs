@@ -12,6 +12,26 @@ pub enum Step<'a> {
     One(&'a Effect),
 }
 
+impl Step<'_> {
+    /// Whether it takes something away.
+    pub fn deletes(&self) -> bool {
+        match self {
+            Self::Row(_) => false,
+            Self::One(effect) => match effect.intent.kind {
+                IntentKind::DeleteObject | IntentKind::DeleteFile => true,
+                IntentKind::Column
+                | IntentKind::Event
+                | IntentKind::Reset
+                | IntentKind::Message
+                | IntentKind::Zulip
+                | IntentKind::Webhook
+                | IntentKind::PutObject
+                | IntentKind::PutFile => false,
+            },
+        }
+    }
+}
+
 /// A task's effects as steps, in order.
 pub fn steps(effects: &[Effect]) -> Vec<Step<'_>> {
     let mut steps = Vec::new();

@@ -61,6 +61,15 @@ pub enum OutcomeStatus {
     Ended,
     /// The transcript is not there, or not whole.
     Error,
+    /// Consent was denied while the run was under way, and its source was deleted under it. That
+    /// says nothing about the pipeline.
+    Withdrawn,
+}
+
+impl OutcomeStatus {
+    /// What [`Withdrawn`](Self::Withdrawn) means, for people.
+    pub const WITHDRAWN: &str =
+        "consent was denied while the run was under way; its source is gone";
 }
 
 /// One entry of `transcript.events`.

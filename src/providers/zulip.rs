@@ -90,6 +90,23 @@ impl Zulip {
         self
     }
 
+    /// Asks Zulip who the bot is, which needs its key.
+    pub async fn reach(&self) -> Result<(), Error> {
+        let asked = "asking who the bot is";
+        let request = HttpRequest {
+            method: "GET".to_owned(),
+            url: self.http.url(&["api", "v1", "users", "me"]).to_string(),
+            headers: Vec::new(),
+            body: String::new(),
+        };
+        let request = self.request(asked, &request)?;
+        let known = self
+            .http
+            .call_by(&Retry::never(), asked, || copy(&request), succeeded)
+            .await?;
+        Ok(known.value)
+    }
+
     /// Carries out a `POST` or `PATCH` exactly as it is, with the bot's credentials.
     ///
     /// A post is sent once: whether there is a message after an error, [`Error::fate`] tells. An

@@ -41,6 +41,9 @@ pub struct ReportData {
     pub costs: Vec<CostLine>,
     /// The currency of all costs, e.g. `USD`.
     pub currency: String,
+    /// Whether the candidate ran beside the control, so that what it cost came on top.
+    #[serde(default)]
+    pub is_shadow: bool,
 }
 
 /// What one step used of one thing.
@@ -67,6 +70,23 @@ impl ReportData {
         lines
             .filter_map(|line| line.cost)
             .reduce(|sum, cost| sum + cost)
+    }
+
+    /// What the shadow run cost on top, in words; none where it was none, or has no price.
+    pub fn overhead(&self) -> Option<String> {
+        let extra = self.total_cost(Pipeline::Candidate)?;
+        if !self.is_shadow {
+            return None;
+        }
+        let share = self
+            .total_cost(Pipeline::Control)
+            .filter(|control| *control > 0.0)
+            .map(|control| format!(", {:.0} % of the control's", extra / control * 100.0));
+        Some(format!(
+            "shadow overhead {extra:.4} {}{}",
+            self.currency,
+            share.unwrap_or_default()
+        ))
     }
 }
 

@@ -26,6 +26,7 @@ pub(super) struct Page {
     waveform: Option<Waveform>,
     topics: Option<TopicAxis>,
     steps: Vec<StepRow>,
+    overhead: Option<String>,
     costs: Vec<CostRow>,
     totals: Option<(String, String)>,
 }
@@ -122,6 +123,7 @@ pub(super) fn page(data: &ReportData) -> Page {
             .map(|line| cost_row(line, &data.currency))
             .collect(),
         totals: totals(data),
+        overhead: data.overhead(),
     }
 }
 
@@ -144,7 +146,11 @@ fn about(data: &ReportData) -> Vec<(&'static str, String)> {
 fn failures(data: &ReportData) -> Vec<(&'static str, String)> {
     [("Control", &data.control), ("Candidate", &data.candidate)]
         .into_iter()
-        .filter(|(_, outcome)| outcome.status == OutcomeStatus::Error)
+        .filter(|(_, outcome)| match outcome.status {
+            OutcomeStatus::Error => true,
+            // The sentence says it; it is no failure.
+            OutcomeStatus::Ended | OutcomeStatus::Withdrawn => false,
+        })
         .map(|(side, outcome)| {
             (
                 side,

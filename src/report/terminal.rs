@@ -161,6 +161,9 @@ fn costs(data: &ReportData) -> Option<String> {
         candidate.unwrap_or_else(unknown)
     )
     .ok()?;
+    if let Some(overhead) = data.overhead() {
+        write!(text, "; {overhead}").ok()?;
+    }
     Some(text)
 }
 

@@ -53,6 +53,7 @@ fn sample(change: impl FnOnce(&mut Outcome)) -> ReportData {
             ),
         ],
         currency: "USD".to_owned(),
+        is_shadow: true,
     }
 }
 
@@ -155,6 +156,30 @@ fn a_match_and_a_failed_candidate_have_a_page_too() {
 }
 
 #[test]
+fn a_withdrawn_candidate_is_told_in_a_sentence_and_not_as_a_failure() {
+    let withdrawn = sample(|candidate| {
+        *candidate = Outcome {
+            status: crate::model::OutcomeStatus::Withdrawn,
+            failure: Some("pad_track_0, attempt 1: the source is gone".to_owned()),
+            ..Outcome::default()
+        };
+    });
+    let told = "Consent was denied while the run was under way; nothing is left to compare.";
+    let page = html::render(&withdrawn).expect("the template is right");
+    assert!(page.contains(told) && page.contains("Not comparable"));
+    assert!(!page.contains("failed."), "it is held against nobody");
+    let plain = terminal::render(&withdrawn, false);
+    assert!(
+        plain.contains("? NOT COMPARABLE") && plain.contains(told),
+        "{plain}"
+    );
+    let text = json::render(&withdrawn).expect("JSON");
+    let read: ReportData = serde_json::from_str(&text).expect("it reads");
+    assert_eq!(read, withdrawn);
+    assert!(text.contains(crate::model::OutcomeStatus::WITHDRAWN));
+}
+
+#[test]
 fn the_terminal_gets_colour_only_when_asked_and_never_meeting_text() {
     let data = differing();
     let plain = terminal::render(&data, false);
@@ -196,4 +221,17 @@ fn costs_without_a_price_are_unknown_and_not_nothing() {
         ..data
     };
     assert_eq!(unpriced.total_cost(Pipeline::Candidate), None);
+}
+
+#[test]
+fn what_a_shadow_run_cost_on_top_is_said_with_its_share() {
+    let data = sample(|_| {});
+    let overhead = data.overhead().expect("it has a price");
+    assert!(overhead.starts_with("shadow overhead 0."), "{overhead}");
+    assert!(overhead.ends_with(" % of the control's"), "{overhead}");
+    let live = ReportData {
+        is_shadow: false,
+        ..data
+    };
+    assert_eq!(live.overhead(), None);
 }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::compare::{Bound, Comparison, FieldVerdict, Measured, Strictness, Verdict};
+use crate::model::OutcomeStatus;
 
 /// A verdict as people meet it. The sign carries the meaning where there is no colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -65,6 +66,9 @@ pub(super) fn sentence(comparison: &Comparison) -> String {
         Verdict::CandidateFailed => "The control ended, the candidate did not.".to_owned(),
         Verdict::ControlFailed => "The candidate ended, the control did not.".to_owned(),
         Verdict::BothFailed => "Neither the control nor the candidate ended.".to_owned(),
+        Verdict::NotComparable if is_withdrawn(comparison) => {
+            "Consent was denied while the run was under way; nothing is left to compare.".to_owned()
+        }
         Verdict::NotComparable => {
             format!(
                 "{} of {all} fields could not be compared.",
@@ -74,6 +78,10 @@ pub(super) fn sentence(comparison: &Comparison) -> String {
         Verdict::Pending => "A side still runs.".to_owned(),
         Verdict::TimedOut => "The candidate did not end in time.".to_owned(),
     }
+}
+
+fn is_withdrawn(comparison: &Comparison) -> bool {
+    [comparison.control, comparison.candidate].contains(&OutcomeStatus::Withdrawn)
 }
 
 pub(super) const fn strictness(strictness: Strictness) -> &'static str {

@@ -43,6 +43,14 @@ impl Phase {
         Self::ALL.into_iter().find(|phase| phase.as_str() == name)
     }
 
+    /// Whether the candidate serves anybody.
+    pub const fn lets_candidate_serve(self) -> bool {
+        match self {
+            Self::Infrastructure | Self::Parallel | Self::Shadow => false,
+            Self::Cutover | Self::Cleanup => true,
+        }
+    }
+
     /// Whether a percentage means anything in it.
     pub const fn has_percent(self) -> bool {
         match self {

@@ -66,6 +66,10 @@ pub(super) fn answer(
             Ok(Reply::plain(&plain))
         }
         ("GET", "/api/v1/messages", _) => Ok(search(call, posted)),
+        ("GET", "/api/v1/users/me", _) => {
+            let body = json!({"result": "success", "msg": "", "user_id": 1, "is_bot": true});
+            Ok(Reply::json(200, &body))
+        }
         _ => Ok(Reply::json(
             404,
             &json!({"result": "error", "msg": "Not found"}),

@@ -18,6 +18,7 @@ mod phases;
 mod routes;
 mod runs;
 mod spool;
+mod sweeps;
 mod trail;
 
 use std::{
@@ -44,7 +45,8 @@ pub use phases::{Flip, PhaseRow};
 pub use routes::{RouteRow, RouteState};
 pub use runs::{Effects, NewRun, Run};
 pub use spool::Spooled;
-pub use trail::{Attempt, MeteredUsage};
+pub use sweeps::Unswept;
+pub use trail::{Attempt, MeteredUsage, UsageOfRun};
 
 /// The migrations, applied in order by [`Store::open`].
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();

@@ -304,7 +304,8 @@ impl Store {
     ) -> anyhow::Result<bool> {
         let sql = "-- claim_start
             update runs
-            set state = 'starting', start_tried_at = $3, failure = null, finished_at = null
+            set state = 'starting', start_tried_at = $3, failure = null, finished_at = null,
+                withdrawn_at = null
             where id = $1
               and (state in ('failed', 'terminated')
                    or (state in ('starting', 'running') and start_tried_at <= $2))";

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{Any, Row, Transaction};
 
 use super::{Store, millis, plain, time};
-use crate::model::{RunId, Usage, UsageKind};
+use crate::model::{EnvironmentName, RunId, Usage, UsageKind};
 
 /// A row of `attempts`.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -37,6 +37,17 @@ pub struct MeteredUsage {
     pub task_ref: String,
     /// What and how much.
     pub usage: Usage,
+}
+
+/// The same with its run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UsageOfRun {
+    /// The run.
+    pub run: RunId,
+    /// Whether it served users.
+    pub is_live: bool,
+    /// What its task used.
+    pub metered: MeteredUsage,
 }
 
 impl Store {
@@ -210,18 +221,49 @@ impl Store {
             .await
             .context("reading usage")?
             .iter()
+            .map(metered)
+            .collect()
+    }
+
+    /// What each run of an environment used that began since then.
+    pub async fn usages_since(
+        &self,
+        environment: &EnvironmentName,
+        since: DateTime<Utc>,
+    ) -> anyhow::Result<Vec<UsageOfRun>> {
+        let sql = "-- usages_since
+            select u.run_id, r.epoch, u.task_ref, u.kind, u.used_of, sum(u.amount) as amount
+            from usages u join runs r on r.id = u.run_id
+            where r.environment = $1 and r.started_at >= $2
+            group by u.run_id, r.epoch, u.task_ref, u.kind, u.used_of
+            order by u.run_id, u.task_ref, u.kind, u.used_of";
+        sqlx::query(sql)
+            .bind(environment.as_str())
+            .bind(millis(since))
+            .fetch_all(&self.pool)
+            .await
+            .context("reading what runs used")?
+            .iter()
             .map(|row| {
-                let kind: String = row.try_get("kind")?;
-                Ok(MeteredUsage {
-                    task_ref: row.try_get("task_ref")?,
-                    usage: Usage {
-                        kind: UsageKind::parse(&kind)
-                            .with_context(|| format!("`{kind}` is nothing we meter"))?,
-                        of: row.try_get("used_of")?,
-                        amount: row.try_get("amount")?,
-                    },
+                Ok(UsageOfRun {
+                    run: RunId::new(row.try_get::<String, _>("run_id")?),
+                    is_live: row.try_get::<Option<i64>, _>("epoch")?.is_some(),
+                    metered: metered(row)?,
                 })
             })
             .collect()
     }
+}
+
+fn metered(row: &sqlx::any::AnyRow) -> anyhow::Result<MeteredUsage> {
+    let kind: String = row.try_get("kind")?;
+    Ok(MeteredUsage {
+        task_ref: row.try_get("task_ref")?,
+        usage: Usage {
+            kind: UsageKind::parse(&kind)
+                .with_context(|| format!("`{kind}` is nothing we meter"))?,
+            of: row.try_get("used_of")?,
+            amount: row.try_get("amount")?,
+        },
+    })
 }

@@ -17,9 +17,9 @@ use super::{Prompts, TaskError, asking::Asking};
 use crate::{
     audio,
     contract::events::RunEvent,
-    gateway::Gateway,
-    model::{HttpRequest, ObjectKey, Subject, Usage, digest},
-    objects::Objects,
+    gateway::{Gateway, Withdrawal},
+    model::{HttpRequest, ObjectKey, OutcomeStatus, Subject, Usage, digest},
+    objects::{self, ErrorKind, Objects},
     providers::{Daily, Llm, Transcription},
     rollout::{Isolation, Live},
     store::{Intent, IntentKind, Run, Store},
@@ -246,6 +246,31 @@ impl Context {
             },
             (None, _) => then,
         })
+    }
+
+    /// What it means that sound of the recording cannot be read: where it is gone, consent may have
+    /// been denied meanwhile, and the run is then marked as withdrawn. Where Reflector cannot be
+    /// asked, or says nothing of the kind, it is a failure like any other.
+    pub async fn unreadable_source(&self, error: objects::Error) -> TaskError {
+        let Some(gateway) = &self.services.gateway else {
+            return error.into();
+        };
+        if error.kind != ErrorKind::NotFound {
+            return error.into();
+        }
+        match gateway.withdrawal(&self.run.subject).await {
+            Ok(Some(Withdrawal::Denied | Withdrawal::AudioDeleted)) => {}
+            Ok(Some(Withdrawal::Gone) | None) => return error.into(),
+            Err(problem) => {
+                tracing::warn!(run.id = %self.run.id, "cannot ask why the recording's sound is gone: {problem}");
+                return error.into();
+            }
+        }
+        let store = &self.services.store;
+        match store.mark_withdrawn(&self.run.id, self.now()).await {
+            Ok(()) => TaskError::terminal(OutcomeStatus::WITHDRAWN),
+            Err(problem) => problem.into(),
+        }
     }
 
     /// Notes a value a live run would write into the transcript's row.

@@ -298,7 +298,9 @@ impl Execution {
         })?;
         let delivered = match gateway.deliver(run, live, task_ref).await {
             Err(error)
-                if self.entry.may_stay_undone && assignment.is_last() && !error.is_fenced() =>
+                if self.entry.may_stay_undone
+                    && (assignment.is_last() || error.is_refused())
+                    && !error.is_fenced() =>
             {
                 let undone = format!("{}: {error}", assignment.title());
                 warn!(run.id = %run.id, "going on with an effect undone: {undone}");

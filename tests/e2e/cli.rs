@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use crate::program::{Process, SECRETS, Site, case};
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 15] = [
     "demo", "up", "serve", "worker", "engine", "objects", "check", "register", "dispatch", "runs",
-    "compare", "report", "events", "sandbox",
+    "compare", "report", "sweep", "events", "sandbox",
 ];
 
 async fn run(arguments: &[&str]) -> crate::program::Ended {
@@ -372,6 +372,9 @@ async fn messages_say_what_to_do() {
         .await
         .refused();
     assert_snapshot!(refused, @"error: reading the recorded outcome in `no/such/folder`: reading `db_before.json` of the recorded outcome: No such file or directory (os error 2)");
+
+    let refused = site.run(&["sweep"]).await.refused();
+    assert_snapshot!(refused, @"error: the settings have no section `environments.test.legacy`, which says where Reflector's database is");
 
     site.change("{ env = \"SITE_LLM_KEY\" }", "\"leak-in-the-file\"");
     let refused = site.run(&["check"]).await.refused();

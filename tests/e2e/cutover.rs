@@ -14,7 +14,7 @@ use switchyard::{
 
 use crate::{
     reflector::{Side, Tables},
-    world::{Setup, World, fixtures},
+    world::{Setup, World, fixtures, short_tracks},
 };
 
 /// Why a place may differ from what was recorded.
@@ -299,4 +299,57 @@ async fn a_live_run_leaves_and_tells_what_the_legacy_did() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_live_run_with_its_tables_inside_reflectors_database_does_the_same() {
     stands_in_for_the_legacy(Tables::Inside).await;
+}
+
+/// Steps go forward, each is told once, with exactly the fields that were asked for; and a shadow
+/// run tells nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn progress_of_a_live_run_is_told_step_by_step_and_never_goes_back() {
+    let Some(side) = Side::arrived("base").await else {
+        return;
+    };
+    let setup = Setup {
+        tracks: Some(short_tracks()),
+        ..Setup::default()
+    };
+    let world = World::start_with(setup, Some(&side)).await;
+    let shadow = world.completed(Again::Resume).await;
+    assert_eq!(side.progress().len(), 0, "{:?}", shadow.id);
+
+    let dispatched = world.dispatch_as(Effects::Live, Again::Anew).await;
+    let run = world.ended(dispatched.run()).await;
+    assert_eq!(run.state, RunState::Completed, "{:?}", run.failure);
+    let told = side.progress();
+    let mut steps = Vec::new();
+    for message in &told {
+        assert_eq!(message.channel, format!("progress:{}", run.transcript_id));
+        let event = json(&message.payload);
+        assert_eq!(event["event"], "PIPELINE_PROGRESS");
+        let fields = event["data"].as_object().expect("an object");
+        let names: Vec<_> = fields.keys().map(String::as_str).collect();
+        let mut asked_for = [
+            "workflow_id",
+            "current_step",
+            "step_index",
+            "total_steps",
+            "step_status",
+        ];
+        asked_for.sort_unstable();
+        let mut names = names.clone();
+        names.sort_unstable();
+        assert_eq!(names, asked_for);
+        assert_eq!(fields["total_steps"], 13);
+        assert_eq!(
+            fields["workflow_id"],
+            run.workflow_id.as_ref().expect("it has one").as_str()
+        );
+        let index = fields["step_index"].as_u64().expect("a number");
+        steps.push((index, fields["step_status"] == "completed"));
+    }
+    let expected: Vec<_> = (1..=13)
+        .flat_map(|step| [(step, false), (step, true)])
+        .collect();
+    assert_eq!(steps, expected);
+    world.end().await;
+    side.remove().await;
 }

@@ -507,3 +507,42 @@ async fn an_object_store_that_stays_away_fails_the_run_until_it_is_back() {
     assert_eq!(world.requests_to(Service::Daily), 2);
     world.end().await;
 }
+
+/// Restart without reprocessing: what is paid for depends on what the tracks hold.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_changed_track_is_transcribed_again_and_the_others_are_not() {
+    let world = World::start(Setup {
+        tracks: Some(short_tracks()),
+        ..Setup::default()
+    })
+    .await;
+    world.completed(Again::Resume).await;
+
+    let since = mark(&world);
+    world.completed(Again::Anew).await;
+    for service in [Service::Transcription, Service::Llm] {
+        assert_eq!(
+            asked(&world, service, since),
+            BTreeMap::new(),
+            "nothing changed"
+        );
+    }
+
+    let since = mark(&world);
+    let other = Track::fixture(1, "drift.webm");
+    let (bucket, key) = (
+        &world.subject.recording.bucket_name,
+        &world.subject.track_keys[1],
+    );
+    let content = other.content.expect("a fixture has content");
+    let put = world
+        .objects
+        .put_bytes(bucket, key, content, Some("video/webm"));
+    put.await.expect("it is put");
+    world.completed(Again::Anew).await;
+    let transcribed = asked(&world, Service::Transcription, since);
+    assert_eq!(transcribed, BTreeMap::from([("track 1".to_owned(), 1)]));
+    // The words came out the same, so nothing that is made of them is asked for again.
+    assert_eq!(asked(&world, Service::Llm, since), BTreeMap::new());
+    world.end().await;
+}

@@ -2,6 +2,7 @@
 
 mod chaos;
 mod cli;
+mod consent;
 mod crash;
 mod cutover;
 #[allow(dead_code, reason = "the other suite uses all of it")]

@@ -161,6 +161,10 @@ async fn in_cutover_the_candidate_serves_and_users_get_what_the_legacy_gave() {
     beside
         .run(&["phase", "set", "cutover", "--percent", "100", "--by", "ops"])
         .await;
+    beside.run(&["register"]).await;
+    for finding in beside.json(&["check"]).await.as_array().expect("a list") {
+        assert_eq!(finding["ok"], true, "{finding}");
+    }
     legacy.worker(&[]).await;
     legacy.begin_capture().await;
     legacy.daily_webhook().await;
@@ -221,4 +225,70 @@ async fn in_cutover_the_candidate_serves_and_users_get_what_the_legacy_gave() {
             .any(|key| key.as_str().is_some_and(|key| key.starts_with("runs/"))),
         "{keys:?}"
     );
+
+    // Somebody asks Reflector to process it again: a new generation, with every audio track.
+    assert_eq!(legacy.process(id).await, 200);
+    let again = until("the second generation ends", async || {
+        let runs = store.recent_runs(1).await.expect("a read");
+        runs.into_iter()
+            .find(|run| run.generation == 2 && run.state.is_final())
+    })
+    .await;
+    assert_eq!(again.state, RunState::Completed, "{:?}", again.failure);
+    assert_eq!(again.epoch, Some(2));
+    assert_eq!(
+        again.subject.track_keys.len(),
+        4,
+        "unfiltered, as the endpoint gives them"
+    );
+    let posts = legacy.requests_to("zulip").await;
+    let methods: Vec<_> = posts.iter().map(|post| post["method"].clone()).collect();
+    assert_eq!(methods, ["POST", "PATCH"]);
+    assert_eq!(
+        legacy.requests_to("webhook").await.len(),
+        2,
+        "one for each generation"
+    );
+    assert_eq!(
+        legacy.requests_to("transcription").await.len(),
+        0,
+        "the legacy ran nothing"
+    );
+    assert_eq!(legacy.queue("celery").await, [""; 0]);
+}
+
+/// Where not even a route may be added: producers go on publishing to `celery`, the workers take from
+/// another queue, and everything passes through the tap.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_front_of_workers_on_another_queue_the_tap_changes_nothing_either() {
+    let Some(legacy) = Legacy::up("base", &[]).await else {
+        return;
+    };
+    let mut beside = Beside::start(&legacy).await;
+    let up = beside.up.take().expect("it runs");
+    up.kill().await;
+    let from_to = [
+        "from = \"switchyard\"\n            legacy = \"celery\"",
+        "from = \"celery\"\n            legacy = \"legacy\"",
+    ];
+    beside.site.change(from_to[0], from_to[1]);
+    beside.up = Some(beside.up().await);
+    beside
+        .run(&["phase", "set", "shadow", "--percent", "100", "--by", "ops"])
+        .await;
+    legacy.worker(&["-Q", "legacy"]).await;
+    legacy.begin_capture().await;
+    legacy.daily_webhook().await;
+    legacy.until_idle(&[]).await;
+
+    let store = beside.store().await;
+    let run = ended(&store).await;
+    assert_eq!(run.state, RunState::Completed, "{:?}", run.failure);
+    let capture = legacy.capture().await;
+    let except = Except {
+        files: &["celery/.*", "s3_requests.txt"],
+        keys: &["shadow/"],
+    };
+    let compared = capture.compare(&recorded("base"), &except).await;
+    assert_eq!(compared.differences, [""; 0]);
 }

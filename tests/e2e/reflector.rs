@@ -11,6 +11,7 @@ use futures_util::StreamExt;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use switchyard::{
+    controller::Telling,
     gateway::{Gateway, Outside},
     legacy::{
         celery::Limits,
@@ -139,9 +140,29 @@ impl Side {
         self.owner.execute(sql).await.expect("it is done");
     }
 
-    /// What browsers were told, in order.
+    /// What browsers were told on Reflector's own channels, in order.
     pub fn heard(&self) -> Vec<Published> {
-        self.heard.lock().expect("nobody panics with it").clone()
+        self.told(|message| !message.channel.starts_with("progress:"))
+    }
+
+    /// What was told of progress, in order.
+    pub fn progress(&self) -> Vec<Published> {
+        self.told(|message| message.channel.starts_with("progress:"))
+    }
+
+    fn told(&self, is_wanted: impl Fn(&Published) -> bool) -> Vec<Published> {
+        let mut told = self.heard.lock().expect("nobody panics with it").clone();
+        told.retain(is_wanted);
+        told
+    }
+
+    /// Tells progress on a channel of its own.
+    pub fn telling(&self) -> Telling {
+        let limits = Limits::default();
+        Telling {
+            publisher: Publisher::new(&self.redis.location(), limits).expect("it"),
+            channel: "progress:{transcript_id}".to_owned(),
+        }
     }
 
     /// Everything effects go to, with the world's stand-ins.
@@ -201,7 +222,7 @@ async fn listen(redis: &Redis) -> Arc<Mutex<Vec<Published>>> {
     let client = redis::Client::open(&*redis.url).expect("a URL");
     let mut listening = client.get_async_pubsub().await.expect("a connection");
     listening
-        .psubscribe(&["ts:*", "user:*"])
+        .psubscribe(&["ts:*", "user:*", "progress:*"])
         .await
         .expect("it listens");
     let heard = Arc::new(Mutex::new(Vec::new()));

@@ -247,7 +247,7 @@ impl World {
             client,
             policy: Arc::new(Policy::shipped()),
             prices: Arc::new(PriceTable::default()),
-            telling: None,
+            telling: side.map(Side::telling),
             clock: clock(),
         };
         Self {

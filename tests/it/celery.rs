@@ -22,7 +22,7 @@ macro_rules! fresh {
         }
     };
 }
-use fresh;
+pub(crate) use fresh;
 
 fn queue(name: &str) -> Queue {
     Queue::new(name).expect("a name")

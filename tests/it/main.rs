@@ -8,6 +8,7 @@ mod deliveries;
 mod door;
 mod engine;
 mod http;
+mod intake;
 mod objects;
 mod providers;
 mod publish;

@@ -6,5 +6,5 @@ mod dispatching;
 mod listening;
 mod mirroring;
 mod reading;
-mod world;
+pub mod world;
 mod writing;

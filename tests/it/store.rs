@@ -10,6 +10,7 @@ mod runs;
 mod same_rows;
 pub mod samples;
 mod spool;
+mod sweeps;
 mod trail;
 
 /// Makes two tests of each check.
@@ -72,6 +73,10 @@ on_both_databases!(
     trail::usage_of_other_things_is_kept_apart,
     spool::a_spooled_result_waits_until_it_is_forgotten,
     spool::a_result_spooled_again_replaces_the_first,
+    sweeps::only_ended_runs_are_swept_page_by_page,
+    sweeps::a_run_is_swept_until_nothing_of_it_can_be_at_work,
+    sweeps::a_run_taken_up_after_its_sweep_is_swept_again_and_no_longer_withdrawn,
+    sweeps::where_a_run_came_from_says_whether_missing_rows_mean_anything,
     comparisons::a_comparison_is_read_as_it_was_written,
     comparisons::the_newest_comparison_counts,
     comparisons::a_comparison_with_a_field_twice_is_refused_whole,

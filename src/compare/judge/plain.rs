@@ -5,9 +5,12 @@ use serde_json::{Value, json};
 use super::Finding;
 use crate::compare::difference::{Difference, DifferenceKind};
 use crate::compare::metrics::{json as json_metric, objects as objects_metric};
-use crate::model::Outcome;
+use crate::model::{Outcome, OutcomeStatus};
 
 pub(super) fn status(control: &Outcome, candidate: &Outcome) -> Finding {
+    if [control.status, candidate.status].contains(&OutcomeStatus::Withdrawn) {
+        return Finding::not_comparable(OutcomeStatus::WITHDRAWN);
+    }
     exact(
         "/status",
         &json!(control.status),

@@ -32,11 +32,23 @@ use crate::{
     store::{Arrival, Pinned, RouteRow, Store, Way},
 };
 
-/// How long an answer may take, all included.
-const BUDGET: Duration = Duration::from_millis(300);
+/// How long an answer may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// All included.
+    pub answer: Duration,
+    /// Of that, to read Reflector's rows.
+    pub rows: Duration,
+}
 
-/// How much of that Reflector's database may take.
-const SUBJECT_BUDGET: Duration = Duration::from_millis(150);
+impl Default for Budget {
+    fn default() -> Self {
+        Self {
+            answer: Duration::from_millis(300),
+            rows: Duration::from_millis(150),
+        }
+    }
+}
 
 /// How often there is looked for something to do, where nothing calls for it sooner.
 const EVERY: Duration = Duration::from_secs(1);
@@ -79,6 +91,8 @@ pub struct Intake {
     pub watcher: Option<Watcher>,
     /// The control's mixes.
     pub mixes: Mixes,
+    /// How long an answer may take.
+    pub budget: Budget,
     /// The time.
     pub clock: Clock,
     /// Something was pinned or confirmed.
@@ -120,7 +134,7 @@ pub enum Accepted {
 impl Intake {
     /// Answers a request: by the route pinned for its transcript, or by a new one.
     pub async fn decide(&self, request: &Request, way: Way) -> Answer {
-        match tokio::time::timeout(BUDGET, self.pin(request, way)).await {
+        match tokio::time::timeout(self.budget.answer, self.pin(request, way)).await {
             Ok(Ok(pinned)) => Answer {
                 serve: pinned.route.owner,
                 reason: pinned.route.reason.clone(),
@@ -184,7 +198,7 @@ impl Intake {
             return (Keys::Unknown, None);
         };
         let read = reflector.subject(transcript, Some(track_keys), &self.ui_base_url);
-        match tokio::time::timeout(SUBJECT_BUDGET, read).await {
+        match tokio::time::timeout(self.budget.rows, read).await {
             Ok(Ok(Some(subject))) => (Keys::of(&subject), Some(subject)),
             Ok(Ok(None) | Err(ReflectorError::NoRecording(_))) => (Keys::NoRecording, None),
             Ok(Err(error)) => {

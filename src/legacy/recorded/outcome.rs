@@ -24,6 +24,7 @@ pub(super) fn read(
         failure: match made.status {
             OutcomeStatus::Ended => None,
             OutcomeStatus::Error => Some(wire::failure(folder, &requests)?),
+            OutcomeStatus::Withdrawn => Some(OutcomeStatus::WITHDRAWN.to_owned()),
         },
         published: wire::published(folder)?,
         zulip: wire::zulip(folder, &requests)?,

@@ -123,6 +123,14 @@ impl Publisher {
         })
     }
 
+    /// Whether Redis answers.
+    pub async fn ping(&self) -> Result<(), PublishError> {
+        self.link
+            .run(async |connection| redis::cmd("PING").exec_async(connection).await)
+            .await
+            .map_err(|source| PublishError::from_redis("asking whether it is there", source))
+    }
+
     /// Lets nobody of an earlier epoch publish for the recording any more; to be called by a
     /// takeover. False when a later epoch owns it already, and nothing has changed.
     pub async fn raise(&self, recording: &RecordingId, epoch: i64) -> Result<bool, PublishError> {

@@ -76,11 +76,11 @@ impl Task for CleanupConsent {
         let bucket = &context.services.tuning.bucket;
         let live_key = context.live_audio_key();
         let own_copy = context.key(&live_key);
-        context
-            .services
-            .objects
-            .delete(bucket, own_copy.as_str())
-            .await?;
+        let deleted = context.services.objects.delete(bucket, own_copy.as_str());
+        if let Err(error) = deleted.await {
+            // The sweep comes for it.
+            context.go_on_without(error)?;
+        }
         context.intend(IntentKind::DeleteObject, format!("{bucket}/{live_key}"), "");
         context.intend(IntentKind::DeleteFile, "audio", "");
         context.intend_column("audio_deleted", true);

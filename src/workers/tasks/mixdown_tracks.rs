@@ -70,7 +70,11 @@ impl Task for MixdownTracks {
                 continue;
             };
             context.own(&key)?;
-            let padded = services.objects.get_to_file(bucket, key.as_str()).await?;
+            let padded = match services.objects.get_to_file(bucket, key.as_str()).await {
+                Ok(padded) => padded,
+                // A failed run's copies are swept when consent is denied, and it may be resumed.
+                Err(error) => return Err(context.unreadable_source(error).await),
+            };
             bytes_read += padded.size;
             sources.push(Source::new(padded.file));
         }

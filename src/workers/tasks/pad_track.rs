@@ -93,7 +93,11 @@ impl Task for PadTrack {
         let raw = services
             .objects
             .get_to_file(&input.bucket_name, input.s3_key.as_str())
-            .await?;
+            .await;
+        let raw = match raw {
+            Ok(raw) => raw,
+            Err(error) => return Err(context.unreadable_source(error).await),
+        };
         let read = Usage {
             kind: UsageKind::BytesRead,
             of: input.bucket_name.clone(),

@@ -86,6 +86,10 @@ async fn hear(
     context
         .remember("transcription", &question, || async {
             let bucket = &services.tuning.bucket;
+            // The service would only say that it failed.
+            if let Err(error) = services.objects.head(bucket, key.as_str()).await {
+                return Err(context.unreadable_source(error).await);
+            }
             let url = services
                 .objects
                 .presign_get(bucket, key.as_str(), SIGNED_FOR)

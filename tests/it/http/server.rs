@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use switchyard::{
     compare::Policy,
     conductor::{Client, ClientConfig, RetryPolicy},
-    controller::Shadow,
+    controller::{Shadow, intake::Intake},
     cost::PriceTable,
     http,
     legacy::recorded,
@@ -17,6 +17,7 @@ use switchyard::{
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::intake::world::PATIENT;
 use crate::standup::{folder, loopback};
 
 /// A server with its pages and API.
@@ -65,8 +66,23 @@ impl Server {
             clock: Arc::new(|| after(90)),
         };
         let shutdown = CancellationToken::new();
+        let intake = Intake {
+            environment: shadow.environment.clone(),
+            flag: FlagName::new("daily_diarization_pipeline"),
+            store: shadow.store.clone(),
+            client: shadow.client.clone(),
+            reflector: None,
+            ui_base_url: "https://reflector.example.test".to_owned(),
+            celery: None,
+            watcher: None,
+            mixes: Arc::new(|_| Box::pin(async { Ok(None) })),
+            budget: PATIENT,
+            clock: Arc::clone(&shadow.clock),
+            news: Arc::default(),
+        };
         let router = http::router(http::State {
             shadow: shadow.clone(),
+            intake,
             shutdown: shutdown.clone(),
         });
         let listener = loopback().await;
