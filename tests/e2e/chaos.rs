@@ -72,7 +72,13 @@ async fn whatever_breaks_each_recording_is_served_by_one_pipeline_and_nothing_is
 
     let (done, heard, progress) = (Done::default(), Heard::default(), Progress::default());
     let stop = CancellationToken::new();
-    let raging = monkey::rage(&place, dice.fork(1), &done, stop.clone());
+    // Two, so that things break while others are broken.
+    let raging = async {
+        tokio::join!(
+            monkey::rage(&place, dice.fork(1), &done, stop.clone()),
+            monkey::rage(&place, dice.fork(3), &done, stop.clone()),
+        )
+    };
     let serving = async {
         let under_way = async |published: usize| {
             published.saturating_sub(progress.settled.load(Ordering::Relaxed))

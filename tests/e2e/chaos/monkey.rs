@@ -32,7 +32,7 @@ impl Done {
 pub async fn rage(place: &Place, mut dice: Dice, done: &Done, stop: CancellationToken) {
     loop {
         // When things break is what this test is about.
-        let pause = dice.time(200, 3500);
+        let pause = dice.time(100, 2500);
         tokio::select! {
             () = stop.cancelled() => break,
             () = tokio::time::sleep(pause) => {}
@@ -70,6 +70,7 @@ async fn once(place: &Place, dice: &mut Dice, done: &Done) {
         }
         70..76 => {
             let pause = dice.time(0, 1500);
+            let _down = place.postgres_is_up.write().await;
             if dice.chance(50) {
                 done.count("kill postgres");
                 place.postgres.kill().await;

@@ -34,6 +34,8 @@ pub struct Place {
     /// Held by whoever publishes: a publisher that does not know whether it has published would
     /// publish again, and nobody could count.
     pub redis_is_up: RwLock<()>,
+    /// Held by whoever breaks it.
+    pub postgres_is_up: RwLock<()>,
     pub sandbox: Sandbox,
     pub roles: Roles,
     pub tables: Tables,
@@ -73,6 +75,7 @@ impl Place {
             postgres,
             redis,
             redis_is_up: RwLock::default(),
+            postgres_is_up: RwLock::default(),
             sandbox,
             tables,
             engine_port: own_port(),
