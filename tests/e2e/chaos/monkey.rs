@@ -44,23 +44,23 @@ pub async fn rage(place: &Place, mut dice: Dice, done: &Done, stop: Cancellation
 
 async fn once(place: &Place, dice: &mut Dice, done: &Done) {
     match dice.below(100) {
-        0..24 => {
+        0..20 => {
             let worker = dice.pick(&["worker-1", "worker-2"]);
             let pause = dice.time(0, 1500);
             kill(place, worker, pause, done).await;
         }
-        24..32 => {
+        20..25 => {
             // One after the other, so that the second meets what the first left.
             for worker in ["worker-1", "worker-2"] {
                 let pause = dice.time(0, 500);
                 kill(place, worker, pause, done).await;
             }
         }
-        32..42 => kill(place, "engine", dice.time(0, 2000), done).await,
-        42..50 => kill(place, "serve", dice.time(0, 2000), done).await,
-        50..58 => kill(place, "tap", dice.time(0, 2000), done).await,
-        58..63 => kill(place, "objects", dice.time(0, 1000), done).await,
-        63..70 => {
+        25..33 => kill(place, "engine", dice.time(0, 2000), done).await,
+        33..39 => kill(place, "serve", dice.time(0, 2000), done).await,
+        39..45 => kill(place, "tap", dice.time(0, 2000), done).await,
+        45..50 => kill(place, "objects", dice.time(0, 1000), done).await,
+        50..56 => {
             done.count("kill redis");
             let pause = dice.time(0, 1500);
             let _down = place.redis_is_up.write().await;
@@ -68,7 +68,7 @@ async fn once(place: &Place, dice: &mut Dice, done: &Done) {
             tokio::time::sleep(pause).await;
             place.redis.resume().await;
         }
-        70..76 => {
+        56..62 => {
             let pause = dice.time(0, 1500);
             let _down = place.postgres_is_up.write().await;
             if dice.chance(50) {
@@ -81,7 +81,7 @@ async fn once(place: &Place, dice: &mut Dice, done: &Done) {
             tokio::time::sleep(pause).await;
             place.postgres.resume().await;
         }
-        76..84 => {
+        62..70 => {
             let worker = dice.pick(&["worker-1", "worker-2"]);
             done.count("halt a worker");
             place.roles.signal(worker, "-STOP").await;
@@ -115,7 +115,7 @@ async fn fault(place: &Place, dice: &mut Dice, done: &Done) {
         retry_after: None,
         body: None,
     };
-    let times = 1 + u32::try_from(dice.below(3)).expect("it is small");
+    let times = 1 + u32::try_from(dice.below(5)).expect("it is small");
     let (what, kind) = match dice.below(7) {
         0 => ("answers cut off", FaultKind::Cut { after_bytes: 0 }),
         1 => ("answers cut", FaultKind::Cut { after_bytes: 60 }),
@@ -126,7 +126,7 @@ async fn fault(place: &Place, dice: &mut Dice, done: &Done) {
             done.count("answers held back");
             place.sandbox.fault(Fault::always(service, FaultKind::Hang).times(times));
             tokio::time::sleep(dice.time(500, 3000)).await;
-            place.sandbox.clear_faults();
+            place.sandbox.release();
             return;
         }
         5 => ("garbage", FaultKind::Garbage),
