@@ -12,6 +12,7 @@ mod monkey;
 mod place;
 mod progress;
 mod roles;
+mod seen;
 mod servers;
 
 use std::{str::FromStr, sync::atomic::Ordering, time::Duration};
@@ -19,12 +20,7 @@ use std::{str::FromStr, sync::atomic::Ordering, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 use self::{
-    dice::Dice,
-    ears::Heard,
-    load::Meeting,
-    monkey::Done,
-    place::Place,
-    progress::Progress,
+    dice::Dice, ears::Heard, load::Meeting, monkey::Done, place::Place, progress::Progress,
 };
 use crate::reflector::Tables;
 
@@ -107,13 +103,12 @@ async fn whatever_breaks_each_recording_is_served_by_one_pipeline_and_nothing_is
     let verdict = verdict.with(judge::judge(&place, &meetings, &progress, &heard).await);
     println!("{}", verdict.told());
     place.end().await;
-    if !verdict.wrong.is_empty() {
-        panic!(
-            "seed {seed}, {count} recordings: {} wrongs\n{}",
-            verdict.wrong.len(),
-            verdict.wrong.join("\n")
-        );
-    }
+    assert!(
+        verdict.wrong.is_empty(),
+        "seed {seed}, {count} recordings: {} wrongs\n{}",
+        verdict.wrong.len(),
+        verdict.wrong.join("\n")
+    );
 }
 
 /// Waits until every recording is served, and quiet: nobody is at anything any more.
@@ -130,7 +125,9 @@ async fn settle(place: &Place, meetings: &[Meeting], progress: &Progress) -> jud
         }
     };
     if tokio::time::timeout(SETTLING, settling).await.is_err() {
-        verdict.wrong.push(format!("not settled after {SETTLING:?}"));
+        verdict
+            .wrong
+            .push(format!("not settled after {SETTLING:?}"));
     }
     verdict
 }

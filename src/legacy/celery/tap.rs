@@ -14,8 +14,8 @@
 use std::{collections::VecDeque, time::Duration};
 
 use super::{
-    Asked, Broker, BrokerError, Envelope, EnvelopeError, Forwarded, Held, Holder, PIPELINE_TASK, Queue,
-    Settled,
+    Asked, Broker, BrokerError, Envelope, EnvelopeError, Forwarded, Held, Holder, PIPELINE_TASK,
+    Queue, Settled,
 };
 
 /// What is to become of a message.

@@ -94,7 +94,11 @@ async fn once(place: &Place, dice: &mut Dice, done: &Done) {
 }
 
 async fn kill(place: &Place, role: &str, pause: Duration, done: &Done) {
-    done.count(format!("kill {}", role.trim_end_matches(char::is_numeric).trim_end_matches('-')));
+    done.count(format!(
+        "kill {}",
+        role.trim_end_matches(char::is_numeric)
+            .trim_end_matches('-')
+    ));
     place.roles.kill(role).await;
     tokio::time::sleep(pause).await;
     place.roles.start(role);
@@ -124,14 +128,23 @@ async fn fault(place: &Place, dice: &mut Dice, done: &Done) {
         3 if service != Service::Webhook => ("answers 429", status(429)),
         4 => {
             done.count("answers held back");
-            place.sandbox.fault(Fault::always(service, FaultKind::Hang).times(times));
+            place
+                .sandbox
+                .fault(Fault::always(service, FaultKind::Hang).times(times));
             tokio::time::sleep(dice.time(500, 3000)).await;
             place.sandbox.release();
             return;
         }
         5 => ("garbage", FaultKind::Garbage),
-        _ => ("answers late", FaultKind::Delay { ms: 1 + dice.below(2500) }),
+        _ => (
+            "answers late",
+            FaultKind::Delay {
+                ms: 1 + dice.below(2500),
+            },
+        ),
     };
     done.count(what);
-    place.sandbox.fault(Fault::always(service, kind).times(times));
+    place
+        .sandbox
+        .fault(Fault::always(service, kind).times(times));
 }

@@ -192,7 +192,15 @@ impl Place {
         let taken = client.put_task_defs(&hastened).await;
         taken.expect("they are taken");
         self.roles
-            .run(&["phase", "set", "cutover", "--percent", "100", "--by", "chaos"])
+            .run(&[
+                "phase",
+                "set",
+                "cutover",
+                "--percent",
+                "100",
+                "--by",
+                "chaos",
+            ])
             .await;
         for role in ["serve", "tap", "worker-1", "worker-2"] {
             self.roles.start(role);
@@ -241,7 +249,10 @@ impl Place {
             Tables::Apart => (self.postgres.url("switchyard"), None),
             Tables::Inside => (self.postgres.url("reflector"), Some("switchyard")),
         };
-        until("our database", async || Store::open_in(&url, schema).await.ok()).await
+        until("our database", async || {
+            Store::open_in(&url, schema).await.ok()
+        })
+        .await
     }
 
     /// Everything of the program ends.

@@ -85,7 +85,12 @@ impl Progress {
                 _ => {}
             }
         }
-        settled.extend(on_celery(place).await?.into_iter().map(|(transcript, _)| transcript));
+        settled.extend(
+            on_celery(place)
+                .await?
+                .into_iter()
+                .map(|(transcript, _)| transcript),
+        );
         self.settled.store(settled.len(), Ordering::Relaxed);
 
         // In this order: what comes after the ledger was read is one too many.

@@ -105,7 +105,12 @@ impl Roles {
 
     /// SIGKILL, and it stays down until it is started.
     pub async fn kill(&self, name: &str) {
-        let child = self.role(name).child.lock().expect("nobody panics with it").take();
+        let child = self
+            .role(name)
+            .child
+            .lock()
+            .expect("nobody panics with it")
+            .take();
         if let Some(mut child) = child {
             drop(child.kill().await);
         }

@@ -76,7 +76,10 @@ impl Postgres {
     /// A connection, once there is one to be had.
     pub async fn connect(&self, database: &str) -> PgConnection {
         let url = self.url(database);
-        until("PostgreSQL", async || PgConnection::connect(&url).await.ok()).await
+        until("PostgreSQL", async || {
+            PgConnection::connect(&url).await.ok()
+        })
+        .await
     }
 
     /// A database of its own.
@@ -95,7 +98,9 @@ impl Postgres {
             return;
         };
         let pid = text.lines().next().expect("it begins with the pid");
-        let kill = tokio::process::Command::new("kill").args(["-9", pid]).status();
+        let kill = tokio::process::Command::new("kill")
+            .args(["-9", pid])
+            .status();
         kill.await.expect("there is such a program");
     }
 
