@@ -47,7 +47,8 @@ async fn of_several_who_start_a_route_at_once_one_makes_its_run() {
     let (reflector, world, id) = shadowed!();
     let both = (world.intake.clone(), world.intake.clone());
     let (one, other) = tokio::join!(both.0.start_runs(), both.1.start_runs());
-    (one.unwrap(), other.unwrap());
+    one.unwrap();
+    other.unwrap();
     let run = world.route(&id).await.run_id.expect("it is noted");
     let store = &world.intake.store;
     let runs = store.recent_runs(9).await.unwrap();
