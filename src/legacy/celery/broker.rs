@@ -21,7 +21,7 @@ use redis::Script;
 
 pub use error::BrokerError;
 pub use held::{Forwarded, Held, Holder, HolderError};
-pub use settle::{Claim, Fate, Settled};
+pub use settle::{Asked, Claim, Fate, Settled};
 
 use super::{Envelope, Limits, Queue, RedisLocation, envelope::with_routing_key, link::Link};
 

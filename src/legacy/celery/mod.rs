@@ -14,7 +14,7 @@ mod queue;
 pub mod results;
 pub mod tap;
 
-pub use broker::{Broker, BrokerError, Claim, Fate, Forwarded, Held, Holder, Settled};
+pub use broker::{Asked, Broker, BrokerError, Claim, Fate, Forwarded, Held, Holder, Settled};
 pub use envelope::{Body, Envelope, EnvelopeError, NewTask};
 pub use location::{Limits, LocationError, RedisLocation};
 pub use queue::{Queue, QueueError};

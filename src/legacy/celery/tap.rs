@@ -8,13 +8,14 @@
 //!
 //! The same message may come more than once: after a retry, a redelivery, a restart. Knowing it
 //! again by its task id, and answering as before, is for whoever decides; but what was settled of a
-//! task once holds for its later messages, whatever is decided then.
+//! task once holds for its later messages, and of a transcript for its later tasks, whatever is
+//! decided then.
 
 use std::{collections::VecDeque, time::Duration};
 
 use super::{
-    Broker, BrokerError, Envelope, EnvelopeError, Forwarded, Held, Holder, PIPELINE_TASK, Queue,
-    Settled,
+    Asked, Broker, BrokerError, Envelope, EnvelopeError, Forwarded, Held, Holder, PIPELINE_TASK,
+    Queue, Settled,
 };
 
 /// What is to become of a message.
@@ -86,8 +87,8 @@ impl Tick {
 /// A step under way. Dropping it loses nothing: the next step puts back what was in hand.
 pub struct Batch {
     left: VecDeque<Held>,
-    /// What is being decided about, and its task's id.
-    asked: Option<(Held, String)>,
+    /// What is being decided about.
+    asked: Option<(Held, Asked)>,
     tick: Tick,
 }
 
@@ -172,7 +173,7 @@ impl Tap {
         while let Some(held) = batch.left.pop_front() {
             match self.ours(&held) {
                 Ok(Some(envelope)) => {
-                    batch.asked = Some((held, envelope.id().to_owned()));
+                    batch.asked = Some((held, asked(&envelope)));
                     found = Some(envelope);
                     break;
                 }
@@ -194,15 +195,15 @@ impl Tap {
         batch: &mut Batch,
         decision: Decision,
     ) -> Result<(), BrokerError> {
-        let Some((held, task_id)) = batch.asked.take() else {
+        let Some((held, asked)) = batch.asked.take() else {
             return Ok(());
         };
         let tick = &mut batch.tick;
         let to = &self.settings.legacy;
-        match self.broker.settle(&held, &task_id, decision, to).await? {
+        match self.broker.settle(&held, &asked, decision, to).await? {
             Settled::Withheld => {
                 tick.withheld += 1;
-                tick.ended.push(task_id);
+                tick.ended.push(asked.task_id);
             }
             Settled::Forwarded(Forwarded::Verbatim(reason)) => {
                 tick.forwarded += 1;
@@ -252,5 +253,20 @@ impl Tap {
             }
         }
         Ok(())
+    }
+}
+
+/// Reflector's reprocess endpoint and command line publish from outside a worker, so their messages
+/// have no parent.
+fn asked(envelope: &Envelope) -> Asked {
+    let body = envelope.body().ok();
+    let transcript = body.as_ref().and_then(|body| {
+        let named = body.kwargs.get("transcript_id")?.as_str()?;
+        Some(named.to_owned())
+    });
+    Asked {
+        task_id: envelope.id().to_owned(),
+        transcript,
+        is_anew: envelope.parent_id().is_none(),
     }
 }

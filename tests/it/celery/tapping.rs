@@ -3,7 +3,10 @@
 use std::{cell::RefCell, future::pending, time::Duration};
 
 use futures_util::FutureExt;
-use switchyard::legacy::celery::{Decision, Envelope, Tap, TapSettings};
+use switchyard::{
+    legacy::celery::{Decision, Envelope, NewTask, Tap, TapSettings},
+    model::TranscriptId,
+};
 
 use super::{fresh, on_legacy, other, pipeline, queue, transcript};
 use crate::redis::Redis;
@@ -11,6 +14,13 @@ use crate::redis::Redis;
 fn tap(redis: &Redis) -> Tap {
     let settings = TapSettings::new(queue("celery"), queue("legacy"));
     Tap::new(redis.broker(), settings).expect("two queues")
+}
+
+/// A new task on the transcript of that name; without a parent it wants it anew.
+fn once(name: &str, has_parent: bool) -> Envelope {
+    let mut task = NewTask::pipeline(&TranscriptId::new(name), "bucket", &[], "tests@here");
+    task.parent_id = has_parent.then(|| "parent".to_owned());
+    task.for_queue(&queue("celery")).expect("a valid task")
 }
 
 async fn forward(_: &Envelope) -> Decision {
@@ -61,7 +71,8 @@ async fn a_withheld_message_ends_and_is_parked_until_the_decision_is_made() {
     assert_eq!((tick.forwarded, tick.withheld), (0, 1));
     assert_eq!(tick.ended, [ours.id()]);
     let mark = format!("switchyard.withheld:{}", ours.id());
-    let keys = ["switchyard.sequence", &mark].map(|name| redis.key(name));
+    let marks = ["switchyard.sequence", "switchyard.settled:a", &mark];
+    let keys = marks.map(|name| redis.key(name));
     assert_eq!(redis.keys().await, keys);
 }
 
@@ -130,6 +141,38 @@ async fn what_is_put_back_while_it_is_decided_about_is_left_to_who_takes_it_next
         .unwrap();
     assert_eq!((tick.withheld, tick.not_held), (0, 1));
     assert_eq!(redis.texts("legacy").await.len(), 1);
+}
+
+/// The same request as two tasks, such as a webhook's and the poller's, one of them answered in doubt.
+#[tokio::test]
+async fn what_was_settled_of_a_transcript_holds_for_its_later_tasks_until_it_is_wanted_anew() {
+    use Decision::{Forward, Withhold};
+    let redis = fresh!();
+    let mut tap = tap(&redis);
+    let cases = [
+        ("a", Forward, true, Withhold, Forward),
+        ("b", Withhold, true, Forward, Withhold),
+        ("c", Forward, false, Withhold, Withhold),
+        ("d", Withhold, false, Forward, Forward),
+    ];
+    for (name, first, is_once, second, expected) in cases {
+        let tasks = [(once(name, true), first), (once(name, is_once), second)];
+        for (message, decision) in tasks {
+            redis.publish("celery", message.raw()).await;
+            let tick = tap.tick(async |_| decision).await.unwrap();
+            assert_eq!(tick.forwarded + tick.withheld, 1);
+        }
+        let last = once(name, true);
+        redis.publish("celery", last.raw()).await;
+        let tick = tap.tick(async |_| second).await.unwrap();
+        let settled = if tick.forwarded == 1 {
+            Forward
+        } else {
+            Withhold
+        };
+        assert_eq!(settled, expected, "{name}");
+    }
+    assert_eq!(redis.texts("legacy").await.len(), 3 + 1 + 2);
 }
 
 #[tokio::test]

@@ -1,5 +1,8 @@
 //! Who has a task, settled once in Redis itself: whatever our database was told, and whoever died
 //! in between, a task is either handed on or withheld, and stays so.
+//!
+//! The same request may come as two tasks, and the answer to one of them may have been a doubt. So
+//! what was settled of a transcript holds too, until somebody asks for it anew.
 
 use std::sync::LazyLock;
 
@@ -20,6 +23,17 @@ pub enum Settled {
     Forwarded(Forwarded),
     /// Neither: somebody has put it back meanwhile, so it will be taken again.
     NotHeld,
+}
+
+/// A task that is to be settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Its id.
+    pub task_id: String,
+    /// The transcript it is about; none where it does not tell.
+    pub transcript: Option<String>,
+    /// Whether the transcript is wanted anew, so that what was settled of it before counts no more.
+    pub is_anew: bool,
 }
 
 /// What is known of a task.
@@ -45,14 +59,15 @@ pub enum Claim {
 }
 
 impl Broker {
-    /// Does with a message as was decided about its task, unless another message of that task was
-    /// settled otherwise in the last seven days: then this one goes the same way.
+    /// Does with a message as was decided about its task, unless another message of that task, or
+    /// of that transcript, was settled otherwise in the last seven days: then this one goes the same
+    /// way.
     ///
     /// On an error it may have been settled: [`Broker::fate`] tells.
     pub async fn settle(
         &self,
         held: &Held,
-        task_id: &str,
+        asked: &Asked,
         decision: Decision,
         to: &Queue,
     ) -> Result<Settled, BrokerError> {
@@ -64,15 +79,24 @@ impl Broker {
         for key in self.places() {
             call.key(key);
         }
-        call.key(self.withheld(task_id))
-            .key(self.forwarded(task_id))
+        let transcript = asked.transcript.as_deref().unwrap_or_default();
+        call.key(self.withheld(&asked.task_id))
+            .key(self.forwarded(&asked.task_id))
+            .key(self.key(&format!("switchyard.settled:{transcript}")))
             .key(self.key(list))
             .arg(&held.receipt)
             .arg(match decision {
                 Decision::Forward => "forward",
                 Decision::Withhold => "withhold",
             })
-            .arg(REMEMBERED.as_secs());
+            .arg(REMEMBERED.as_secs())
+            .arg(match asked {
+                Asked {
+                    transcript: None, ..
+                } => "nothing",
+                Asked { is_anew: true, .. } => "anew",
+                Asked { is_anew: false, .. } => "once",
+            });
         let forwarded = match rewritten {
             Ok(text) => {
                 call.arg(text);
