@@ -117,9 +117,12 @@ impl Delivery<'_> {
     async fn webhook(&self, effect: &Effect) -> Result<Option<u16>, GatewayError> {
         let answered =
             |answer: &Option<String>| answer.as_deref().and_then(|text| text.parse().ok());
-        if effect.state == EffectState::Confirmed || !self.claim(effect).await? {
+        if effect.state == EffectState::Confirmed {
             return Ok(answered(&effect.answer));
         }
+        let Some(effect) = &self.claim_known(effect).await? else {
+            return Ok(answered(&effect.answer));
+        };
         let kept: HttpRequest = serde_json::from_str(&effect.intent.content)
             .map_err(|_| GatewayError::refused("the kept webhook request is no JSON"))?;
         let secret = self.run.subject.room.as_ref();

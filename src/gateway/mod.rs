@@ -178,6 +178,23 @@ impl Delivery<'_> {
         }
     }
 
+    /// Claims one effect that may not simply be done again. What is known of it now, this attempt
+    /// not counted: since it was read, another may have got far with it. None when it is done.
+    async fn claim_known(&self, effect: &Effect) -> Result<Option<Effect>, GatewayError> {
+        if !self.claim(effect).await? {
+            return Ok(None);
+        }
+        let store = &self.outside.store;
+        let known = store.effects(&self.run.id, &effect.task_ref).await?;
+        let found = known
+            .into_iter()
+            .find(|known| known.position == effect.position);
+        Ok(found.map(|known| Effect {
+            attempts: known.attempts.saturating_sub(1),
+            ..known
+        }))
+    }
+
     async fn wait_until(&self, until: DateTime<Utc>) {
         let left = (until - self.now()).to_std().unwrap_or_default();
         debug!(

@@ -16,9 +16,12 @@ use crate::{
 impl Delivery<'_> {
     /// Posts or edits, and notes a new message's id in the row. The message.
     pub(super) async fn zulip(&self, effect: &Effect) -> Result<Option<i64>, GatewayError> {
-        if effect.state == EffectState::Confirmed || !self.claim(effect).await? {
+        if effect.state == EffectState::Confirmed {
             return Ok(message_of(effect));
         }
+        let Some(effect) = &self.claim_known(effect).await? else {
+            return Ok(message_of(effect));
+        };
         let id = match (effect.state, message_of(effect)) {
             // It is posted; only the row does not know.
             (EffectState::Sent, Some(id)) => Some(id),
