@@ -15,7 +15,7 @@ use crate::{
         wire::{StartWorkflowRequest, Workflow},
     },
     model::{EnvironmentName, FlagName, RunId, RunState, Subject, WorkflowId},
-    store::{Effects, NewRun, Run, Store},
+    store::{Effects, NewRun, RouteRow, Run, Store},
 };
 
 /// A run somebody wants.
@@ -77,6 +77,18 @@ pub async fn dispatch(
     wanted: &Wanted,
     now: DateTime<Utc>,
 ) -> anyhow::Result<Dispatched> {
+    dispatch_for(store, client, wanted, None, now).await
+}
+
+/// The same for a route that had no run when it was read. By now it may: then that one is taken up,
+/// and no other is started.
+pub(super) async fn dispatch_for(
+    store: &Store,
+    client: &Client,
+    wanted: &Wanted,
+    route: Option<&RouteRow>,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Dispatched> {
     let recording = &wanted.subject.recording.id;
     let newest = store
         .newest_run(&wanted.environment, &wanted.flag, recording)
@@ -105,7 +117,16 @@ pub async fn dispatch(
         subject: wanted.subject.clone(),
         control_id: wanted.control_id.clone(),
     };
-    if !store.insert_run(&new, now).await? {
+    if !store.insert_run_of(&new, route, now).await? {
+        if let Some(route) = route {
+            let id = store
+                .run_of_route(route)
+                .await?
+                .context("a run of the same generation was dispatched at the same moment")?;
+            let run = store.run(&id).await?;
+            let run = run.context("the run of a route is gone")?;
+            return take_up(store, client, &run, now).await;
+        }
         let other = store
             .newest_run(&wanted.environment, &wanted.flag, recording)
             .await?

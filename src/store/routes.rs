@@ -275,12 +275,20 @@ impl Store {
 
     /// Notes the run of a route that has none. Its subject is in the run from now on.
     pub async fn note_route_run(&self, route: &RouteRow, run: &Run) -> anyhow::Result<bool> {
-        let set = "run_id = $5, recording_id = $6, subject = null";
-        let sql = change("note_route_run", set, "run_id is null");
-        let query = bound(&sql, route)
-            .bind(run.id.as_str())
-            .bind(run.recording_id.as_str());
-        self.changes(query, "noting a route's run").await
+        let mut tx = self.begin().await.context("noting a route's run")?;
+        let noted = note_run(&mut tx, route, (&run.id, &run.recording_id)).await?;
+        tx.commit().await.context("noting a route's run")?;
+        Ok(noted)
+    }
+
+    /// The run a route has by now.
+    pub async fn run_of_route(&self, route: &RouteRow) -> anyhow::Result<Option<RunId>> {
+        let sql = format!("-- run_of_route\n select run_id from routes where {THIS}");
+        let row = bound(&sql, route)
+            .fetch_one(&self.pool)
+            .await
+            .context("reading a route's run")?;
+        Ok(row.try_get::<Option<String>, _>("run_id")?.map(RunId::new))
     }
 
     /// Nothing runs beside this route any more, since nothing can.
@@ -439,6 +447,37 @@ impl Store {
         let updated = query.execute(&self.pool).await.context(doing)?;
         Ok(updated.rows_affected() == 1)
     }
+}
+
+/// Locks a route until the transaction ends. False when it has a run.
+pub(super) async fn lock_without_run(
+    tx: &mut Transaction<'static, Any>,
+    route: &RouteRow,
+) -> anyhow::Result<bool> {
+    // A write that changes nothing is how both databases lock a row.
+    let sql = change(
+        "lock_without_run",
+        "generation = generation",
+        "run_id is null",
+    );
+    let locked = bound(&sql, route).execute(&mut **tx).await;
+    Ok(locked.context("locking a route")?.rows_affected() == 1)
+}
+
+/// Notes the run of a route that has none. False when it has one.
+pub(super) async fn note_run(
+    tx: &mut Transaction<'static, Any>,
+    route: &RouteRow,
+    (run, recording): (&RunId, &RecordingId),
+) -> anyhow::Result<bool> {
+    let set = "run_id = $5, recording_id = $6, subject = null";
+    let sql = change("note_run", set, "run_id is null");
+    let noted = bound(&sql, route)
+        .bind(run.as_str())
+        .bind(recording.as_str())
+        .execute(&mut **tx)
+        .await;
+    Ok(noted.context("noting a route's run")?.rows_affected() == 1)
 }
 
 /// A statement that changes one route while `guard` holds.

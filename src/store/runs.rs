@@ -4,7 +4,11 @@ use anyhow::Context;
 use chrono::{DateTime, Utc};
 use sqlx::{Row, any::AnyRow};
 
-use super::{Store, millis, plain, time};
+use super::{
+    Store, millis, plain,
+    routes::{self, RouteRow},
+    time,
+};
 use crate::model::{
     EnvironmentName, FlagName, RecordingId, RunId, RunState, Subject, TranscriptId, WorkflowId,
 };
@@ -117,7 +121,23 @@ impl Store {
     /// Inserts a run in state `starting`. False when this recording already has one of this
     /// generation, so two dispatchers cannot both start it. A live one owns its recording from here.
     pub async fn insert_run(&self, run: &NewRun, now: DateTime<Utc>) -> anyhow::Result<bool> {
+        self.insert_run_of(run, None, now).await
+    }
+
+    /// The same for a route, which has the run from then on. False too where it has one already:
+    /// several processes may see at once that it lacks one.
+    pub async fn insert_run_of(
+        &self,
+        run: &NewRun,
+        route: Option<&RouteRow>,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<bool> {
         let mut tx = self.begin().await.context("inserting a run")?;
+        if let Some(route) = route
+            && !routes::lock_without_run(&mut tx, route).await?
+        {
+            return Ok(false);
+        }
         let sql = "-- insert_run
             insert into runs (id, environment, flag, recording_id, transcript_id, generation,
                 pipeline, phase, state, subject, cache_scope, control_id, started_at,
@@ -151,6 +171,9 @@ impl Store {
                 .execute(&mut *tx)
                 .await
                 .context("inserting a run")?;
+        }
+        if let Some(route) = route {
+            routes::note_run(&mut tx, route, (&run.id, &run.subject.recording.id)).await?;
         }
         tx.commit().await.context("inserting a run")?;
         Ok(true)

@@ -5,7 +5,7 @@ use tracing::{info, warn};
 
 use super::Intake;
 use crate::{
-    controller::{Again, Wanted, control::as_before_the_run, dispatch},
+    controller::{Again, Wanted, control::as_before_the_run, dispatch::dispatch_for},
     legacy::reflector::ReflectorError,
     model::Subject,
     rollout::Owner,
@@ -52,9 +52,8 @@ impl Intake {
             Some(run) => run,
             None => self.dispatch(route, subject).await?,
         };
-        if self.store.note_route_run(route, &run).await? {
-            info!(run.id = %run.id, "started run `{}` of a routed recording", run.id);
-        }
+        self.store.note_route_run(route, &run).await?;
+        info!(run.id = %run.id, "run `{}` of a routed recording is under way", run.id);
         Ok(true)
     }
 
@@ -79,11 +78,14 @@ impl Intake {
             },
         };
         let now = (self.clock)();
-        let dispatched = dispatch(&self.store, &self.client, &wanted, now).await;
+        let dispatched = dispatch_for(&self.store, &self.client, &wanted, Some(route), now).await;
         let run = match &dispatched {
             Ok(dispatched) => self.store.run(dispatched.run()).await?,
             // Its row may be there all the same; whoever follows runs starts it then.
-            Err(_) => self.store.unclaimed_run(route, &recording).await?,
+            Err(_) => match self.store.run_of_route(route).await? {
+                Some(id) => self.store.run(&id).await?,
+                None => None,
+            },
         };
         match (run, dispatched) {
             (Some(run), _) => Ok(run),

@@ -41,6 +41,22 @@ async fn a_route_starts_one_run_with_the_tracks_of_its_request() {
     reflector.remove().await;
 }
 
+/// The server and the tap both look for what is to be started.
+#[tokio::test]
+async fn of_several_who_start_a_route_at_once_one_makes_its_run() {
+    let (reflector, world, id) = shadowed!();
+    let both = (world.intake.clone(), world.intake.clone());
+    let (one, other) = tokio::join!(both.0.start_runs(), both.1.start_runs());
+    (one.unwrap(), other.unwrap());
+    let run = world.route(&id).await.run_id.expect("it is noted");
+    let store = &world.intake.store;
+    let runs = store.recent_runs(9).await.unwrap();
+    let runs: Vec<_> = runs.into_iter().map(|run| run.id).collect();
+    assert_eq!(runs, [run]);
+    assert_eq!(world.engine.started().len(), 1);
+    reflector.remove().await;
+}
+
 #[tokio::test]
 async fn a_second_arrival_starts_nothing() {
     let (reflector, world, id) = shadowed!();
