@@ -142,9 +142,7 @@ impl Sandbox {
 
     /// The requests one service got.
     pub fn requests_to(&self, service: Service) -> Vec<Recorded> {
-        let mut requests = self.requests();
-        requests.retain(|request| request.service == service);
-        requests
+        self.world.log().of(service)
     }
 
     /// Adds a fault; the first that fits a request decides.

@@ -137,6 +137,11 @@ impl Log {
         self.kept.iter().cloned().collect()
     }
 
+    pub(super) fn of(&self, service: Service) -> Vec<Recorded> {
+        let of_it = self.kept.iter().filter(|call| call.service == service);
+        of_it.cloned().collect()
+    }
+
     pub(super) fn clear(&mut self) {
         self.kept.clear();
     }
