@@ -279,7 +279,7 @@ impl Trail {
 
 /// Below the ports that systems hand out by themselves, so that a role that was killed finds its
 /// port free.
-fn own_port() -> u16 {
+pub fn own_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let start = 20_000 + u16::try_from(std::process::id() % 1000).expect("it is small") * 10;
     loop {
