@@ -3,7 +3,7 @@
 
 use switchyard::{
     controller::intake::Accepted,
-    legacy::celery::{Claim, Decision, Fate, Holder, Settled},
+    legacy::celery::{Asked, Claim, Decision, Fate, Holder, Settled},
     rollout::{Owner, Phase},
     store::{RouteState, Way, Wish},
 };
@@ -30,7 +30,12 @@ async fn settle(redis: &Redis, task: &str, decision: Decision) -> Settled {
     let from = queue("switchyard");
     let held = broker.take(&from, &Holder::random(), 1).await.unwrap();
     let to = queue("celery");
-    let settled = broker.settle(&held[0], task, decision, &to);
+    let asked = Asked {
+        task_id: task.to_owned(),
+        transcript: None,
+        is_anew: false,
+    };
+    let settled = broker.settle(&held[0], &asked, decision, &to);
     settled.await.unwrap()
 }
 
