@@ -32,7 +32,7 @@ async fn settle(redis: &Redis, task: &str, decision: Decision) -> Settled {
     let to = queue("celery");
     let asked = Asked {
         task_id: task.to_owned(),
-        transcript: Some("t".to_owned()),
+        transcript: None,
         is_anew: false,
     };
     let settled = broker.settle(&held[0], &asked, decision, &to);
