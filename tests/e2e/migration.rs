@@ -8,7 +8,7 @@ use switchyard::{model::RunState, store::Store};
 
 use crate::{
     miniature::{Except, Legacy, recorded},
-    program::{Process, Site, until},
+    program::{Process, SECRETS, Site, until},
 };
 
 /// Sends the pipeline's messages to the queue our tap takes from.
@@ -64,6 +64,7 @@ impl Beside {
             ("SITE_LEGACY_DATABASE", place.database.clone()),
             ("SITE_BROKER", place.broker.clone()),
             ("SITE_REDIS", place.redis.clone()),
+            ("RUST_LOG", "trace".to_owned()),
         ];
         let mut beside = Self {
             _sandbox: site.sandbox().await,
@@ -157,7 +158,7 @@ async fn in_cutover_the_candidate_serves_and_users_get_what_the_legacy_gave() {
     let Some(legacy) = Legacy::up("base", &[("LEGACY_TASK_ROUTES", ROUTED)]).await else {
         return;
     };
-    let beside = Beside::start(&legacy).await;
+    let mut beside = Beside::start(&legacy).await;
     beside
         .run(&["phase", "set", "cutover", "--percent", "100", "--by", "ops"])
         .await;
@@ -255,6 +256,25 @@ async fn in_cutover_the_candidate_serves_and_users_get_what_the_legacy_gave() {
         "the legacy ran nothing"
     );
     assert_eq!(legacy.queue("celery").await, [""; 0]);
+
+    // Promise 6: of all this, nothing that is nobody's business was logged, not even at `trace`.
+    let said = beside.up.take().expect("it runs").kill().await;
+    let room = legacy.rows().await["room"][0].clone();
+    let texts = [
+        &row["title"],
+        &row["short_summary"],
+        &row["topics"][0]["title"],
+        &row["topics"][0]["words"][0]["text"],
+        &row["participants"][0]["name"],
+        &room["webhook_secret"],
+        &room["webhook_url"],
+    ];
+    let texts = texts.map(|text| text.as_str().expect("a text"));
+    let keys = SECRETS[1..].iter().map(|(_, key)| *key);
+    for secret in keys.chain(texts.into_iter().filter(|text| text.len() > 6)) {
+        assert!(!said.stderr.contains(secret), "`{secret}` was logged");
+    }
+    assert!(said.stderr.contains("switchyard"), "it logged something");
 }
 
 /// Where not even a route may be added: producers go on publishing to `celery`, the workers take from
