@@ -154,10 +154,20 @@ impl Store {
 
     /// Begins a transaction that may write. On SQLite it takes the write lock at once, since a
     /// read that turns into a write fails when somebody else wrote in between.
+    ///
+    /// It goes on though nobody waits for it any more: the driver would take a connection back with
+    /// the transaction open, and whatever is written on that one later is lost.
     pub async fn begin(&self) -> sqlx::Result<Transaction<'static, Any>> {
-        match self.dialect {
-            Dialect::Sqlite => self.pool.begin_with("begin immediate").await,
-            Dialect::Postgres => self.pool.begin().await,
+        let (pool, dialect) = (self.pool.clone(), self.dialect);
+        let beginning = tokio::spawn(async move {
+            match dialect {
+                Dialect::Sqlite => pool.begin_with("begin immediate").await,
+                Dialect::Postgres => pool.begin().await,
+            }
+        });
+        match beginning.await {
+            Ok(begun) => begun,
+            Err(ended) => Err(sqlx::Error::Io(std::io::Error::other(ended))),
         }
     }
 

@@ -38,6 +38,7 @@ macro_rules! on_both_databases {
 on_both_databases!(
     opening::a_store_answers_and_says_what_it_is,
     opening::opening_again_finds_the_rows,
+    opening::what_is_written_after_a_transaction_that_was_given_up_midway_is_kept,
     opening::many_processes_may_open_an_empty_database_at_once,
     runs::a_run_is_read_as_it_was_written,
     runs::a_second_run_of_the_same_generation_is_refused,

@@ -71,11 +71,17 @@ impl Reflector {
         work: impl AsyncFnOnce(&mut Reading) -> Result<T, ReflectorError>,
     ) -> Result<T, ReflectorError> {
         let read = async {
-            let transaction = self.pool.begin_with(BEGIN).await;
+            let pool = self.pool.clone();
+            // It goes on though nobody waits for it any more: the driver would take a connection
+            // back with the transaction open.
+            let beginning = tokio::spawn(async move { pool.begin_with(BEGIN).await });
+            let begun = match beginning.await {
+                Ok(begun) => begun,
+                Err(ended) => Err(sqlx::Error::Io(std::io::Error::other(ended))),
+            };
             let mut reading = Reading {
                 doing,
-                transaction: transaction
-                    .map_err(|source| ReflectorError::from_driver(doing, source))?,
+                transaction: begun.map_err(|source| ReflectorError::from_driver(doing, source))?,
             };
             let result = work(&mut reading).await;
             // There is nothing to lose if the connection breaks only now.

@@ -1,6 +1,6 @@
 //! Opening and closing.
 
-use super::samples::run;
+use super::samples::{control, run};
 use crate::database::Database;
 use switchyard::store::Store;
 
@@ -23,6 +23,39 @@ pub async fn opening_again_finds_the_rows(database: &Database) {
     store.close().await;
     let again = database.store().await;
     assert!(again.run(&id).await.expect("it is read").is_some());
+}
+
+/// A request to our HTTP server that is given up drops whatever it was at.
+pub async fn what_is_written_after_a_transaction_that_was_given_up_midway_is_kept(
+    database: &Database,
+) {
+    let store = database.store().await;
+    let mut ids = Vec::new();
+    for polls in 1..24 {
+        {
+            let mut beginning = std::pin::pin!(store.begin());
+            for _ in 0..polls {
+                if futures_util::poll!(&mut beginning).is_ready() {
+                    break;
+                }
+                // As long as the database takes for an answer.
+                store.ping().await.expect("it answers");
+            }
+        }
+        // On each connection there is.
+        for number in 0..4 {
+            let id = format!("ctl_{polls}_{number}");
+            let kept = store.insert_control(&control(&id)).await;
+            kept.expect("it is written");
+            ids.push(id);
+        }
+    }
+    store.close().await;
+    let again = database.store().await;
+    for id in &ids {
+        let kept = again.control(id).await.expect("it is read");
+        assert!(kept.is_some(), "{id} is lost");
+    }
 }
 
 pub async fn many_processes_may_open_an_empty_database_at_once(database: &Database) {

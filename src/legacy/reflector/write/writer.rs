@@ -85,11 +85,15 @@ impl RowWriter {
         &self,
         doing: &'static str,
     ) -> Result<Transaction<'static, Any>, WriteError> {
-        let mut transaction = self
-            .pool
-            .begin_with(BEGIN)
-            .await
-            .map_err(|error| WriteError::from_driver(doing, &error))?;
+        let pool = self.pool.clone();
+        // It goes on though nobody waits for it any more: the driver would take a connection back
+        // with the transaction open, and whatever is written on that one later is lost.
+        let beginning = tokio::spawn(async move { pool.begin_with(BEGIN).await });
+        let begun = match beginning.await {
+            Ok(begun) => begun,
+            Err(ended) => Err(sqlx::Error::Io(std::io::Error::other(ended))),
+        };
+        let mut transaction = begun.map_err(|error| WriteError::from_driver(doing, &error))?;
         bound(&mut transaction).await?;
         Ok(transaction)
     }
