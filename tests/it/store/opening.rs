@@ -30,20 +30,25 @@ pub async fn what_is_written_after_a_transaction_that_was_given_up_midway_is_kep
     database: &Database,
 ) {
     let store = database.store().await;
+    let mut ids = Vec::new();
     for polls in 1..24 {
-        let mut beginning = std::pin::pin!(store.begin());
-        for _ in 0..polls {
-            if futures_util::poll!(&mut beginning).is_ready() {
-                break;
+        {
+            let mut beginning = std::pin::pin!(store.begin());
+            for _ in 0..polls {
+                if futures_util::poll!(&mut beginning).is_ready() {
+                    break;
+                }
+                // As long as the database takes for an answer.
+                store.ping().await.expect("it answers");
             }
-            // As long as the database takes for an answer.
-            store.ping().await.expect("it answers");
         }
-    }
-    let ids: Vec<_> = (0..24).map(|number| format!("ctl_{number}")).collect();
-    for id in &ids {
-        let kept = store.insert_control(&control(id)).await;
-        kept.expect("it is written");
+        // On each connection there is.
+        for number in 0..4 {
+            let id = format!("ctl_{polls}_{number}");
+            let kept = store.insert_control(&control(&id)).await;
+            kept.expect("it is written");
+            ids.push(id);
+        }
     }
     store.close().await;
     let again = database.store().await;
