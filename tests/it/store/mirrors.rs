@@ -45,6 +45,15 @@ async fn store(database: &Database) -> Store {
     store
 }
 
+/// What a mirror writes.
+pub async fn write_mirror(store: &Store) {
+    let kept = store.insert_control(&control("ctl_1")).await;
+    kept.expect("it is kept");
+    let new = mirror("m", staging());
+    let inserted = store.insert_mirror(&new, lease("a", 10));
+    assert!(inserted.await.expect("it is written"));
+}
+
 pub async fn a_mirror_is_read_as_it_was_written(database: &Database) {
     let store = store(database).await;
     let mut new = mirror("m", staging());

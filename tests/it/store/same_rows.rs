@@ -6,6 +6,8 @@ use switchyard::{
     store::{IntentKind, Spooled, Store, StoredComparison},
 };
 
+use super::ledger::write_live;
+use super::mirrors::write_mirror;
 use super::routes::write_routes;
 use super::samples::{at, attempt, control, intent, new_run, output, usage};
 use crate::database::{Database, Kind};
@@ -116,6 +118,8 @@ async fn the_same_calls_leave_the_same_rows_on_both_databases() {
         let store = database.store().await;
         write_everything(&store).await.expect("it is written");
         write_routes(&store).await;
+        write_live(&store).await;
+        write_mirror(&store).await;
     }
     let tables = sqlite.tables().await;
     assert_eq!(tables, postgres.tables().await);
