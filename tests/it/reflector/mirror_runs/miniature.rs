@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 use switchyard::{
     app::{App, MirrorLimits},
@@ -24,23 +24,8 @@ use crate::{redis::Redis, standup};
 /// Names a Python with `tests/legacy/requirements.txt`.
 const LEGACY: &str = "SWITCHYARD_TEST_LEGACY";
 
-/// Sets the recorded meeting off and waits until its run and the post tasks have ended.
-const MEETING: &str = "
-import json, sys, time, types, redis
-from harness import trigger
-from harness.cases import CASES
-up = json.loads(sys.argv[1])
-trigger.daily_webhook(types.SimpleNamespace(case=CASES['base'], api_url=up['api']))
-results = redis.Redis(port=up['redis_port'], db=1)
-until = time.monotonic() + 300
-while len(results.keys('celery-task-meta-*')) < 6:
-    assert time.monotonic() < until, 'the legacy has not ended'
-    time.sleep(0.2)
-";
-
 /// The miniature with all its servers; they end with it.
 struct Miniature {
-    python: String,
     process: Child,
     /// What it prints.
     up: Value,
@@ -67,7 +52,6 @@ impl Miniature {
         let stdout = process.stdout.take().expect("it is piped");
         let stdout = tokio::process::ChildStdout::from_std(stdout).expect("a pipe");
         let mut miniature = Self {
-            python,
             process,
             up: Value::Null,
         };
@@ -90,13 +74,17 @@ impl Miniature {
             .expect("a text")
     }
 
+    /// Sets the recorded meeting off and waits until its run and the post tasks have ended.
     async fn hold_the_meeting(&self) {
-        let done = tokio::process::Command::new(&self.python)
-            .args(["-B", "-c", MEETING, &self.up.to_string()])
-            .current_dir(home())
-            .status()
-            .await;
-        assert!(done.expect("it runs").success());
+        for (what, body) in [
+            ("daily_webhook", json!({})),
+            ("until_idle", json!({ "without": [] })),
+        ] {
+            let url = format!("{}/{what}", self.text("/remote"));
+            let done = standup::http().post(url).json(&body).send().await;
+            let done = done.expect("an answer").status();
+            assert!(done.is_success(), "{what}: {done}");
+        }
     }
 
     fn settings(&self, folder: &Path) -> String {
