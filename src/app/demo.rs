@@ -14,6 +14,7 @@ use url::Url;
 use super::{App, Doors, Kept};
 use crate::{
     config::{self, Config},
+    model::Bounds,
     objects::Objects,
     sandbox::{Answers, Sandbox, Service},
 };
@@ -147,6 +148,8 @@ fn settings(wanted: &DemoSettings, doors: &Doors, sandbox: &Sandbox) -> anyhow::
         relays: BTreeMap::new(),
         prompts: None,
         comparisons: None,
+        routing: config::Routing::default(),
+        rollout: Bounds::default(),
         prices: demo_prices(),
     };
     Ok(Config {

@@ -1,6 +1,6 @@
 //! The way in of one environment: answers, starts, controls, and the tap.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use tokio::sync::Notify;
@@ -39,7 +39,7 @@ impl App {
             celery: legacy.map(celery).transpose()?.flatten(),
             watcher: legacy.map(watcher).transpose()?.flatten(),
             mixes: self.mixes()?,
-            budget: Budget::default(),
+            budget: Budget::of(Duration::from_millis(self.environment.routing.answer_ms)),
             clock: Arc::clone(&self.clock),
             news: Arc::new(Notify::new()),
         })
@@ -130,7 +130,7 @@ async fn mix_of(
     Ok(Some(facts.await.context("reading the control's mix")??))
 }
 
-fn celery(legacy: &Legacy) -> anyhow::Result<Option<Celery>> {
+pub(super) fn celery(legacy: &Legacy) -> anyhow::Result<Option<Celery>> {
     let Some(broker_url) = &legacy.broker_url else {
         return Ok(None);
     };

@@ -4,6 +4,7 @@ mod check;
 mod demo;
 mod intake;
 mod mirror;
+mod moving;
 mod roles;
 
 use std::{
@@ -33,7 +34,7 @@ use crate::{
         recorded,
         reflector::{DataDir, Publisher, Reflector, RowWriter, same_database},
     },
-    model::{EnvironmentName, Outcome, Subject, TranscriptId},
+    model::{EnvironmentName, Outcome, Subject, TranscriptId, digest},
     objects::{self, Addressing, Objects},
     providers::{Daily, Llm, Retry, Transcription, Webhook, Zulip},
     sandbox,
@@ -188,6 +189,23 @@ impl App {
         Ok(table)
     }
 
+    /// The digest of everything but the comparison policy that decides what a run makes: the program,
+    /// the workflow, the prompts, the models. Evidence gathered under another says nothing.
+    pub fn versions(&self) -> anyhow::Result<String> {
+        let environment = &self.environment;
+        let workflow = serde_json::to_string(conductor::definitions::workflow())
+            .context("writing the workflow")?;
+        let prompts = self.prompts()?;
+        let parts = [
+            env!("CARGO_PKG_VERSION"),
+            &workflow,
+            prompts.digest(),
+            &environment.llm.model,
+            environment.transcription.url.as_str(),
+        ];
+        Ok(digest::of_text(&parts.join("\0")))
+    }
+
     /// Follows and compares this environment's runs.
     pub fn shadow(&self) -> anyhow::Result<Shadow> {
         Ok(Shadow {
@@ -197,6 +215,7 @@ impl App {
             policy: Arc::new(self.policy()?),
             prices: Arc::new(self.prices()?),
             telling: self.telling()?,
+            versions: self.versions()?.into(),
             clock: Arc::clone(&self.clock),
         })
     }

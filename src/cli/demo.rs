@@ -14,7 +14,7 @@ use crate::{
     app::{Demo, DemoSettings, put_tracks, run_all},
     config::Config,
     controller::{self, Again, Dispatched, Shadow, Wanted},
-    model::{RunId, RunState},
+    model::{Origin, RunId, RunState},
     store::Effects,
 };
 
@@ -89,6 +89,7 @@ pub(super) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitSta
                 control_id: Some(kept.control_id),
                 again: Again::Resume,
                 effects: Effects::Shadow,
+                origin: Origin::Manual,
             };
             let id = start(&shadow, wanted, now, globals).await?;
             finish(&shadow, &id, &args, &shutdown, globals).await

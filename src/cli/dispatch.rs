@@ -9,7 +9,7 @@ use super::{ExitStatus, Globals, follow, output::say, serve};
 use crate::{
     config::Config,
     controller::{self, Again, Dispatched, Wanted},
-    model::{RunState, TranscriptId},
+    model::{Origin, RunState, TranscriptId},
     store::Effects,
 };
 
@@ -60,6 +60,7 @@ pub(super) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitSta
             (false, false) => Again::Resume,
         },
         effects: Effects::Shadow,
+        origin: Origin::Manual,
     };
     let shadow = app.shadow()?;
     let now = (app.clock)();

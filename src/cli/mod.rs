@@ -1,6 +1,7 @@
 //! The command line. Output is for people first; `--json` is for machines. Logs go to standard
 //! error, so that what is printed can be piped.
 
+mod audit;
 mod check;
 mod compare;
 mod costs;
@@ -8,6 +9,7 @@ mod demo;
 mod dispatch;
 mod events;
 mod follow;
+mod hold;
 mod mirror;
 mod output;
 mod phase;
@@ -119,8 +121,12 @@ enum Command {
     Runs(runs::Args),
     /// Lists routes: who serves each recording that was asked for, who runs beside, and why.
     Routes(routes::Args),
-    /// Shows how far the migration is in an environment, or changes it.
+    /// Shows how far the migration is in each environment, says what its next step lacks, and moves it.
     Phase(phase::Args),
+    /// Lists what blocks forward moves, and places or releases such a hold.
+    Hold(hold::Args),
+    /// Lists who changed what, or verifies that the record of it is whole.
+    Audit(audit::Args),
     /// Compares a run with its control again, by the policy as it is now.
     Compare(compare::Args),
     /// Shows the newest comparison of a run.
@@ -149,6 +155,10 @@ pub enum ExitStatus {
     Success,
     /// It did not; the message says why.
     Failure,
+    /// A gate lets nobody through so far.
+    NotYet,
+    /// A gate lets nobody through, and something has to be put right.
+    NoGo,
 }
 
 impl From<ExitStatus> for ExitCode {
@@ -156,6 +166,8 @@ impl From<ExitStatus> for ExitCode {
         match status {
             ExitStatus::Success => Self::SUCCESS,
             ExitStatus::Failure => Self::FAILURE,
+            ExitStatus::NotYet => Self::from(2),
+            ExitStatus::NoGo => Self::from(3),
         }
     }
 }
@@ -256,6 +268,8 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Runs(args) => runs::run(args, &globals).await,
         Command::Routes(args) => routes::run(args, &globals).await,
         Command::Phase(args) => phase::run(args, &globals).await,
+        Command::Hold(args) => hold::run(args, &globals).await,
+        Command::Audit(args) => audit::run(args, &globals).await,
         Command::Compare(args) => compare::run(args, &globals).await,
         Command::Report(args) => report::run(args, &globals).await,
         Command::Takeover(args) => takeover::run(args, &globals).await,

@@ -15,7 +15,7 @@ use std::{
 use serde::Deserialize;
 use url::Url;
 
-use crate::model::{EnvironmentName, FlagName};
+use crate::model::{Bounds, EnvironmentName, FlagName};
 
 pub use secret::Secret;
 
@@ -182,9 +182,29 @@ pub struct Environment {
     pub prompts: Option<PathBuf>,
     /// Replaces the comparison policy: a file like `comparisons/daily_diarization_pipeline.json`.
     pub comparisons: Option<PathBuf>,
+    /// How requests for recordings are answered.
+    #[serde(default)]
+    pub routing: Routing,
+    /// What has to be seen before the migration goes forward here.
+    #[serde(default)]
+    pub rollout: Bounds,
     /// Prices, for the cost lines of reports. What has no price is shown as unknown.
     #[serde(default)]
     pub prices: Vec<crate::model::Price>,
+}
+
+/// How requests for recordings are answered.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Routing {
+    /// Milliseconds an answer may take; what takes longer is left to Celery. Users wait for it.
+    pub answer_ms: u64,
+}
+
+impl Default for Routing {
+    fn default() -> Self {
+        Self { answer_ms: 300 }
+    }
 }
 
 /// Conductor or the embedded engine.
@@ -503,6 +523,12 @@ impl Config {
         }
         for (name, environment) in &self.environments {
             environment.validate(&format!("environments.{name}"))?;
+            if environment.rollout.after.as_ref() == Some(name) {
+                return invalid(
+                    &format!("environments.{name}.rollout.after"),
+                    "an environment cannot come after itself; name the one that goes first, or leave it out",
+                );
+            }
         }
         Ok(())
     }
@@ -593,6 +619,36 @@ impl Environment {
                 "objects.local_dir",
                 "it is served on the port of `objects.endpoint`, which is missing".to_owned(),
             );
+        }
+        if ![10, 5, 2, 1].contains(&self.rollout.failure_percent) {
+            return invalid(
+                "rollout.failure_percent",
+                "there are tables for 10, 5, 2 and 1".to_owned(),
+            );
+        }
+        if !(10..=60_000).contains(&self.routing.answer_ms) {
+            return invalid(
+                "routing.answer_ms",
+                "write 10 to 60000; users wait that long at most before Celery serves them"
+                    .to_owned(),
+            );
+        }
+        let rollout = &self.rollout;
+        for (key, least) in [
+            ("rollout.healthy_min", rollout.healthy_min),
+            ("rollout.parallel_runs", rollout.parallel_runs),
+            ("rollout.shadow_pairs", rollout.shadow_pairs),
+            ("rollout.evidence_days", rollout.evidence_days),
+            ("rollout.rehearsal_days", rollout.rehearsal_days),
+            ("rollout.dwell_hours", rollout.dwell_hours),
+            ("rollout.step_runs", rollout.step_runs),
+            ("rollout.soak_days", rollout.soak_days),
+            ("rollout.quiet_days", rollout.quiet_days),
+            ("rollout.legacy_quiet_days", rollout.legacy_quiet_days),
+        ] {
+            if !(0..=100_000).contains(&least) {
+                return invalid(key, "write a number from 0 to 100000".to_owned());
+            }
         }
         if self.llm.context_window < 4096 {
             return invalid(

@@ -36,6 +36,7 @@ fn every_commented_default_of_the_example_is_the_default() {
                 "# comparisons",
                 "# zulip_realm",
                 "# schema",
+                "# after",
                 "# data_dir",
                 "# progress_channel",
                 "# \"hooks",

@@ -14,7 +14,7 @@ use crate::{
         Client, Error, Started, definitions,
         wire::{StartWorkflowRequest, Workflow},
     },
-    model::{EnvironmentName, FlagName, RunId, RunState, Subject, WorkflowId},
+    model::{EnvironmentName, FlagName, Origin, RunId, RunState, Subject, WorkflowId},
     store::{Effects, NewRun, RouteRow, Run, Store},
 };
 
@@ -33,6 +33,8 @@ pub struct Wanted {
     pub again: Again,
     /// Whether the run serves the recording's users.
     pub effects: Effects,
+    /// What it is for.
+    pub origin: Origin,
 }
 
 /// What happens to a recording that has run already.
@@ -114,6 +116,7 @@ pub(super) async fn dispatch_for(
         }
         .to_owned(),
         effects: wanted.effects,
+        origin: wanted.origin,
         subject: wanted.subject.clone(),
         control_id: wanted.control_id.clone(),
     };

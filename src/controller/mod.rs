@@ -3,6 +3,7 @@
 mod control;
 mod dispatch;
 pub mod intake;
+mod moving;
 mod outcome;
 mod register;
 mod shadow;
@@ -13,8 +14,9 @@ mod telling;
 
 pub use control::{FROM_ROWS, FROM_ROWS_AND_MESSAGES, as_before_the_run, keep_control};
 pub use dispatch::{Again, Dispatched, Wanted, dispatch};
+pub use moving::{Approved, Moved, Mover, OVERRIDE_LASTS, Plan};
 pub use outcome::candidate_outcome;
 pub use register::{Change, Registered, register};
-pub use shadow::{Clock, Followed, Shadow};
+pub use shadow::{Clock, Followed, Shadow, epoch};
 pub use takeover::{GaveBack, GiveBack, Refusal};
 pub use telling::Telling;

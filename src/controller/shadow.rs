@@ -23,7 +23,9 @@ use crate::{
         wire::{Task, TaskStatus, Workflow, WorkflowStatus},
     },
     cost::PriceTable,
-    model::{EnvironmentName, Pipeline, RunId, RunState, StepStatus, TaskName, Usage, UsageKind},
+    model::{
+        EnvironmentName, Pipeline, RunId, RunState, StepStatus, TaskName, Usage, UsageKind, digest,
+    },
     progress::{self, Progress},
     report::{CostLine, ReportData},
     store::{Run, Store, StoredComparison},
@@ -47,6 +49,8 @@ pub struct Shadow {
     pub prices: Arc<PriceTable>,
     /// Where the progress of live runs is told, if anywhere.
     pub telling: Option<Telling>,
+    /// The digest of everything but the policy that a comparison's result depends on.
+    pub versions: Arc<str>,
     /// The time.
     pub clock: Clock,
 }
@@ -239,6 +243,7 @@ impl Shadow {
             run_id: run.id.clone(),
             verdict: comparison.verdict.to_string(),
             policy_digest: self.policy.digest.clone(),
+            epoch: self.epoch(),
             report: serde_json::to_value(&report).context("writing a report")?,
             compared_at: now,
             fields: comparison
@@ -249,6 +254,11 @@ impl Shadow {
         };
         self.store.insert_comparison(&stored).await?;
         Ok(report)
+    }
+
+    /// The digest of versions that comparisons are made under now.
+    pub fn epoch(&self) -> String {
+        epoch(&self.versions, &self.policy)
     }
 
     fn cost_line(&self, pipeline: Pipeline, step: &str, usage: &Usage) -> CostLine {
@@ -271,6 +281,13 @@ impl Shadow {
             .transpose()
             .context("reading a report")
     }
+}
+
+/// The digest of versions that evidence is gathered under: another policy or another version of
+/// anything begins it anew.
+pub fn epoch(versions: &str, policy: &Policy) -> String {
+    let all = format!("{versions}\0{}", policy.digest);
+    digest::of_text(&all)[..16].to_owned()
 }
 
 /// The attempt that ended a run: the first to fail that was not followed by another.

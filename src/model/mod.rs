@@ -3,6 +3,7 @@
 //! What surprises most: times of words and topics are **seconds** (as the transcription service
 //! and Reflector's rows have them), while a transcript's duration is **milliseconds**.
 
+mod bounds;
 pub mod digest;
 mod ids;
 mod outcome;
@@ -13,6 +14,7 @@ mod task;
 mod transcript;
 mod usage;
 
+pub use bounds::Bounds;
 pub use ids::{
     EnvironmentName, FlagName, ObjectKey, RecordingId, RoomId, RunId, TranscriptId, WorkflowId,
 };
@@ -22,7 +24,7 @@ pub use outcome::{
 pub use recording::{
     CalendarEvent, Consent, RecordingFacts, RoomFacts, Subject, TrackName, TranscriptFacts,
 };
-pub use run::{Pipeline, RunState};
+pub use run::{Origin, Pipeline, RunState};
 pub use step::StepStatus;
 pub use task::TaskName;
 pub use transcript::{Participant, Topic, Word, text_of};

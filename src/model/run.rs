@@ -12,6 +12,39 @@ pub enum Pipeline {
     Candidate,
 }
 
+/// What a run is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// A recording arrived.
+    Arrival,
+    /// Somebody dispatched it by hand.
+    Manual,
+    /// A recording of the past is run again; evidence counts these apart.
+    Replay,
+    /// It is part of a rehearsal, and no evidence.
+    Rehearsal,
+}
+
+impl Origin {
+    /// The name in SQL and JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Arrival => "arrival",
+            Self::Manual => "manual",
+            Self::Replay => "replay",
+            Self::Rehearsal => "rehearsal",
+        }
+    }
+
+    /// Reads [`as_str`](Self::as_str) back.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Arrival, Self::Manual, Self::Replay, Self::Rehearsal]
+            .into_iter()
+            .find(|origin| origin.as_str() == name)
+    }
+}
+
 /// How far a run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -50,14 +50,6 @@ impl Phase {
             Self::Cutover | Self::Cleanup => true,
         }
     }
-
-    /// Whether a percentage means anything in it.
-    pub const fn has_percent(self) -> bool {
-        match self {
-            Self::Shadow | Self::Cutover => true,
-            Self::Infrastructure | Self::Parallel | Self::Cleanup => false,
-        }
-    }
 }
 
 impl fmt::Display for Phase {
@@ -84,6 +76,8 @@ impl FromStr for Phase {
 pub struct Percent(u16);
 
 impl Percent {
+    /// None of them.
+    pub const NONE: Self = Self(0);
     /// All of them.
     pub const ALL: Self = Self(10_000);
 

@@ -5,7 +5,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{Owner, Percent, Phase};
+use super::{Owner, Percent, Position};
 use crate::model::{EnvironmentName, FlagName, RecordingId, RoomId, Subject};
 
 /// How many buckets there are; each is 0.01 %.
@@ -110,20 +110,21 @@ pub fn bucket(salt: &str, key: &str) -> u16 {
 }
 
 /// Routes one recording. Where it is not known what to go by, the control serves alone.
-pub fn route(phase: Phase, percent: Percent, salt: &str, keys: &Keys) -> Route {
+pub fn route(position: Position, salt: &str, keys: &Keys) -> Route {
+    let phase = position.phase();
     let alone = |why: &str| Route {
         owner: Owner::Control,
         beside: Beside::None,
         bucket: None,
         reason: format!("phase {phase}: {why}"),
     };
-    match (phase, keys) {
-        (Phase::Infrastructure | Phase::Parallel, _) => alone("the control serves alone"),
+    match (position, keys) {
+        (Position::Infrastructure | Position::Parallel, _) => alone("the control serves alone"),
         (_, Keys::NoRecording) => alone("the transcript is of no recording"),
-        (Phase::Shadow | Phase::Cutover, Keys::Unknown) => {
+        (Position::Shadow(_) | Position::Cutover(_), Keys::Unknown) => {
             alone("Reflector did not tell the recording in time")
         }
-        (Phase::Shadow, Keys::Known { recording, .. }) => {
+        (Position::Shadow(percent), Keys::Known { recording, .. }) => {
             let by = Bucketed::new(salt, "recording", recording.as_str(), percent);
             Route {
                 owner: Owner::Control,
@@ -136,7 +137,7 @@ pub fn route(phase: Phase, percent: Percent, salt: &str, keys: &Keys) -> Route {
                 reason: format!("phase {phase}: {}", by.reason),
             }
         }
-        (Phase::Cutover, Keys::Known { recording, room }) => {
+        (Position::Cutover(percent), Keys::Known { recording, room }) => {
             let by = match room {
                 Some(room) => Bucketed::new(salt, "room", room.as_str(), percent),
                 None => Bucketed::new(salt, "recording", recording.as_str(), percent),
@@ -153,7 +154,10 @@ pub fn route(phase: Phase, percent: Percent, salt: &str, keys: &Keys) -> Route {
                 reason: format!("phase {phase}: {}", by.reason),
             }
         }
-        (Phase::Cleanup, Keys::Unknown | Keys::Known { .. }) => Route {
+        (
+            Position::Soak | Position::Draining | Position::Archived | Position::Removed,
+            Keys::Unknown | Keys::Known { .. },
+        ) => Route {
             owner: Owner::Candidate,
             beside: Beside::None,
             bucket: None,
@@ -203,55 +207,66 @@ mod tests {
     fn each_phase_routes_as_the_design_says() {
         use Beside::{Candidate as Shadowed, None as Alone};
         use Owner::{Candidate, Control};
+        use Position::{
+            Archived, Cutover, Draining, Infrastructure, Parallel, Removed, Shadow, Soak,
+        };
         let recording = bucket(SALT, "recording");
         let room = bucket(SALT, "room");
-        for (phase, percent, owner, beside, by) in [
-            (Phase::Infrastructure, 10_000, Control, Alone, None),
-            (Phase::Parallel, 10_000, Control, Alone, None),
-            (Phase::Shadow, 0, Control, Alone, Some(recording)),
-            (Phase::Shadow, recording, Control, Alone, Some(recording)),
+        let at = |number| hundredths(number);
+        for (position, owner, beside, by) in [
+            (Infrastructure, Control, Alone, None),
+            (Parallel, Control, Alone, None),
+            (Shadow(at(0)), Control, Alone, Some(recording)),
+            (Shadow(at(recording)), Control, Alone, Some(recording)),
             (
-                Phase::Shadow,
-                recording + 1,
+                Shadow(at(recording + 1)),
                 Control,
                 Shadowed,
                 Some(recording),
             ),
-            (Phase::Shadow, 10_000, Control, Shadowed, Some(recording)),
-            (Phase::Cutover, 0, Control, Shadowed, Some(room)),
-            (Phase::Cutover, room, Control, Shadowed, Some(room)),
-            (Phase::Cutover, room + 1, Candidate, Alone, Some(room)),
-            (Phase::Cutover, 10_000, Candidate, Alone, Some(room)),
-            (Phase::Cleanup, 0, Candidate, Alone, None),
+            (Shadow(at(10_000)), Control, Shadowed, Some(recording)),
+            (Cutover(at(0)), Control, Shadowed, Some(room)),
+            (Cutover(at(room)), Control, Shadowed, Some(room)),
+            (Cutover(at(room + 1)), Candidate, Alone, Some(room)),
+            (Cutover(at(10_000)), Candidate, Alone, Some(room)),
+            (Soak, Candidate, Alone, None),
+            (Draining, Candidate, Alone, None),
+            (Archived, Candidate, Alone, None),
+            (Removed, Candidate, Alone, None),
         ] {
-            let found = route(phase, hundredths(percent), SALT, &keys());
+            let found = route(position, SALT, &keys());
             assert_eq!(
                 (found.owner, found.beside, found.bucket),
                 (owner, beside, by),
-                "{phase} at {percent}"
+                "{position}"
             );
+            let phase = position.phase();
             assert!(found.reason.starts_with(&format!("phase {phase}: ")));
         }
     }
 
     #[test]
     fn what_is_not_known_is_served_by_the_control_alone() {
-        for (phase, keys) in [
-            (Phase::Shadow, Keys::Unknown),
-            (Phase::Cutover, Keys::Unknown),
-            (Phase::Shadow, Keys::NoRecording),
-            (Phase::Cutover, Keys::NoRecording),
-            (Phase::Cleanup, Keys::NoRecording),
+        for (position, keys) in [
+            (Position::Shadow(Percent::ALL), Keys::Unknown),
+            (Position::Cutover(Percent::ALL), Keys::Unknown),
+            (Position::Shadow(Percent::ALL), Keys::NoRecording),
+            (Position::Cutover(Percent::ALL), Keys::NoRecording),
+            (Position::Draining, Keys::NoRecording),
         ] {
-            let found = route(phase, Percent::ALL, SALT, &keys);
+            let found = route(position, SALT, &keys);
             let served = (found.owner, found.beside);
-            assert_eq!(served, (Owner::Control, Beside::None), "{phase} {keys:?}");
+            assert_eq!(
+                served,
+                (Owner::Control, Beside::None),
+                "{position} {keys:?}"
+            );
         }
     }
 
     #[test]
     fn in_cleanup_the_candidate_serves_what_reflector_tells_later() {
-        let found = route(Phase::Cleanup, Percent::default(), SALT, &Keys::Unknown);
+        let found = route(Position::Draining, SALT, &Keys::Unknown);
         assert_eq!(found.owner, Owner::Candidate);
     }
 
@@ -261,7 +276,7 @@ mod tests {
             recording: "recording".into(),
             room: None,
         };
-        let found = route(Phase::Cutover, Percent::ALL, SALT, &keys);
+        let found = route(Position::Cutover(Percent::ALL), SALT, &keys);
         assert_eq!(found.bucket, Some(bucket(SALT, "recording")));
     }
 
@@ -283,7 +298,7 @@ mod tests {
             };
             let mut was_beside = false;
             for percent in [0, 1, 100, 1000, 5000, 10_000] {
-                let found = route(Phase::Shadow, hundredths(percent), SALT, &keys);
+                let found = route(Position::Shadow(hundredths(percent)), SALT, &keys);
                 let is_beside = found.beside == Beside::Candidate;
                 assert!(is_beside || !was_beside);
                 was_beside = is_beside;

@@ -118,7 +118,7 @@ impl Store {
             }
         };
         let phase = read_phase(&mut *tx, &arrival.environment, &arrival.flag).await?;
-        let decided = route(phase.phase, phase.percent, salt, keys);
+        let decided = route(phase.position, salt, keys);
         let row = RouteRow {
             environment: arrival.environment.clone(),
             flag: arrival.flag.clone(),
@@ -131,8 +131,8 @@ impl Store {
             subject: subject.cloned(),
             owner: decided.owner,
             beside: decided.beside,
-            phase: phase.phase,
-            percent: phase.percent,
+            phase: phase.position.phase(),
+            percent: phase.position.percent(),
             bucket: decided.bucket,
             reason: decided.reason,
             way: arrival.way,

@@ -18,6 +18,8 @@ pub struct StoredComparison {
     pub verdict: String,
     /// The digest of the policy it was judged by.
     pub policy_digest: String,
+    /// The digest of the versions it was made under; empty where that was not kept.
+    pub epoch: String,
     /// Everything a report shows.
     pub report: serde_json::Value,
     /// When.
@@ -31,8 +33,9 @@ impl Store {
     pub async fn insert_comparison(&self, comparison: &StoredComparison) -> anyhow::Result<()> {
         let mut tx = self.begin().await.context("writing a comparison")?;
         let sql = "-- insert_comparison
-            insert into comparisons (id, run_id, verdict, policy_digest, report, compared_at)
-            values ($1, $2, $3, $4, $5, $6)";
+            insert into comparisons (id, run_id, verdict, policy_digest, report, compared_at,
+                epoch)
+            values ($1, $2, $3, $4, $5, $6, $7)";
         sqlx::query(sql)
             .bind(comparison.id.as_str())
             .bind(comparison.run_id.as_str())
@@ -40,6 +43,7 @@ impl Store {
             .bind(comparison.policy_digest.as_str())
             .bind(comparison.report.to_string())
             .bind(millis(comparison.compared_at))
+            .bind(comparison.epoch.as_str())
             .execute(&mut *tx)
             .await
             .context("writing a comparison")?;
@@ -78,7 +82,7 @@ impl Store {
     /// The newest comparison of a run.
     pub async fn newest_comparison(&self, run: &RunId) -> anyhow::Result<Option<StoredComparison>> {
         let sql = "-- newest_comparison
-            select id, run_id, verdict, policy_digest, report, compared_at from comparisons
+            select id, run_id, verdict, policy_digest, report, compared_at, epoch from comparisons
             where run_id = $1 order by compared_at desc, id limit 1";
         let Some(row) = sqlx::query(sql)
             .bind(run.as_str())
@@ -105,6 +109,7 @@ impl Store {
             run_id: RunId::new(row.try_get::<String, _>("run_id")?),
             verdict: row.try_get("verdict")?,
             policy_digest: row.try_get("policy_digest")?,
+            epoch: row.try_get("epoch")?,
             report: serde_json::from_str(&report).context("reading a comparison's report")?,
             compared_at: time(row.try_get("compared_at")?),
             fields,

@@ -1,13 +1,13 @@
-//! Phases: how far each migration is in each environment.
+//! Phases: how far each migration is in each environment, and every move of it.
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
-use sqlx::{Any, Executor, Row, any::AnyRow};
+use sqlx::{Any, Executor, Row, Transaction, any::AnyRow};
 
-use super::{Store, millis, plain, time};
+use super::{Store, audit, facts, millis, notices, plain, requests, time};
 use crate::{
     model::{EnvironmentName, FlagName},
-    rollout::{Percent, Phase},
+    rollout::{Advance, Facts, Move, Percent, Phase, Position, Refusal, audit::Entry},
 };
 
 /// A row of `phases`, or what counts where there is none.
@@ -17,10 +17,8 @@ pub struct PhaseRow {
     pub environment: EnvironmentName,
     /// Which migration.
     pub flag: FlagName,
-    /// How far it is.
-    pub phase: Phase,
-    /// Of recordings in shadow, of rooms in cutover.
-    pub percent: Percent,
+    /// Where it stands.
+    pub position: Position,
     /// Counts changes; 0 where it was never changed.
     pub version: i64,
     /// When it was changed last.
@@ -29,24 +27,20 @@ pub struct PhaseRow {
     pub changed_by: Option<String>,
 }
 
-/// A change of phase somebody wants.
+/// A move that was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Flip {
-    /// Where.
-    pub environment: EnvironmentName,
-    /// Which migration.
-    pub flag: FlagName,
-    /// The new phase.
-    pub phase: Phase,
-    /// The new percentage.
-    pub percent: Percent,
-    /// The version they saw; the change is refused when it is another by now.
-    pub seen: i64,
-    /// Who wants it.
-    pub by: String,
+pub struct Flipped {
+    /// Where the migration stood before.
+    pub before: Position,
+    /// Where it stands now.
+    pub now: PhaseRow,
+    /// What was asked for, and how it stood.
+    pub advance: Advance,
+    /// The entry of the audit trail.
+    pub audited: i64,
 }
 
-const COLUMNS: &str = "environment, flag, phase, percent, version, changed_at, changed_by";
+const COLUMNS: &str = "environment, flag, phase, sub, percent, version, changed_at, changed_by";
 
 impl PhaseRow {
     /// Where nothing was ever changed.
@@ -54,8 +48,7 @@ impl PhaseRow {
         Self {
             environment: environment.clone(),
             flag: flag.clone(),
-            phase: Phase::Infrastructure,
-            percent: Percent::default(),
+            position: Position::Infrastructure,
             version: 0,
             changed_at: None,
             changed_by: None,
@@ -63,17 +56,24 @@ impl PhaseRow {
     }
 
     fn read(row: &AnyRow) -> anyhow::Result<Self> {
-        let phase: String = row.try_get("phase")?;
         Ok(Self {
             environment: EnvironmentName::new(row.try_get::<String, _>("environment")?),
             flag: FlagName::new(row.try_get::<String, _>("flag")?),
-            phase: phase.parse()?,
-            percent: percent(row.try_get("percent")?)?,
+            position: position(row)?,
             version: row.try_get("version")?,
             changed_at: Some(time(row.try_get("changed_at")?)),
             changed_by: row.try_get("changed_by")?,
         })
     }
+}
+
+/// Reads the columns `phase`, `sub` and `percent`.
+pub(super) fn position(row: &AnyRow) -> anyhow::Result<Position> {
+    let phase: Phase = row.try_get::<String, _>("phase")?.parse()?;
+    let sub: String = row.try_get("sub")?;
+    let percent = percent(row.try_get("percent")?)?;
+    Position::of(phase, percent, &sub)
+        .with_context(|| format!("phase {phase} has no sub-state `{sub}`"))
 }
 
 /// Reads a percentage's column.
@@ -112,33 +112,128 @@ impl Store {
         read_phase(&self.pool, environment, flag).await
     }
 
-    /// Changes a phase. False when it was changed since it was seen; nothing happens then.
-    pub async fn flip_phase(&self, flip: &Flip, now: DateTime<Utc>) -> anyhow::Result<bool> {
-        let sql = "-- flip_phase
-            insert into phases (environment, flag, phase, percent, version, changed_at, changed_by)
-            values ($1, $2, $3, $4, $5 + 1, $6, $7)
-            on conflict (environment, flag) do update
-            set phase = excluded.phase, percent = excluded.percent, version = excluded.version,
-                changed_at = excluded.changed_at, changed_by = excluded.changed_by
-            where phases.version = $5";
-        let mut tx = self.begin().await.context("changing a phase")?;
-        let seen = read_phase(&mut *tx, &flip.environment, &flip.flag).await?;
-        // A row that is not there cannot be guarded by the statement's own condition.
-        if seen.version != flip.seen {
-            return Ok(false);
-        }
-        let changed = sqlx::query(sql)
-            .bind(flip.environment.as_str())
-            .bind(flip.flag.as_str())
-            .bind(flip.phase.as_str())
-            .bind(i64::from(flip.percent.hundredths()))
-            .bind(flip.seen)
-            .bind(millis(now))
-            .bind(plain(&flip.by).as_ref())
-            .execute(&mut *tx)
+    /// How far every migration is that ever moved.
+    pub async fn phases(&self) -> anyhow::Result<Vec<PhaseRow>> {
+        let sql = format!(
+            "-- phases\n select {COLUMNS} from phases order by environment, flag limit 1000"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .fetch_all(&self.pool)
             .await
-            .context("changing a phase")?;
-        tx.commit().await.context("changing a phase")?;
-        Ok(changed.rows_affected() == 1)
+            .context("reading the phases")?;
+        rows.iter().map(PhaseRow::read).collect()
     }
+
+    /// Moves a migration if `decide` lets it: what that is given was read in the very transaction in
+    /// which the move is made, audited and noted to be told. Nothing changes otherwise.
+    pub async fn flip(
+        &self,
+        about: &facts::About,
+        wanted: &Move,
+        decide: impl FnOnce(&Facts) -> Result<Advance, Refusal> + Send,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<Result<Flipped, Refusal>> {
+        let doing = "moving a migration";
+        let mut tx = self.begin().await.context(doing)?;
+        lock(&mut tx, &about.environment, &about.flag, now).await?;
+        let facts = facts::gather(&mut tx, about, wanted.to, now).await?;
+        let advance = match decide(&facts) {
+            Ok(advance) => advance,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        write(&mut tx, about, wanted, &facts, now).await?;
+        let back = if advance == Advance::Back {
+            "back "
+        } else {
+            ""
+        };
+        let (before, after) = (facts.position, wanted.to);
+        let entry = Entry {
+            action: "flip".to_owned(),
+            actor: plain(&wanted.by).into_owned(),
+            after: after.to_string(),
+            at: millis(now),
+            before: before.to_string(),
+            environment: about.environment.to_string(),
+            flag: about.flag.to_string(),
+            previous: String::new(),
+            reason: plain(&wanted.reason).into_owned(),
+            seq: 0,
+        };
+        let audited = audit::append(&mut tx, entry).await?;
+        requests::close_open(&mut tx, about, now).await?;
+        let text = format!(
+            "{} went {back}from {before} to {after}, moved by {}",
+            about.environment,
+            plain(&wanted.by)
+        );
+        let document = serde_json::json!({
+            "before": before.to_string(),
+            "after": after.to_string(),
+            "by": wanted.by,
+            "reason": wanted.reason,
+            "version": facts.version + 1,
+            "audit": audited,
+        });
+        notices::insert(&mut tx, about, ("flip", &text, &document), now).await?;
+        let row = read_phase(&mut *tx, &about.environment, &about.flag).await?;
+        tx.commit().await.context(doing)?;
+        Ok(Ok(Flipped {
+            before,
+            now: row,
+            advance,
+            audited,
+        }))
+    }
+}
+
+/// Makes the row where there is none, and locks it until the transaction ends.
+pub(super) async fn lock(
+    tx: &mut Transaction<'static, Any>,
+    environment: &EnvironmentName,
+    flag: &FlagName,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let sql = "-- lock_phase
+        insert into phases (environment, flag, phase, sub, percent, version, changed_at, changed_by)
+        values ($1, $2, 'infrastructure', '', 0, 0, $3, '')
+        on conflict (environment, flag) do update set version = phases.version";
+    sqlx::query(sql)
+        .bind(environment.as_str())
+        .bind(flag.as_str())
+        .bind(millis(now))
+        .execute(&mut **tx)
+        .await
+        .context("locking a phase")?;
+    Ok(())
+}
+
+async fn write(
+    tx: &mut Transaction<'static, Any>,
+    about: &facts::About,
+    wanted: &Move,
+    facts: &Facts,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let sql = "-- flip
+        update phases set phase = $3, sub = $4, percent = $5, version = version + 1,
+            changed_at = $6, changed_by = $7
+        where environment = $1 and flag = $2 and version = $8";
+    let changed = sqlx::query(sql)
+        .bind(about.environment.as_str())
+        .bind(about.flag.as_str())
+        .bind(wanted.to.phase().as_str())
+        .bind(wanted.to.sub())
+        .bind(i64::from(wanted.to.percent().hundredths()))
+        .bind(millis(now))
+        .bind(plain(&wanted.by).as_ref())
+        .bind(facts.version)
+        .execute(&mut **tx)
+        .await
+        .context("moving a migration")?;
+    anyhow::ensure!(
+        changed.rows_affected() == 1,
+        "a phase changed while it was locked"
+    );
+    Ok(())
 }

@@ -10,7 +10,8 @@ use super::{
     time,
 };
 use crate::model::{
-    EnvironmentName, FlagName, RecordingId, RunId, RunState, Subject, TranscriptId, WorkflowId,
+    EnvironmentName, FlagName, Origin, RecordingId, RunId, RunState, Subject, TranscriptId,
+    WorkflowId,
 };
 
 /// A candidate run about to start.
@@ -34,6 +35,8 @@ pub struct NewRun {
     pub control_id: Option<String>,
     /// Whether it is to own its recording; otherwise it is a shadow run.
     pub effects: Effects,
+    /// What it is made for.
+    pub origin: Origin,
 }
 
 /// What a run may do that others can see.
@@ -82,16 +85,19 @@ pub struct Run {
     pub epoch: Option<i64>,
     /// When it found its source removed because consent was denied.
     pub withdrawn_at: Option<DateTime<Utc>>,
+    /// What it was made for.
+    pub origin: Origin,
 }
 
 const COLUMNS: &str = "id, environment, flag, recording_id, transcript_id, generation, phase, state, \
      workflow_id, failure, subject, cache_scope, control_id, started_at, finished_at, epoch, \
-     withdrawn_at";
+     withdrawn_at, origin";
 
 impl Run {
     fn read(row: &AnyRow) -> anyhow::Result<Self> {
         let state: String = row.try_get("state")?;
         let subject: String = row.try_get("subject")?;
+        let origin: String = row.try_get("origin")?;
         Ok(Self {
             id: RunId::new(row.try_get::<String, _>("id")?),
             environment: EnvironmentName::new(row.try_get::<String, _>("environment")?),
@@ -113,6 +119,8 @@ impl Run {
             finished_at: row.try_get::<Option<i64>, _>("finished_at")?.map(time),
             epoch: row.try_get("epoch")?,
             withdrawn_at: row.try_get::<Option<i64>, _>("withdrawn_at")?.map(time),
+            origin: Origin::parse(&origin)
+                .with_context(|| format!("`{origin}` is no origin of a run"))?,
         })
     }
 }
@@ -141,8 +149,9 @@ impl Store {
         let sql = "-- insert_run
             insert into runs (id, environment, flag, recording_id, transcript_id, generation,
                 pipeline, phase, state, subject, cache_scope, control_id, started_at,
-                start_tried_at)
-            values ($1, $2, $3, $4, $5, $6, 'candidate', $7, 'starting', $8, $9, $10, $11, $11)
+                start_tried_at, origin)
+            values ($1, $2, $3, $4, $5, $6, 'candidate', $7, 'starting', $8, $9, $10, $11, $11,
+                $12)
             on conflict do nothing";
         let inserted = sqlx::query(sql)
             .bind(run.id.as_str())
@@ -156,6 +165,7 @@ impl Store {
             .bind(run.cache_scope.as_str())
             .bind(run.control_id.as_deref())
             .bind(millis(now))
+            .bind(run.origin.as_str())
             .execute(&mut *tx)
             .await
             .context("inserting a run")?;

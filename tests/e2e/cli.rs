@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use insta::assert_snapshot;
 use serde_json::{Value, json};
+use sqlx::{AnyConnection, Connection};
+use switchyard::model::{EnvironmentName, FlagName};
 
 use crate::program::{Process, SECRETS, Site, case};
 
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 23] = [
     "demo", "up", "serve", "tap", "worker", "engine", "objects", "check", "register", "dispatch",
-    "runs", "routes", "phase", "compare", "report", "takeover", "costs", "sweep", "mirror",
-    "events", "sandbox",
+    "runs", "routes", "phase", "hold", "audit", "compare", "report", "takeover", "costs", "sweep",
+    "mirror", "events", "sandbox",
 ];
 
 async fn run(arguments: &[&str]) -> crate::program::Ended {
@@ -417,39 +419,205 @@ async fn a_reader_that_stops_reading_is_no_error() {
 }
 
 #[tokio::test]
-async fn a_phase_is_changed_by_name_and_only_by_who_saw_it_as_it_is() {
+async fn a_migration_goes_forward_step_by_step_and_says_what_is_missing() {
     let site = Site::new();
     let shown = site.run(&["phase", "--json"]).await.json();
     assert_eq!(shown[0]["phase"], "infrastructure");
     assert_eq!(shown[0]["version"], 0);
-    let set = ["phase", "set", "shadow", "--percent", "12.5", "--by", "ana"];
-    let told = site.run(&set).await.well();
-    assert!(
-        told.ends_with(": phase shadow at 12.5 %, version 1\n"),
-        "{told}"
-    );
-    let stale = [&set[..], &["--seen", "0"]].concat();
+    let set = |more: &'static [&str]| [&["phase", "set"], more, &["--by", "ana"]].concat();
+
+    let refused = site
+        .run(&set(&["shadow", "--percent", "10"]))
+        .await
+        .refused();
+    assert_snapshot!(refused, @"error: from infrastructure to shadow 10 % is more than a step; the next is parallel; go to parallel first");
+    let refused = site.run(&set(&["parallel"])).await.refused();
+    assert_snapshot!(refused, @"error: health is not watched and has to be well for 30 min; health: run `switchyard serve`, which watches Conductor");
+    let planned = site.run(&["phase", "plan", "--json"]).await;
+    assert_eq!(planned.code, Some(2), "not yet");
+    let plan: Value = serde_json::from_str(&planned.stdout).expect("a plan");
+    assert_eq!(plan["preconditions"][1]["check"], "health");
+    assert_eq!(plan["preconditions"][1]["state"], "not_yet");
+    assert_eq!(plan["ready"], false);
+
+    let unexplained = set(&["parallel", "--override", "health"]);
+    let refused = site.run(&unexplained).await.refused();
+    assert!(refused.contains("--reason"), "{refused}");
+    let over = ["--override", "all", "--reason", "first try"];
+    let told = site.run(&[&set(&["parallel"])[..], &over].concat()).await;
+    let told = told.well();
+    assert!(told.contains(": parallel, version 1\n"), "{told}");
+    assert!(told.contains("`health` was overridden"), "{told}");
+    let shadow = set(&["shadow", "--percent", "12.5"]);
+    let told = site.run(&[&shadow[..], &over].concat()).await.well();
+    assert!(told.contains(": shadow 12.5 %, version 2\n"), "{told}");
+
+    let stale = [&shadow[..], &["--seen", "1"]].concat();
     let refused = site.run(&stale).await.refused();
-    assert!(refused.contains("shadow at version 1 by now"), "{refused}");
+    assert!(
+        refused.contains("shadow 12.5 % at version 2 by now"),
+        "{refused}"
+    );
     let shown = site.run(&["phase"]).await.well();
     assert!(shown.contains("12.5 %") && shown.contains("ana"), "{shown}");
     for (arguments, remedy) in [
+        (set(&["shadow"]), "--percent 10"),
         (
-            &["phase", "set", "shadow", "--by", "ana"][..],
-            "--percent 10",
-        ),
-        (
-            &["phase", "set", "cleanup", "--percent", "5", "--by", "ana"],
+            set(&["draining", "--percent", "5"]),
             "leave out `--percent`",
         ),
         (
-            &["phase", "set", "parallel", "--by", " "],
+            vec!["phase", "set", "parallel", "--by", " "],
             "`--by` names nobody",
         ),
     ] {
-        let refused = site.run(arguments).await.refused();
+        let refused = site.run(&arguments).await.refused();
         assert!(refused.contains(remedy), "{refused}");
     }
+
+    // Back at once, whatever there is.
+    let told = site.run(&set(&["infrastructure"])).await.well();
+    assert!(told.contains(": infrastructure, version 3\n"), "{told}");
+    let listed = site.run(&["audit", "--json"]).await.json();
+    let actions: Vec<_> = listed.as_array().expect("a list").iter().collect();
+    let actions: Vec<_> = actions
+        .iter()
+        .map(|entry| entry["action"].as_str())
+        .collect();
+    assert_eq!(
+        actions.iter().filter(|one| **one == Some("flip")).count(),
+        3
+    );
+    let whole = site.run(&["audit", "--verify"]).await.well();
+    assert!(whole.starts_with("The audit trail is whole: "), "{whole}");
+}
+
+#[tokio::test]
+async fn a_hold_blocks_until_it_is_released_and_a_changed_trail_is_noticed() {
+    let site = Site::new();
+    let parallel = [
+        "phase",
+        "set",
+        "parallel",
+        "--by",
+        "ana",
+        "--override",
+        "all",
+        "--reason",
+        "go",
+    ];
+    let place = [
+        "hold",
+        "place",
+        "--by",
+        "bo",
+        "--reason",
+        "audit week",
+        "--hours",
+        "24",
+    ];
+    let placed = site.run(&[&place[..], &["--json"]].concat()).await.json();
+    let id = placed["hold"].as_str().expect("an id");
+    let refused = site.run(&parallel).await.refused();
+    assert!(refused.contains("bo holds: audit week"), "{refused}");
+    let planned = site.run(&["phase", "plan"]).await;
+    assert_eq!(planned.code, Some(3), "no-go");
+    assert!(
+        planned.stdout.contains("NO-GO: bo holds"),
+        "{}",
+        planned.stdout
+    );
+    let listed = site.run(&["hold"]).await.well();
+    assert!(
+        listed.contains(id) && listed.contains("audit week"),
+        "{listed}"
+    );
+    site.run(&["hold", "release", id, "--by", "bo"])
+        .await
+        .well();
+    let refused = site
+        .run(&["hold", "release", id, "--by", "bo"])
+        .await
+        .refused();
+    assert!(
+        refused.contains("`switchyard hold` lists them"),
+        "{refused}"
+    );
+    site.run(&parallel).await.well();
+
+    let store = site.store().await;
+    let about = EnvironmentName::new("test");
+    let flag = FlagName::new("daily_diarization_pipeline");
+    let entries = store.recent_audit(&about, &flag, 9).await.expect("entries");
+    assert!(
+        entries
+            .iter()
+            .any(|entry| entry.entry.reason == "audit week")
+    );
+    store.close().await;
+    let database = format!("sqlite:{}", site.path("switchyard.db").display());
+    sqlx::any::install_default_drivers();
+    let mut outside = AnyConnection::connect(&database)
+        .await
+        .expect("a connection");
+    let forge = "update audit set reason = 'nothing' where reason = 'audit week'";
+    sqlx::query(forge)
+        .execute(&mut outside)
+        .await
+        .expect("it is forged");
+    outside.close().await.expect("it is closed");
+    let broken = site.run(&["audit", "--verify"]).await.refused();
+    assert!(
+        broken.contains("was changed after it was written"),
+        "{broken}"
+    );
+}
+
+#[tokio::test]
+async fn what_two_people_have_to_want_waits_for_the_second() {
+    let site = Site::new();
+    site.change(
+        "[environments.test]",
+        "[environments.test]\nrollout = { approvals = 1 }",
+    );
+    let parallel = [
+        "phase",
+        "set",
+        "parallel",
+        "--by",
+        "ana",
+        "--override",
+        "all",
+        "--reason",
+        "go",
+        "--json",
+    ];
+    let asked = site.run(&parallel).await.json();
+    let id = asked["request"].as_str().expect("a request");
+    let again = site.run(&parallel).await.json();
+    assert_eq!(again["request"], id, "asked again it is the same");
+    let own = site
+        .run(&["phase", "approve", id, "--by", "ana"])
+        .await
+        .refused();
+    assert!(own.contains("somebody else has to approve it"), "{own}");
+    let listed = site.run(&["phase", "requests"]).await.well();
+    assert!(listed.contains(id), "{listed}");
+    let told = site
+        .run(&["phase", "approve", id, "--by", "bo"])
+        .await
+        .well();
+    assert!(told.contains(": parallel, version 1\n"), "{told}");
+    let late = site
+        .run(&["phase", "approve", id, "--by", "cy"])
+        .await
+        .refused();
+    assert!(late.contains("no open request"), "{late}");
+}
+
+#[tokio::test]
+async fn routes_are_listed_and_none_are_said_to_be_none() {
+    let site = Site::new();
     let routes = site.run(&["routes"]).await.well();
     assert!(routes.contains("docs/tap.md"), "{routes}");
     assert_eq!(site.run(&["routes", "--json"]).await.json(), json!([]));

@@ -9,7 +9,10 @@ use switchyard::{
     controller::{Again, candidate_outcome},
     gateway::{Gateway, Sweep, Withdrawal},
     legacy::recorded,
-    model::{EnvironmentName, FlagName, OutcomeStatus, RecordingId, RunId, RunState, TranscriptId},
+    model::{
+        EnvironmentName, FlagName, Origin, OutcomeStatus, RecordingId, RunId, RunState,
+        TranscriptId,
+    },
     report::terminal,
     sandbox::{Fault, FaultKind, Service},
     store::{Effects, NewRun, Run},
@@ -477,6 +480,7 @@ async fn ended_run(site: &Site, generation: i64, effects: Effects, state: RunSta
         cache_scope: String::new(),
         control_id: None,
         effects,
+        origin: Origin::Arrival,
     };
     let store = site.store().await;
     let now = clock()();

@@ -8,7 +8,7 @@ use switchyard::{model::RunState, store::Store};
 
 use crate::{
     miniature::{Except, Legacy, recorded},
-    program::{Process, SECRETS, Site, until},
+    program::{Process, SECRETS, Site, until, way_to},
 };
 
 /// Sends the pipeline's messages to the queue our tap takes from.
@@ -95,6 +95,14 @@ impl Beside {
         self.program(arguments).ended().await.well()
     }
 
+    /// Moves the migration to a step, for all recordings or rooms.
+    async fn go(&self, step: &str) {
+        for words in way_to(step, "100") {
+            let words: Vec<_> = words.iter().map(String::as_str).collect();
+            self.run(&words).await;
+        }
+    }
+
     async fn json(&self, arguments: &[&str]) -> Value {
         self.program(&[arguments, &["--json"]].concat())
             .ended()
@@ -124,9 +132,7 @@ async fn in_shadow_users_get_what_they_get_without_us_and_the_two_are_compared()
         return;
     };
     let beside = Beside::start(&legacy).await;
-    beside
-        .run(&["phase", "set", "shadow", "--percent", "100", "--by", "ops"])
-        .await;
+    beside.go("shadow").await;
     legacy.worker(&[]).await;
     legacy.begin_capture().await;
     legacy.daily_webhook().await;
@@ -159,9 +165,7 @@ async fn in_cutover_the_candidate_serves_and_users_get_what_the_legacy_gave() {
         return;
     };
     let mut beside = Beside::start(&legacy).await;
-    beside
-        .run(&["phase", "set", "cutover", "--percent", "100", "--by", "ops"])
-        .await;
+    beside.go("cutover").await;
     legacy.worker(&[]).await;
     // Definitions are registered, and workers answer, a moment after they are started.
     until("`check` finds nothing wrong", async || {
@@ -301,9 +305,7 @@ async fn in_front_of_workers_on_another_queue_the_tap_changes_nothing_either() {
     ];
     beside.site.change(from_to[0], from_to[1]);
     beside.up = Some(beside.up().await);
-    beside
-        .run(&["phase", "set", "shadow", "--percent", "100", "--by", "ops"])
-        .await;
+    beside.go("shadow").await;
     legacy.worker(&["-Q", "legacy"]).await;
     legacy.begin_capture().await;
     legacy.daily_webhook().await;

@@ -99,6 +99,28 @@ pub struct Process {
     stderr: watch::Receiver<String>,
 }
 
+/// The commands that lead a migration to a step, whatever is missing; the last one is the step itself,
+/// with its percentage where it has one.
+pub fn way_to(step: &str, percent: &str) -> Vec<Vec<String>> {
+    let steps = ["parallel", "shadow", "cutover"];
+    let last = steps
+        .iter()
+        .position(|known| *known == step)
+        .expect("a step");
+    let by = ["--by", "ops", "--override", "all", "--reason", "a test"];
+    steps[..=last]
+        .iter()
+        .map(|step| {
+            let percent = match *step {
+                "parallel" => vec![],
+                _ => vec!["--percent", percent],
+            };
+            let words = [&["phase", "set", *step][..], &percent, &by].concat();
+            words.into_iter().map(str::to_owned).collect()
+        })
+        .collect()
+}
+
 impl Process {
     /// Starts the program with an environment of its own.
     pub fn start<'a>(
@@ -345,6 +367,8 @@ impl Site {
 
             [environments.test]
             conductor.url = "http://127.0.0.1:{engine_port}/api"
+            # A busy machine is no doubt.
+            routing.answer_ms = 60000
             reflector.ui_base_url = "https://reflector.example.test"
             reflector.zulip_realm = "zulip.example.test"
 

@@ -16,7 +16,7 @@ use switchyard::{
     cost::PriceTable,
     engine::Engine,
     legacy::recorded::{self, Recorded},
-    model::{EnvironmentName, FlagName, Object, RunId, RunState, Subject, TaskName},
+    model::{EnvironmentName, FlagName, Object, Origin, RunId, RunState, Subject, TaskName},
     objects::{self, Addressing, Objects},
     providers::{Daily, Llm, Retry, Transcription},
     report::ReportData,
@@ -239,6 +239,7 @@ impl World {
             policy: Arc::new(Policy::shipped()),
             prices: Arc::new(PriceTable::default()),
             telling: side.map(Side::telling),
+            versions: "versions".into(),
             clock: clock(),
         };
         Self {
@@ -270,6 +271,7 @@ impl World {
             control_id: Some(self.control_id.clone()),
             again,
             effects,
+            origin: Origin::Arrival,
         };
         controller::dispatch(&self.store, &self.shadow.client, &wanted, clock()())
             .await

@@ -10,6 +10,7 @@ mod engine;
 mod http;
 mod intake;
 mod objects;
+mod phases;
 mod providers;
 mod publish;
 #[path = "../support/redis.rs"]

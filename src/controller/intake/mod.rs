@@ -41,12 +41,19 @@ pub struct Budget {
     pub rows: Duration,
 }
 
+impl Budget {
+    /// So much for all of it, half of which for Reflector's rows.
+    pub fn of(answer: Duration) -> Self {
+        Self {
+            answer,
+            rows: answer / 2,
+        }
+    }
+}
+
 impl Default for Budget {
     fn default() -> Self {
-        Self {
-            answer: Duration::from_millis(300),
-            rows: Duration::from_millis(150),
-        }
+        Self::of(Duration::from_millis(300))
     }
 }
 
@@ -153,7 +160,7 @@ impl Intake {
 
     async fn pin(&self, request: &Request, way: Way) -> anyhow::Result<Pinned> {
         let phase = self.store.phase(&self.environment, &self.flag).await?;
-        let (keys, subject) = match phase.phase {
+        let (keys, subject) = match phase.position.phase() {
             Phase::Infrastructure | Phase::Parallel => (Keys::Unknown, None),
             Phase::Shadow | Phase::Cutover | Phase::Cleanup => {
                 self.told(&request.transcript, &request.track_keys).await

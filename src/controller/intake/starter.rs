@@ -7,7 +7,7 @@ use super::Intake;
 use crate::{
     controller::{Again, Wanted, control::as_before_the_run, dispatch::dispatch_for},
     legacy::reflector::{ReflectorError, TranscriptStatus},
-    model::Subject,
+    model::{Origin, Subject},
     rollout::Owner,
     store::{Effects, RouteRow, Run, Way},
 };
@@ -93,6 +93,7 @@ impl Intake {
                 Owner::Control => Effects::Shadow,
                 Owner::Candidate => Effects::Live,
             },
+            origin: Origin::Arrival,
         };
         let now = (self.clock)();
         let dispatched = dispatch_for(&self.store, &self.client, &wanted, Some(route), now).await;

@@ -20,7 +20,7 @@ use super::{
     servers::{Postgres, Redis},
 };
 use crate::{
-    program::{SECRETS, own_port, until},
+    program::{SECRETS, own_port, until, way_to},
     reflector::Tables,
     world::fixtures,
 };
@@ -191,17 +191,10 @@ impl Place {
             .collect();
         let taken = client.put_task_defs(&hastened).await;
         taken.expect("they are taken");
-        self.roles
-            .run(&[
-                "phase",
-                "set",
-                "cutover",
-                "--percent",
-                "100",
-                "--by",
-                "chaos",
-            ])
-            .await;
+        for words in way_to("cutover", "100") {
+            let words: Vec<_> = words.iter().map(String::as_str).collect();
+            self.roles.run(&words).await;
+        }
         for role in ["serve", "tap", "worker-1", "worker-2"] {
             self.roles.start(role);
         }

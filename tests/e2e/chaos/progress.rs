@@ -15,7 +15,7 @@ use sqlx::{Executor, PgConnection, Row};
 use switchyard::{
     controller::{self, Again, Wanted},
     legacy::celery::Envelope,
-    model::RunId,
+    model::{Origin, RunId},
     sandbox::{Recorded, Service},
     store::{Effects, Store},
 };
@@ -120,6 +120,7 @@ impl Progress {
             control_id: None,
             again: Again::Resume,
             effects: Effects::Live,
+            origin: Origin::Arrival,
         };
         let dispatched = controller::dispatch(store, &place.client(), &wanted, clock()()).await;
         if let Ok(controller::Dispatched::Resumed(_)) = dispatched {

@@ -11,7 +11,7 @@ use switchyard::{
     cost::PriceTable,
     http,
     legacy::recorded,
-    model::{EnvironmentName, FlagName, RunId, RunState, WorkflowId},
+    model::{EnvironmentName, FlagName, Origin, RunId, RunState, WorkflowId},
     store::{Attempt, Control, NewRun, Store},
 };
 use tokio::task::JoinHandle;
@@ -63,6 +63,7 @@ impl Server {
             policy: Arc::new(Policy::shipped()),
             prices: Arc::new(PriceTable::default()),
             telling: None,
+            versions: "versions".into(),
             clock: Arc::new(|| after(90)),
         };
         let shutdown = CancellationToken::new();
@@ -128,6 +129,7 @@ impl Server {
             cache_scope: String::new(),
             control_id: Some(control.id),
             effects: switchyard::store::Effects::Shadow,
+            origin: Origin::Arrival,
         };
         let started_at = after(generation);
         assert!(store.insert_run(&run, started_at).await.expect("a run"));

@@ -5,7 +5,7 @@ use switchyard::{
     controller::{FROM_ROWS, FROM_ROWS_AND_MESSAGES, intake::Controls},
     legacy::reflector::{WatchLimits, Watcher},
     model::OutcomeStatus,
-    rollout::Phase,
+    rollout::{Percent, Position},
     store::{RouteState, Wish},
 };
 
@@ -24,7 +24,7 @@ macro_rules! running {
         reflector.fill(&rows_at_dispatch($case)).await;
         let id = transcript($case).to_string();
         let world = World::with_celery($redis).await.reading(&reflector);
-        let world = world.in_phase(Phase::Shadow).await;
+        let world = world.in_phase(Position::Shadow(Percent::ALL)).await;
         world.ask("task", &id, Wish::Once).await;
         world.intake.start_runs().await.unwrap();
         (reflector, world, id)
@@ -149,7 +149,7 @@ async fn a_control_that_ends_before_its_run_began_is_given_to_it() {
     reflector.fill(&rows_at_dispatch("base")).await;
     let id = transcript("base").to_string();
     let world = World::with_celery(&redis).await.reading(&reflector);
-    let world = world.in_phase(Phase::Shadow).await;
+    let world = world.in_phase(Position::Shadow(Percent::ALL)).await;
     world.ask("task", &id, Wish::Once).await;
     end_task(&redis, "task", "FAILURE", &[]).await;
     let controls = Controls::new(world.intake.clone());
@@ -178,7 +178,7 @@ async fn messages_that_were_heard_whole_are_part_of_the_control() {
     let watcher = Watcher::start(&redis.location(), limits).unwrap();
     watcher.subscribed().await;
     world.intake.watcher = Some(watcher.clone());
-    let world = world.in_phase(Phase::Shadow).await;
+    let world = world.in_phase(Position::Shadow(Percent::ALL)).await;
     world.ask("task", &id, Wish::Once).await;
     world.intake.start_runs().await.unwrap();
 

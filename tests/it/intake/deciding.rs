@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use switchyard::{
     controller::intake::Budget,
-    rollout::{Beside, Owner, Percent, Phase},
+    rollout::{Beside, Owner, Percent, Phase, Position},
     store::{RouteState, Store, Way, Wish},
 };
 
 use super::world::{World, request};
 use crate::{
     database::{Database, Kind},
+    phases,
     reflector::world::{Columns, World as Reflector, rows_at_dispatch, transcript},
     store::samples,
 };
@@ -36,7 +37,7 @@ async fn in_shadow_reflector_s_rows_are_kept_as_they_were_at_arrival() {
     reflector.fill(&rows_at_dispatch("base")).await;
     let id = transcript("base");
     let world = World::alone().await.reading(&reflector);
-    let world = world.in_phase(Phase::Shadow).await;
+    let world = world.in_phase(Position::Shadow(Percent::ALL)).await;
     let answer = world.ask("task", id.as_str(), Wish::Once).await;
     assert_eq!(answer.serve, Owner::Control);
     let route = world.route(id.as_str()).await;
@@ -54,11 +55,16 @@ async fn what_reflector_does_not_know_is_served_by_the_control_alone() {
         return;
     };
     let world = World::alone().await.reading(&reflector);
-    for phase in [Phase::Shadow, Phase::Cutover, Phase::Cleanup] {
-        world.flip(phase, Percent::ALL).await;
-        let transcript = format!("of-{phase}");
+    let all = Percent::ALL;
+    for position in [
+        Position::Shadow(all),
+        Position::Cutover(all),
+        Position::Draining,
+    ] {
+        world.flip(position).await;
+        let transcript = format!("of-{position}");
         let answer = world.ask(&transcript, &transcript, Wish::Once).await;
-        assert_eq!(answer.serve, Owner::Control, "{phase}");
+        assert_eq!(answer.serve, Owner::Control, "{position}");
         assert_eq!(world.route(&transcript).await.beside, Beside::None);
     }
     reflector.remove().await;
@@ -66,7 +72,10 @@ async fn what_reflector_does_not_know_is_served_by_the_control_alone() {
 
 #[tokio::test]
 async fn a_reflector_that_is_gone_costs_neither_time_nor_recordings() {
-    let mut world = World::alone().await.in_phase(Phase::Shadow).await;
+    let mut world = World::alone()
+        .await
+        .in_phase(Position::Shadow(Percent::ALL))
+        .await;
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("postgres://u:p@{}/r", silent.local_addr().unwrap());
     world.intake.reflector = Some(switchyard::legacy::reflector::Reflector::open(&url).unwrap());
@@ -77,7 +86,7 @@ async fn a_reflector_that_is_gone_costs_neither_time_nor_recordings() {
 
 #[tokio::test]
 async fn a_database_that_is_gone_ends_on_celery() {
-    let world = World::alone().await.in_phase(Phase::Cleanup).await;
+    let world = World::alone().await.in_phase(Position::Draining).await;
     world.intake.store.close().await;
     let answer = world.ask("task", "t", Wish::Once).await;
     assert_eq!((answer.serve, answer.pinned), (Owner::Control, None));
@@ -86,7 +95,7 @@ async fn a_database_that_is_gone_ends_on_celery() {
 
 #[tokio::test]
 async fn a_database_that_is_locked_ends_on_celery_in_time() {
-    let mut world = World::alone().await.in_phase(Phase::Cleanup).await;
+    let mut world = World::alone().await.in_phase(Position::Draining).await;
     world.intake.budget = Budget::default();
     let _lock = world.intake.store.begin().await.unwrap();
     let answer = world.ask("task", "t", Wish::Once).await;
@@ -98,7 +107,7 @@ async fn a_database_that_is_locked_ends_on_celery_in_time() {
 async fn a_task_is_answered_as_before_whatever_the_phase_is_now() {
     let world = World::alone().await;
     world.ask("task", "t", Wish::Again).await;
-    world.flip(Phase::Cleanup, Percent::ALL).await;
+    world.flip(Position::Draining).await;
     for task in ["task", "task", "another"] {
         let answer = world.ask(task, "t", Wish::Once).await;
         assert_eq!(answer.serve, Owner::Control, "{task}");
@@ -119,7 +128,7 @@ async fn a_reprocessing_that_is_wanted_is_routed_anew_once_the_earlier_is_over()
     let route = world.route("t").await;
     assert!(store.end_route(&route, None, now).await.unwrap());
     assert!(!store.end_route(&route, None, now).await.unwrap());
-    world.flip(Phase::Cleanup, Percent::ALL).await;
+    world.flip(Position::Draining).await;
 
     let webhook = world.ask("second", "t", Wish::Once).await;
     assert_eq!(webhook.serve, Owner::Control);
@@ -202,32 +211,38 @@ async fn a_phase_is_changed_by_who_saw_it(kind: Kind) {
         return;
     };
     let store = database.store().await;
-    let flip = |phase, percent, seen| switchyard::store::Flip {
-        environment: samples::staging(),
-        flag: samples::flag(),
-        phase,
-        percent: Percent::from_hundredths(percent).unwrap(),
-        seen,
-        by: "ana".to_owned(),
-    };
-    let first = store.phase(&samples::staging(), &samples::flag()).await;
-    let first = first.unwrap();
-    assert_eq!((first.phase, first.version), (Phase::Infrastructure, 0));
+    let about = phases::about("staging");
+    let first = store.phase(&about.environment, &about.flag).await.unwrap();
+    let stands = (first.position, first.version, first.changed_at);
+    assert_eq!(stands, (Position::Infrastructure, 0, None));
     let at = samples::at(7);
-    for (wanted, changes) in [
-        (flip(Phase::Shadow, 1000, 1), false),
-        (flip(Phase::Shadow, 1000, 0), true),
-        (flip(Phase::Cutover, 100, 0), false),
-        (flip(Phase::Cutover, 100, 1), true),
+    let percent = |hundredths| Percent::from_hundredths(hundredths).unwrap();
+    for (position, seen, is_made) in [
+        (Position::Shadow(percent(1000)), 1, false),
+        (Position::Shadow(percent(1000)), 0, true),
+        (Position::Cutover(percent(100)), 0, false),
+        (Position::Cutover(percent(100)), 1, true),
     ] {
-        assert_eq!(store.flip_phase(&wanted, at).await.unwrap(), changes);
+        let made = phases::flip(&store, &about, &phases::to(position, seen), at).await;
+        assert_eq!(made.is_ok(), is_made, "{made:?}");
     }
-    let last = store.phase(&samples::staging(), &samples::flag()).await;
-    let last = last.unwrap();
-    assert_eq!((last.phase, last.version), (Phase::Cutover, 2));
-    assert_eq!(last.percent.hundredths(), 100);
+    let last = store.phase(&about.environment, &about.flag).await.unwrap();
+    let stands = (last.position, last.version);
+    assert_eq!(stands, (Position::Cutover(percent(100)), 2));
     assert_eq!(last.changed_by.as_deref(), Some("ana"));
     assert_eq!(last.changed_at, Some(at));
+    let audit = store.recent_audit(&about.environment, &about.flag, 9).await;
+    let told: Vec<_> = audit
+        .unwrap()
+        .into_iter()
+        .map(|sealed| (sealed.entry.before, sealed.entry.after))
+        .collect();
+    let expected = [
+        ("shadow 10 %", "cutover 1 %"),
+        ("infrastructure", "shadow 10 %"),
+    ];
+    assert_eq!(told, expected.map(|(b, a)| (b.to_owned(), a.to_owned())));
+    assert_eq!(store.verify_audit().await.unwrap(), Ok(2));
     store.close().await;
     database.remove().await;
 }

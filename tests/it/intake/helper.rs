@@ -4,27 +4,16 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use switchyard::{
-    rollout::{Owner, Percent, Phase},
-    store::{Flip, RouteRow, RouteState},
+    rollout::{Owner, Position},
+    store::{RouteRow, RouteState},
 };
 use tokio::process::Command;
 
 use super::world::noon;
-use crate::{http::server::Server, standup};
+use crate::{http::server::Server, phases, standup};
 
-async fn flip(server: &Server, phase: Phase) {
-    let shadow = &server.shadow;
-    let flag = "daily_diarization_pipeline".into();
-    let seen = shadow.store.phase(&shadow.environment, &flag).await;
-    let flip = Flip {
-        environment: shadow.environment.clone(),
-        flag,
-        phase,
-        percent: Percent::ALL,
-        seen: seen.unwrap().version,
-        by: "tests".to_owned(),
-    };
-    assert!(shadow.store.flip_phase(&flip, noon()).await.unwrap());
+async fn put(server: &Server, position: Position) {
+    phases::put(&server.shadow.store, "staging", position, noon()).await;
 }
 
 async fn routes(server: &Server) -> Vec<RouteRow> {
@@ -49,7 +38,7 @@ fn recording(task: &str) -> Value {
 #[tokio::test]
 async fn a_request_is_answered_and_an_offer_is_accepted_as_often_as_one_likes() {
     let server = Server::without_engine().await;
-    flip(&server, Phase::Cleanup).await;
+    put(&server, Position::Draining).await;
     let (status, answer) = post(&server, "/api/v1/recordings", &recording("one")).await;
     assert_eq!(status, 200);
     let reason = "phase cleanup: the candidate serves alone";
@@ -99,7 +88,7 @@ async fn what_is_wrong_with_a_request_is_named_with_its_remedy() {
 #[tokio::test]
 async fn a_page_on_the_web_cannot_accept() {
     let server = Server::without_engine().await;
-    flip(&server, Phase::Cleanup).await;
+    put(&server, Position::Draining).await;
     post(&server, "/api/v1/recordings", &recording("one")).await;
     let url = format!("{}/api/v1/recordings/one/accept", server.root);
     // What a form or an image can send without being asked whether it may.
@@ -173,7 +162,7 @@ async fn what_the_control_serves_is_published_under_the_id_that_was_asked_about(
 #[tokio::test]
 async fn what_the_candidate_serves_is_accepted_and_not_published() {
     let server = Server::without_engine().await;
-    flip(&server, Phase::Cleanup).await;
+    put(&server, Position::Draining).await;
     let told = dispatch(&server.root, true).await;
     assert_eq!(told["published"], json!([]));
     let routes = routes(&server).await;

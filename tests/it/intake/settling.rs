@@ -4,7 +4,7 @@
 use switchyard::{
     controller::intake::Accepted,
     legacy::celery::{Asked, Claim, Decision, Fate, Holder, Settled},
-    rollout::{Owner, Phase},
+    rollout::{Owner, Position},
     store::{RouteState, Way, Wish},
 };
 
@@ -14,7 +14,7 @@ use crate::{celery::fresh, redis::Redis};
 /// A message of ours on the queue, and the candidate's route for it, as after our transaction.
 async fn offered(redis: &Redis) -> (World, String) {
     let world = World::with_celery(redis).await;
-    let world = world.in_phase(Phase::Cleanup).await;
+    let world = world.in_phase(Position::Draining).await;
     let message = message("t");
     redis.publish("switchyard", message.raw()).await;
     let ours = request(message.id(), "t", Wish::Once);
@@ -192,7 +192,7 @@ async fn a_second_task_ends_an_offer_whose_message_is_gone() {
 
 #[tokio::test]
 async fn an_offer_over_http_is_taken_up_once_and_for_all() {
-    let world = World::alone().await.in_phase(Phase::Cleanup).await;
+    let world = World::alone().await.in_phase(Position::Draining).await;
     assert_eq!(
         world.intake.accept("task").await.unwrap(),
         Accepted::Unknown
@@ -212,7 +212,7 @@ async fn an_offer_over_http_is_taken_up_once_and_for_all() {
 
 #[tokio::test]
 async fn an_offer_over_http_that_nobody_takes_up_lapses_after_half_a_minute() {
-    let world = World::alone().await.in_phase(Phase::Cleanup).await;
+    let world = World::alone().await.in_phase(Position::Draining).await;
     world.ask("task", "t", Wish::Once).await;
     world.pass(30);
     world.intake.settle_offers().await.unwrap();
@@ -225,7 +225,7 @@ async fn an_offer_over_http_that_nobody_takes_up_lapses_after_half_a_minute() {
 async fn an_offer_over_http_whose_caller_published_it_is_settled_by_the_tap() {
     let redis = fresh!();
     let world = World::with_celery(&redis).await;
-    let world = world.in_phase(Phase::Cleanup).await;
+    let world = world.in_phase(Position::Draining).await;
     let message = message("t");
     let answer = world.ask(message.id(), "t", Wish::Once).await;
     assert_eq!(answer.serve, Owner::Candidate);

@@ -1,7 +1,7 @@
 //! Runs that follow from routes.
 
 use switchyard::{
-    rollout::{Beside, Phase},
+    rollout::{Beside, Percent, Position},
     store::Wish,
 };
 
@@ -20,7 +20,7 @@ macro_rules! shadowed {
         reflector.fill(&rows_at_dispatch("base")).await;
         let id = transcript("base").to_string();
         let world = World::alone().await.reading(&reflector);
-        let world = world.in_phase(Phase::Shadow).await;
+        let world = world.in_phase(Position::Shadow(Percent::ALL)).await;
         world.ask("task", &id, Wish::Once).await;
         (reflector, world, id)
     }};

@@ -1,7 +1,7 @@
 //! Messages through the tap, answered by the intake.
 
 use switchyard::{
-    rollout::{Beside, Owner, Phase},
+    rollout::{Beside, Owner, Percent, Position},
     store::Way,
 };
 
@@ -28,7 +28,7 @@ async fn in_shadow_all_is_handed_on_and_one_run_is_started() {
     reflector.fill(&rows_at_dispatch("base")).await;
     let id = transcript("base").to_string();
     let world = World::with_celery(&redis).await.reading(&reflector);
-    let world = world.in_phase(Phase::Shadow).await;
+    let world = world.in_phase(Position::Shadow(Percent::ALL)).await;
     let before = reflector.everything().await;
     // Webhook and poller, a redelivery, and somebody who cannot wait.
     let first = message(&id);
@@ -57,7 +57,7 @@ async fn in_shadow_all_is_handed_on_and_one_run_is_started() {
 async fn the_candidate_s_messages_are_withheld_every_time() {
     let redis = fresh!();
     let world = World::with_celery(&redis).await;
-    let world = world.in_phase(Phase::Cleanup).await;
+    let world = world.in_phase(Position::Draining).await;
     let first = message("t");
     for message in [&first, &message("t"), &first] {
         redis.publish("switchyard", message.raw()).await;
@@ -72,7 +72,7 @@ async fn the_candidate_s_messages_are_withheld_every_time() {
 async fn arguments_we_do_not_know_end_on_celery() {
     let redis = fresh!();
     let world = World::with_celery(&redis).await;
-    let world = world.in_phase(Phase::Cleanup).await;
+    let world = world.in_phase(Position::Draining).await;
     let odd = message("").raw().to_owned();
     redis.publish("switchyard", &odd).await;
     let tick = world.tapping().tick().await.unwrap();
@@ -84,7 +84,7 @@ async fn arguments_we_do_not_know_end_on_celery() {
 async fn a_database_that_is_gone_stops_nothing() {
     let redis = fresh!();
     let world = World::with_celery(&redis).await;
-    let world = world.in_phase(Phase::Cleanup).await;
+    let world = world.in_phase(Position::Draining).await;
     world.intake.store.close().await;
     redis.publish("switchyard", message("t").raw()).await;
     let tick = world.tapping().tick().await.unwrap();

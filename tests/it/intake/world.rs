@@ -14,13 +14,14 @@ use switchyard::{
     controller::intake::{Answer, Budget, Celery, Intake, Request, Tapping},
     legacy::celery::{Envelope, Limits, NewTask, Queue, Results, Tap, TapSettings},
     model::{EnvironmentName, FlagName, TranscriptId},
-    rollout::{Percent, Phase},
-    store::{Flip, RouteRow, Store, Way, Wish},
+    rollout::Position,
+    store::{RouteRow, Store, Way, Wish},
 };
 use tempfile::TempDir;
 use tokio::sync::Notify;
 
 use crate::{
+    phases,
     redis::Redis,
     reflector::world::{UI, World as Reflector},
     standup::loopback,
@@ -114,28 +115,15 @@ impl World {
         self
     }
 
-    pub async fn in_phase(self, phase: Phase) -> Self {
-        self.flip(phase, Percent::ALL).await;
+    pub async fn in_phase(self, position: Position) -> Self {
+        self.flip(position).await;
         self
     }
 
-    pub async fn flip(&self, phase: Phase, percent: Percent) {
+    pub async fn flip(&self, position: Position) {
         let intake = &self.intake;
-        let store = &intake.store;
-        let seen = store
-            .phase(&intake.environment, &intake.flag)
-            .await
-            .unwrap();
-        let flip = Flip {
-            environment: intake.environment.clone(),
-            flag: intake.flag.clone(),
-            phase,
-            percent,
-            seen: seen.version,
-            by: "tests".to_owned(),
-        };
-        let now = (intake.clock)();
-        assert!(store.flip_phase(&flip, now).await.unwrap());
+        let environment = intake.environment.as_str();
+        phases::put(&intake.store, environment, position, (intake.clock)()).await;
     }
 
     pub fn pass(&self, seconds: i64) {

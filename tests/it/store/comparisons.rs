@@ -12,6 +12,7 @@ fn comparison(id: &str, run: &RunId, ms: i64) -> StoredComparison {
         run_id: run.clone(),
         verdict: "differs".to_owned(),
         policy_digest: "digest".to_owned(),
+        epoch: "epoch".to_owned(),
         report: json!({ "fields": { "title": 0.61 }, "why": "« one number differs »" }),
         compared_at: at(ms),
         fields: vec![

@@ -1,9 +1,11 @@
 //! Phases and routes: every call that writes them.
 
 use switchyard::{
-    rollout::{Keys, Percent, Phase, salt},
-    store::{Arrival, Flip, RouteRow, RouteState, Store, Way, Wish},
+    rollout::{Keys, Percent, Position, salt},
+    store::{Arrival, RouteRow, RouteState, Store, Way, Wish},
 };
+
+use crate::phases;
 
 use super::samples::{at, control, flag, new_run, staging, subject};
 
@@ -32,21 +34,13 @@ async fn arrive(
     pinned.await.expect("it is pinned").route
 }
 
-async fn flip(store: &Store, phase: Phase, seen: i64) {
-    let flip = Flip {
-        environment: staging(),
-        flag: flag(),
-        phase,
-        percent: Percent::ALL,
-        seen,
-        by: "ana".to_owned(),
-    };
-    assert!(store.flip_phase(&flip, at(seen)).await.expect("it is"));
+async fn put(store: &Store, position: Position, ms: i64) {
+    phases::put(store, "staging", position, at(ms)).await;
 }
 
 /// Every call that writes phases, routes and arrivals.
 pub async fn write_routes(store: &Store) {
-    flip(store, Phase::Shadow, 0).await;
+    put(store, Position::Shadow(Percent::ALL), 0).await;
     let beside = arrive(store, "task-1", Some("routed"), Wish::Once, 1).await;
     arrive(store, "task-2", Some("routed"), Wish::Once, 2).await;
     let new = new_run("run_routed", "routed");
@@ -66,7 +60,7 @@ pub async fn write_routes(store: &Store) {
     assert_eq!(again.generation, 2);
     assert!(store.drop_beside(&again, "gone").await.expect("it is"));
 
-    flip(store, Phase::Cleanup, 1).await;
+    put(store, Position::Draining, 1).await;
     let taken = arrive(store, "task-4", Some("taken"), Wish::Once, 6).await;
     assert!(store.confirm_route(&taken, at(7)).await.expect("it is"));
     assert!(!store.lapse_route(&taken, "late").await.expect("it is not"));

@@ -326,6 +326,7 @@ pub async fn a_run_waits_for_comparison_until_one_is_written_after_its_end(datab
         run_id: RunId::new("run_1"),
         verdict: "candidate_failed".to_owned(),
         policy_digest: "digest".to_owned(),
+        epoch: "epoch".to_owned(),
         report: serde_json::json!({}),
         compared_at: at(ms),
         fields: Vec::new(),

@@ -101,6 +101,7 @@ async fn write_everything(store: &Store) -> anyhow::Result<()> {
         run_id: id,
         verdict: "match".to_owned(),
         policy_digest: "digest".to_owned(),
+        epoch: "epoch".to_owned(),
         report: json!({ "z": 1, "a": [0.1, 1e300, -0.0] }),
         compared_at: at(14),
         fields: vec![("title".to_owned(), "match".to_owned())],

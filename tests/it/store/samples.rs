@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use switchyard::{
     model::{
-        EnvironmentName, FlagName, Outcome, RecordingFacts, RecordingId, RunId, Subject,
+        EnvironmentName, FlagName, Origin, Outcome, RecordingFacts, RecordingId, RunId, Subject,
         TranscriptFacts, TranscriptId, Usage, UsageKind,
     },
     store::{Attempt, Control, Intent, IntentKind, NewRun, Output, Store},
@@ -62,6 +62,7 @@ pub fn new_run(id: &str, recording: &str) -> NewRun {
         cache_scope: String::new(),
         control_id: None,
         effects: switchyard::store::Effects::Shadow,
+        origin: Origin::Arrival,
     }
 }
 

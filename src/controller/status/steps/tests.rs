@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use super::*;
 use crate::{
     legacy::recorded,
-    model::{EnvironmentName, FlagName, RunId, RunState},
+    model::{EnvironmentName, FlagName, Origin, RunId, RunState},
 };
 
 fn noon() -> DateTime<Utc> {
@@ -34,6 +34,7 @@ fn run(state: RunState) -> Run {
         finished_at: None,
         epoch: None,
         withdrawn_at: None,
+        origin: Origin::Arrival,
     }
 }
 

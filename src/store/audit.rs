@@ -1,0 +1,144 @@
+//! The audit trail: a chain of entries, added to in the transaction of what they tell of.
+
+use anyhow::Context;
+use sqlx::{Any, Row, Transaction, any::AnyRow};
+
+use super::Store;
+use crate::{
+    model::{EnvironmentName, FlagName},
+    rollout::audit::{Broken, Chain, Entry, Sealed},
+};
+
+const COLUMNS: &str = "seq, at, environment, flag, actor, action, state_before, state_after, reason, \
+     previous, hash";
+
+fn read(row: &AnyRow) -> anyhow::Result<Sealed> {
+    Ok(Sealed {
+        entry: Entry {
+            action: row.try_get("action")?,
+            actor: row.try_get("actor")?,
+            after: row.try_get("state_after")?,
+            at: row.try_get("at")?,
+            before: row.try_get("state_before")?,
+            environment: row.try_get("environment")?,
+            flag: row.try_get("flag")?,
+            previous: row.try_get("previous")?,
+            reason: row.try_get("reason")?,
+            seq: row.try_get("seq")?,
+        },
+        hash: row.try_get("hash")?,
+    })
+}
+
+/// Adds an entry to the chain; its number. Whoever else adds one waits until the transaction ends.
+pub(super) async fn append(
+    tx: &mut Transaction<'static, Any>,
+    entry: Entry,
+) -> anyhow::Result<i64> {
+    // A write that changes nothing is how both databases lock a row.
+    let sql = "-- lock_audit
+        update audit_head set seq = seq where id = 1 returning seq, hash";
+    let head = sqlx::query(sql)
+        .fetch_one(&mut **tx)
+        .await
+        .context("locking the audit trail")?;
+    let mut chain = Chain::at(head.try_get("seq")?, head.try_get("hash")?);
+    let Sealed { entry, hash } = chain.seal(entry);
+    let sql = "-- append_audit
+        insert into audit (seq, at, environment, flag, actor, action, state_before, state_after,
+            reason, previous, hash)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+    sqlx::query(sql)
+        .bind(entry.seq)
+        .bind(entry.at)
+        .bind(entry.environment.as_str())
+        .bind(entry.flag.as_str())
+        .bind(entry.actor.as_str())
+        .bind(entry.action.as_str())
+        .bind(entry.before.as_str())
+        .bind(entry.after.as_str())
+        .bind(entry.reason.as_str())
+        .bind(entry.previous.as_str())
+        .bind(hash.as_str())
+        .execute(&mut **tx)
+        .await
+        .context("adding to the audit trail")?;
+    let sql = "-- advance_audit
+        update audit_head set seq = $1, hash = $2 where id = 1";
+    sqlx::query(sql)
+        .bind(entry.seq)
+        .bind(hash.as_str())
+        .execute(&mut **tx)
+        .await
+        .context("adding to the audit trail")?;
+    Ok(entry.seq)
+}
+
+/// How many entries are read at once.
+const AT_ONCE: i64 = 1000;
+
+impl Store {
+    /// Adds an entry on its own, for what changes no row of ours.
+    pub async fn note_in_audit(&self, entry: Entry) -> anyhow::Result<i64> {
+        let doing = "adding to the audit trail";
+        let mut tx = self.begin().await.context(doing)?;
+        let seq = append(&mut tx, entry).await?;
+        tx.commit().await.context(doing)?;
+        Ok(seq)
+    }
+
+    /// The newest entries of one migration, newest first.
+    pub async fn recent_audit(
+        &self,
+        environment: &EnvironmentName,
+        flag: &FlagName,
+        at_most: i64,
+    ) -> anyhow::Result<Vec<Sealed>> {
+        let sql = format!(
+            "-- recent_audit\n select {COLUMNS} from audit
+             where environment = $1 and flag = $2 order by seq desc limit $3"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(environment.as_str())
+            .bind(flag.as_str())
+            .bind(at_most)
+            .fetch_all(&self.pool)
+            .await
+            .context("reading the audit trail")?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Reads the whole chain of all migrations, and tells how long it is or where it is broken.
+    pub async fn verify_audit(&self) -> anyhow::Result<Result<i64, Broken>> {
+        let doing = "reading the audit trail";
+        // What is written meanwhile comes after the head as it is now.
+        let head = sqlx::query("-- audit_head\n select seq, hash from audit_head where id = 1")
+            .fetch_one(&self.pool)
+            .await
+            .context(doing)?;
+        let (last, hash): (i64, String) = (head.try_get("seq")?, head.try_get("hash")?);
+        let sql = format!(
+            "-- verify_audit\n select {COLUMNS} from audit
+             where seq > $1 and seq <= $2 order by seq limit $3"
+        );
+        let mut chain = Chain::default();
+        loop {
+            let rows = sqlx::query(sqlx::AssertSqlSafe(sql.clone()))
+                .bind(chain.len())
+                .bind(last)
+                .bind(AT_ONCE)
+                .fetch_all(&self.pool)
+                .await
+                .context(doing)?;
+            for row in &rows {
+                if let Err(broken) = chain.check(&read(row)?) {
+                    return Ok(Err(broken));
+                }
+            }
+            if rows.len() < usize::try_from(AT_ONCE)? {
+                break;
+            }
+        }
+        Ok(chain.ends_at(last, &hash).map(|()| chain.len()))
+    }
+}
