@@ -377,6 +377,7 @@ impl App {
         let router = http::router(http::State {
             shadow: self.shadow()?,
             intake,
+            mover: self.mover()?,
             shutdown: shutdown.clone(),
         });
         axum::serve(listener, router)

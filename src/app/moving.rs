@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::App;
 use crate::{
     config::Config,
-    controller::{self, Mover},
+    controller::{self, Around, Mover, intake::Celery},
     legacy::celery::Queue,
     model::EnvironmentName,
     rollout::Surroundings,
@@ -34,31 +34,40 @@ impl App {
             about: self.about()?,
             store: self.store.clone(),
             bounds: self.environment.rollout.clone(),
+            around: self.around()?,
             clock: Arc::clone(&self.clock),
         })
     }
 
     /// What moves depend on that our database does not know.
-    pub async fn surroundings(&self) -> Surroundings {
-        Surroundings {
-            may_serve: self.may_serve().map_err(|error| format!("{error:#}")),
-            celery_waiting: self.celery_waiting().await,
-        }
+    fn around(&self) -> anyhow::Result<Around> {
+        let may_serve = self.may_serve().map_err(|error| format!("{error:#}"));
+        let legacy = self.environment.legacy.as_ref();
+        let celery = legacy.map(super::intake::celery).transpose()?.flatten();
+        let workers = legacy.and_then(|legacy| legacy.tap.as_ref());
+        let workers = workers.map_or("celery", |tap| tap.legacy.as_str());
+        let queues = Queue::new(workers).ok().zip(celery);
+        Ok(Arc::new(move || {
+            let (may_serve, queues) = (may_serve.clone(), queues.clone());
+            Box::pin(async move {
+                Surroundings {
+                    may_serve,
+                    celery_waiting: match &queues {
+                        Some((workers, celery)) => waiting(workers, celery).await,
+                        None => None,
+                    },
+                }
+            })
+        }))
     }
+}
 
-    /// How many messages wait in the queues of legacy workers and tap; none where that is not known.
-    async fn celery_waiting(&self) -> Option<u64> {
-        let legacy = self.environment.legacy.as_ref()?;
-        let celery = super::intake::celery(legacy).ok()??;
-        let workers = legacy
-            .tap
-            .as_ref()
-            .map_or("celery", |tap| tap.legacy.as_str());
-        let mut waiting = celery.broker.length(&celery.from).await.ok()?;
-        let workers = Queue::new(workers).ok()?;
-        if workers != celery.from {
-            waiting += celery.broker.length(&workers).await.ok()?;
-        }
-        Some(waiting + celery.broker.held().await.ok()?)
+/// How many messages wait in the queues of legacy workers and tap; none where that is not known.
+async fn waiting(workers: &Queue, celery: &Celery) -> Option<u64> {
+    let broker = &celery.broker;
+    let mut waiting = broker.length(&celery.from).await.ok()?;
+    if *workers != celery.from {
+        waiting += broker.length(workers).await.ok()?;
     }
+    Some(waiting + broker.held().await.ok()?)
 }

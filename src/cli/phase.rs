@@ -156,7 +156,7 @@ async fn show_plan(app: &App, args: &PlanArgs, json: bool) -> anyhow::Result<Exi
         None => None,
         Some(to) => Some(with_percent(to, args.percent)?),
     };
-    let plan = app.mover()?.plan(to, &app.surroundings().await).await?;
+    let plan = app.mover()?.plan(to).await?;
     let Some(plan) = plan else {
         anyhow::bail!("Celery is removed, which is the last step; there is no next one");
     };
@@ -250,9 +250,7 @@ async fn change(app: &App, set: Set, globals: &Globals) -> anyhow::Result<ExitSt
         reason: set.reason,
         typed_name: set.confirm,
     };
-    let moved = mover
-        .go(&wanted, &overriding, &app.surroundings().await)
-        .await?;
+    let moved = mover.go(&wanted, &overriding).await?;
     tell(app, moved, globals)
 }
 
@@ -373,8 +371,7 @@ async fn requests(app: &App, json: bool) -> anyhow::Result<ExitStatus> {
 
 async fn approve(app: &App, answer: &Answer, globals: &Globals) -> anyhow::Result<ExitStatus> {
     named(&answer.by, "approves")?;
-    let (mover, around) = (app.mover()?, app.surroundings().await);
-    match mover.approve(&answer.id, &answer.by, &around).await? {
+    match app.mover()?.approve(&answer.id, &answer.by).await? {
         Approved::Nothing => anyhow::bail!(
             "no open request `{}` waits for `{}`; `switchyard phase requests` lists them",
             answer.id,

@@ -14,7 +14,7 @@ mod telling;
 
 pub use control::{FROM_ROWS, FROM_ROWS_AND_MESSAGES, as_before_the_run, keep_control};
 pub use dispatch::{Again, Dispatched, Wanted, dispatch};
-pub use moving::{Approved, Moved, Mover, OVERRIDE_LASTS, Plan};
+pub use moving::{Approved, Around, Moved, Mover, OVERRIDE_LASTS, Plan};
 pub use outcome::candidate_outcome;
 pub use register::{Change, Registered, register};
 pub use shadow::{Clock, Followed, Shadow, epoch};

@@ -1,5 +1,7 @@
 //! Moves a migration, or says why not: one function behind the command line, the API and the console.
 
+use std::{pin::Pin, sync::Arc};
+
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
@@ -16,6 +18,9 @@ use crate::{
 /// How long an override counts.
 pub const OVERRIDE_LASTS: TimeDelta = TimeDelta::hours(4);
 
+/// Looks at what moves depend on and our database does not know.
+pub type Around = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Surroundings> + Send>> + Send + Sync>;
+
 /// Moves the migration of one environment.
 #[derive(Clone)]
 pub struct Mover {
@@ -25,6 +30,8 @@ pub struct Mover {
     pub store: Store,
     /// How much has to be seen.
     pub bounds: Bounds,
+    /// Looks at what our database does not know.
+    pub around: Around,
     /// The time.
     pub clock: Clock,
 }
@@ -84,12 +91,7 @@ pub enum Approved {
 impl Mover {
     /// Moves the migration, or says what is missing. `overriding` are preconditions that whoever asks
     /// takes upon themselves, for some hours; they are kept whether or not the move is made.
-    pub async fn go(
-        &self,
-        wanted: &Move,
-        overriding: &[Check],
-        around: &Surroundings,
-    ) -> anyhow::Result<Moved> {
+    pub async fn go(&self, wanted: &Move, overriding: &[Check]) -> anyhow::Result<Moved> {
         let now = (self.clock)();
         for check in overriding {
             let taken = Override {
@@ -100,16 +102,12 @@ impl Mover {
             };
             self.store.take_override(&self.about, &taken, now).await?;
         }
-        self.try_to_go(wanted, around, now).await
+        self.try_to_go(wanted, now).await
     }
 
-    async fn try_to_go(
-        &self,
-        wanted: &Move,
-        around: &Surroundings,
-        now: DateTime<Utc>,
-    ) -> anyhow::Result<Moved> {
-        let decide = |facts: &Facts| advance(facts, around, wanted, &self.bounds, now);
+    async fn try_to_go(&self, wanted: &Move, now: DateTime<Utc>) -> anyhow::Result<Moved> {
+        let around = (self.around)().await;
+        let decide = |facts: &Facts| advance(facts, &around, wanted, &self.bounds, now);
         match self.store.flip(&self.about, wanted, decide, now).await? {
             Ok(flipped) => Ok(Moved::Made(flipped)),
             Err(Refusal::Unapproved { have, need, .. }) => {
@@ -126,12 +124,7 @@ impl Mover {
     }
 
     /// Approves a request, and makes the move if that was what it lacked.
-    pub async fn approve(
-        &self,
-        id: &str,
-        by: &str,
-        around: &Surroundings,
-    ) -> anyhow::Result<Approved> {
+    pub async fn approve(&self, id: &str, by: &str) -> anyhow::Result<Approved> {
         let now = (self.clock)();
         let Some(request) = self.request(id).await? else {
             return Ok(Approved::Nothing);
@@ -144,7 +137,7 @@ impl Mover {
         if !approved.await? {
             return Ok(Approved::Nothing);
         }
-        let moved = self.try_to_go(&request.wanted, around, now).await?;
+        let moved = self.try_to_go(&request.wanted, now).await?;
         Ok(Approved::Moved(moved))
     }
 
@@ -171,11 +164,8 @@ impl Mover {
     }
 
     /// What going `to` asks for, as it is; of the next step where none is named.
-    pub async fn plan(
-        &self,
-        to: Option<Position>,
-        around: &Surroundings,
-    ) -> anyhow::Result<Option<Plan>> {
+    pub async fn plan(&self, to: Option<Position>) -> anyhow::Result<Option<Plan>> {
+        let around = (self.around)().await;
         let now = (self.clock)();
         let stands = self.stands().await?.position;
         let Some(to) = to.or_else(|| usual_next(stands)) else {
@@ -191,7 +181,7 @@ impl Mover {
             // Whether they type it is theirs to show when they ask.
             typed_name: Some(self.about.environment.to_string()),
         };
-        let answer = advance(&facts, around, &asked, &self.bounds, now);
+        let answer = advance(&facts, &around, &asked, &self.bounds, now);
         let (ready, line) = match &answer {
             Ok(_) => (true, format!("{to} can be gone to")),
             Err(Refusal::Unapproved { need, .. }) => (
@@ -203,7 +193,7 @@ impl Mover {
         let needed = if to > facts.position {
             preconditions(
                 &facts,
-                around,
+                &around,
                 to,
                 asked.typed_name.as_deref(),
                 &self.bounds,

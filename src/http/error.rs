@@ -12,6 +12,7 @@ use serde::Serialize;
 use tracing::error;
 
 use super::ui;
+use crate::rollout::Refusal;
 
 /// Why a request was not answered as asked.
 #[derive(Debug)]
@@ -20,6 +21,10 @@ pub(super) enum Error {
     NotFound(String),
     /// What was sent cannot be understood; says what and how to put it right.
     BadRequest(String),
+    /// It contradicts how things are; says how.
+    Conflict(String),
+    /// A move was refused.
+    Refused(Box<Refusal>),
     /// The address exists, but not for this method.
     MethodNotAllowed,
     /// The request is addressed to a name that is not ours.
@@ -41,6 +46,7 @@ impl Error {
         match self {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::Conflict(_) | Self::Refused(_) => StatusCode::CONFLICT,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Misdirected(_) => StatusCode::MISDIRECTED_REQUEST,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -53,10 +59,17 @@ impl Error {
             kind: "about:blank",
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
+            refusal: if let Self::Refused(refusal) = &self {
+                Some(refusal.clone())
+            } else {
+                None
+            },
             detail: match self {
-                Self::NotFound(detail) | Self::BadRequest(detail) | Self::Misdirected(detail) => {
-                    detail
-                }
+                Self::NotFound(detail)
+                | Self::BadRequest(detail)
+                | Self::Conflict(detail)
+                | Self::Misdirected(detail) => detail,
+                Self::Refused(refusal) => refusal.to_string(),
                 Self::MethodNotAllowed => "this address does not answer that method".to_owned(),
                 Self::Internal => "something went wrong here; the log says what".to_owned(),
             },
@@ -79,6 +92,9 @@ pub(super) struct Problem {
     title: &'static str,
     status: u16,
     detail: String,
+    /// What it takes to understand a refused move: what changed, what is missing, who holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusal: Option<Box<Refusal>>,
 }
 
 impl IntoResponse for Error {

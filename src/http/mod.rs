@@ -4,6 +4,7 @@
 //! answered: a page on the web cannot reach in through a name of its own (see [`host`]).
 
 mod api;
+mod body;
 mod error;
 mod events;
 mod headers;
@@ -15,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use crate::{
-    controller::{Shadow, intake::Intake},
+    controller::{Mover, Shadow, intake::Intake},
     model::RunId,
     report::ReportData,
 };
@@ -29,6 +30,8 @@ pub struct State {
     pub shadow: Shadow,
     /// Answers who serves a recording.
     pub intake: Intake,
+    /// Moves the migration.
+    pub mover: Mover,
     /// Ends streams of events, which would hold a stop up for as long as somebody listens.
     pub shutdown: CancellationToken,
 }
@@ -38,6 +41,7 @@ pub struct State {
 struct Door {
     shadow: Shadow,
     intake: Intake,
+    mover: Mover,
     events: Events,
 }
 
@@ -68,6 +72,7 @@ pub fn router(state: State) -> Router {
         events: Events::new(state.shadow.clone(), state.shutdown),
         shadow: state.shadow,
         intake: state.intake,
+        mover: state.mover,
     };
     // Health is asked by probes, which know the machine by other names, and gives nothing away.
     let guarded = Router::new()

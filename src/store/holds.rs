@@ -6,7 +6,10 @@ use chrono::{DateTime, Utc};
 use sqlx::{Any, Executor, Row, any::AnyRow};
 
 use super::{Store, audit, facts::About, millis, notices, phases, plain, time};
-use crate::rollout::{Check, Hold, Override, audit::Entry};
+use crate::{
+    model::digest,
+    rollout::{Check, Hold, Override, audit::Entry},
+};
 
 /// A hold somebody wants to place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,12 +103,13 @@ impl Store {
         now: DateTime<Utc>,
     ) -> anyhow::Result<String> {
         let doing = "placing a hold";
-        let id = format!("hold_{}", &uuid::Uuid::new_v4().simple().to_string()[..12]);
+        let id = about.id("hold", &[&hold.owner, &hold.reason], now);
         let mut tx = self.begin().await.context(doing)?;
         phases::lock(&mut tx, &about.environment, &about.flag, now).await?;
         let sql = "-- place_hold
             insert into holds (id, environment, flag, owner, reason, placed_at, expires_at)
-            values ($1, $2, $3, $4, $5, $6, $7)";
+            values ($1, $2, $3, $4, $5, $6, $7)
+            on conflict (id) do nothing";
         sqlx::query(sql)
             .bind(id.as_str())
             .bind(about.environment.as_str())
@@ -215,10 +219,11 @@ impl Store {
         let sql = "-- take_override
             insert into overrides (id, environment, flag, precondition, taken_by, reason, taken_at,
                 expires_at)
-            values ($1, $2, $3, $4, $5, $6, $7, $8)";
+            values ($1, $2, $3, $4, $5, $6, $7, $8)
+            on conflict (id) do nothing";
         let check: Check = taken.check;
         sqlx::query(sql)
-            .bind(format!("ovr_{}", uuid::Uuid::new_v4().simple()))
+            .bind(about.id("ovr", &[check.as_str(), &taken.by], now))
             .bind(about.environment.as_str())
             .bind(about.flag.as_str())
             .bind(check.as_str())
@@ -250,6 +255,14 @@ fn stamp(at: DateTime<Utc>) -> String {
 }
 
 impl About {
+    /// An id made of what it stands for: the same written twice is one row.
+    pub(super) fn id(&self, prefix: &str, parts: &[&str], now: DateTime<Utc>) -> String {
+        let place = [self.environment.as_str(), self.flag.as_str()];
+        let at = millis(now).to_string();
+        let all = [&place[..], parts, &[&at]].concat();
+        format!("{prefix}_{}", &digest::of_text(&all.join("\0"))[..12])
+    }
+
     /// An entry of the audit trail, not yet in the chain.
     pub fn entry(
         &self,

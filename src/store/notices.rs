@@ -39,9 +39,10 @@ pub(super) async fn insert(
 ) -> anyhow::Result<()> {
     let sql = "-- insert_notice
         insert into notices (id, environment, flag, kind, text, document, created_at, attempts, next_at)
-        values ($1, $2, $3, $4, $5, $6, $7, 0, $7)";
+        values ($1, $2, $3, $4, $5, $6, $7, 0, $7)
+        on conflict (id) do nothing";
     sqlx::query(sql)
-        .bind(format!("ntc_{}", uuid::Uuid::new_v4().simple()))
+        .bind(about.id("ntc", &[kind, text], now))
         .bind(about.environment.as_str())
         .bind(about.flag.as_str())
         .bind(kind)

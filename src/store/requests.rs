@@ -166,7 +166,7 @@ impl Store {
         if let Some(row) = same {
             return Ok(row.try_get("id")?);
         }
-        let id = format!("req_{}", &uuid::Uuid::new_v4().simple().to_string()[..12]);
+        let id = about.id("req", &[&wanted.by, &wanted.to.to_string()], now);
         let sql = "-- request_move
             insert into requests (id, environment, flag, phase, sub, percent, seen, evidence,
                 requested_by, reason, typed_name, requested_at, state)

@@ -7,6 +7,7 @@ mod comparisons;
 mod ledger;
 mod migrations;
 mod mirrors;
+mod moves;
 mod opening;
 mod routes;
 mod runs;
@@ -46,6 +47,9 @@ on_both_databases!(
     ledger::an_effect_is_claimed_by_one_until_its_lease_ends,
     ledger::after_a_takeover_nothing_is_claimed_reserved_or_checked_in,
     ledger::a_later_generation_owns_in_a_later_epoch,
+    moves::evidence_is_what_counts_under_the_versions_as_they_are,
+    moves::of_many_who_move_at_once_one_does_and_the_trail_stays_whole,
+    moves::runs_of_a_step_are_counted_since_it_began,
     runs::a_run_is_read_as_it_was_written,
     runs::a_second_run_of_the_same_generation_is_refused,
     runs::of_two_dispatchers_at_once_one_inserts,

@@ -1,6 +1,9 @@
 //! The JSON API, one file per resource.
 
+mod audit;
 pub(super) mod health;
+mod holds;
+mod phases;
 mod recordings;
 pub(super) mod runs;
 
@@ -11,6 +14,13 @@ use super::{Door, Error};
 /// Everything below `/api`.
 pub(super) fn routes() -> Router<Door> {
     Router::new()
-        .nest("/v1", runs::routes().merge(recordings::routes()))
+        .nest(
+            "/v1",
+            runs::routes()
+                .merge(recordings::routes())
+                .merge(phases::routes())
+                .merge(holds::routes())
+                .merge(audit::routes()),
+        )
         .fallback(|| async { Error::NotFound("the API has no such address".to_owned()) })
 }

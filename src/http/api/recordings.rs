@@ -2,13 +2,16 @@
 
 use axum::{
     Json, Router,
-    extract::{Path, State, rejection::JsonRejection},
+    extract::{Path, State},
     routing::post,
 };
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::super::{Door, Error};
+use super::super::{
+    Door, Error,
+    body::{self, Body, Fields, wrong},
+};
 use crate::{
     controller::intake::{Accepted, Request},
     model::TranscriptId,
@@ -32,11 +35,8 @@ pub(super) fn routes() -> Router<Door> {
         .route("/recordings/{task_id}/accept", post(accept))
 }
 
-async fn ask(
-    State(door): State<Door>,
-    body: Result<Json<Value>, JsonRejection>,
-) -> Result<Json<Served>, Error> {
-    let request = read(&object(body)?)?;
+async fn ask(State(door): State<Door>, body: Body) -> Result<Json<Served>, Error> {
+    let request = read(&body::object(body, &FIELDS)?)?;
     let answer = door.intake.decide(&request, Way::Http).await;
     Ok(Json(Served {
         serve: answer.serve.as_str(),
@@ -49,9 +49,9 @@ async fn ask(
 async fn accept(
     State(door): State<Door>,
     Path(task_id): Path<String>,
-    body: Result<Json<Value>, JsonRejection>,
+    body: Body,
 ) -> Result<Json<Served>, Error> {
-    object(body)?;
+    body::any(body)?;
     let (serve, route) = match door.intake.accept(&task_id).await? {
         Accepted::ByCandidate(route) => (Owner::Candidate, route),
         Accepted::ByControl(route) => (Owner::Control, route),
@@ -68,15 +68,6 @@ async fn accept(
     }))
 }
 
-fn object(body: Result<Json<Value>, JsonRejection>) -> Result<Map<String, Value>, Error> {
-    match body {
-        Ok(Json(Value::Object(fields))) => Ok(fields),
-        Ok(_) | Err(_) => Err(Error::BadRequest(
-            "the body must be a JSON object, sent as `content-type: application/json`".to_owned(),
-        )),
-    }
-}
-
 const FIELDS: [&str; 5] = [
     "transcript_id",
     "bucket_name",
@@ -85,33 +76,18 @@ const FIELDS: [&str; 5] = [
     "reprocess",
 ];
 
-fn read(fields: &Map<String, Value>) -> Result<Request, Error> {
-    let wrong = |field: &str, remedy: &str| Error::BadRequest(format!("`{field}`: {remedy}"));
-    if let Some(unknown) = fields.keys().find(|name| !FIELDS.contains(&name.as_str())) {
-        // Callers may write anything there.
-        let name: String = unknown.chars().take(40).collect();
-        let known = FIELDS.join("`, `");
-        return Err(wrong(
-            &name,
-            &format!("is no field of a recording; send `{known}`"),
-        ));
-    }
-    let text = |name: &str, remedy: &str| {
-        let text = fields.get(name).and_then(Value::as_str);
-        let text = text.filter(|text| !text.is_empty() && text.len() <= 1024);
-        text.map(str::to_owned).ok_or_else(|| wrong(name, remedy))
-    };
+fn read(fields: &Fields) -> Result<Request, Error> {
     let tracks = fields.get("track_keys").and_then(Value::as_array);
     let track_keys = tracks.and_then(|tracks| {
         let key = |track: &Value| track.as_str().map(str::to_owned);
         tracks.iter().map(key).collect::<Option<Vec<_>>>()
     });
     Ok(Request {
-        transcript: TranscriptId::new(text(
+        transcript: TranscriptId::new(fields.text_or(
             "transcript_id",
             "send the id of the transcript's row as text",
         )?),
-        bucket_name: text(
+        bucket_name: fields.text_or(
             "bucket_name",
             "send the name of the bucket the tracks lie in as text",
         )?,
@@ -121,7 +97,7 @@ fn read(fields: &Map<String, Value>) -> Result<Request, Error> {
                 "send the keys of the tracks as a list of texts, in the order of speakers",
             )
         })?,
-        task_id: text(
+        task_id: fields.text_or(
             "task_id",
             "send a fresh UUID, the id the Celery task is published under",
         )?,

@@ -40,10 +40,21 @@ impl RunList {
     }
 }
 
+/// How many are asked for.
 #[derive(Deserialize)]
-struct Listing {
+pub(super) struct Listing {
     #[serde(default = "usual_limit")]
     limit: i64,
+}
+
+/// How many are to be listed.
+pub(super) fn limit_of(listing: Result<Query<Listing>, QueryRejection>) -> Result<i64, Error> {
+    match listing {
+        Ok(Query(Listing { limit })) if (1..=HIGHEST_LIMIT).contains(&limit) => Ok(limit),
+        Ok(_) | Err(_) => Err(Error::BadRequest(format!(
+            "`limit` must be a whole number from 1 to {HIGHEST_LIMIT}"
+        ))),
+    }
 }
 
 const fn usual_limit() -> i64 {
@@ -63,15 +74,7 @@ async fn list(
     State(door): State<Door>,
     listing: Result<Query<Listing>, QueryRejection>,
 ) -> Result<Json<RunList>, Error> {
-    let limit = match listing {
-        Ok(Query(Listing { limit })) if (1..=HIGHEST_LIMIT).contains(&limit) => limit,
-        Ok(_) | Err(_) => {
-            return Err(Error::BadRequest(format!(
-                "`limit` must be a whole number from 1 to {HIGHEST_LIMIT}"
-            )));
-        }
-    };
-    let runs = door.shadow.recent(limit).await?;
+    let runs = door.shadow.recent(limit_of(listing)?).await?;
     Ok(Json(RunList { runs }))
 }
 

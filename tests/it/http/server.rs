@@ -7,18 +7,19 @@ use serde_json::{Value, json};
 use switchyard::{
     compare::Policy,
     conductor::{Client, ClientConfig, RetryPolicy},
-    controller::{Shadow, intake::Intake},
+    controller::{Mover, Shadow, intake::Intake},
     cost::PriceTable,
     http,
     legacy::recorded,
-    model::{EnvironmentName, FlagName, Origin, RunId, RunState, WorkflowId},
+    model::{Bounds, EnvironmentName, FlagName, Origin, RunId, RunState, WorkflowId},
+    rollout::Surroundings,
     store::{Attempt, Control, NewRun, Store},
 };
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::intake::world::PATIENT;
 use crate::standup::{folder, loopback};
+use crate::{intake::world::PATIENT, phases};
 
 /// A server with its pages and API.
 pub struct Server {
@@ -45,8 +46,18 @@ impl Server {
         Self::with_engine(&format!("http://{gone}/api")).await
     }
 
+    /// With other bounds, and an engine that refuses connections.
+    pub async fn within(bounds: Bounds) -> Self {
+        let gone = loopback().await.local_addr().expect("an address");
+        Self::with(&format!("http://{gone}/api"), bounds).await
+    }
+
     /// With the engine at that base URL.
     pub async fn with_engine(base_url: &str) -> Self {
+        Self::with(base_url, Bounds::default()).await
+    }
+
+    async fn with(base_url: &str, bounds: Bounds) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("switchyard.db");
         let mut engine = ClientConfig::new(base_url.parse().expect("a URL"));
@@ -84,6 +95,20 @@ impl Server {
         let router = http::router(http::State {
             shadow: shadow.clone(),
             intake,
+            mover: Mover {
+                about: phases::about("staging"),
+                store: shadow.store.clone(),
+                bounds,
+                around: Arc::new(|| {
+                    Box::pin(async {
+                        Surroundings {
+                            may_serve: Ok(()),
+                            celery_waiting: Some(0),
+                        }
+                    })
+                }),
+                clock: Arc::clone(&shadow.clock),
+            },
             shutdown: shutdown.clone(),
         });
         let listener = loopback().await;

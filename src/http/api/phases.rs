@@ -1,0 +1,239 @@
+//! Phases: how far migrations are, what the next step lacks, and moves.
+
+use axum::{
+    Json, Router,
+    extract::{Path, Query, State, rejection::QueryRejection},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::super::{
+    Door, Error,
+    body::{self, Body},
+};
+use crate::{
+    controller::{Approved, Moved, Plan},
+    rollout::{Check, Move, NoPosition, Percent, Position, required},
+    store::{PhaseRow, Request},
+};
+
+pub(super) fn routes() -> Router<Door> {
+    Router::new()
+        .route("/phases", get(list))
+        .route("/phases/plan", get(plan))
+        .route("/phases/moves", post(go))
+        .route("/requests", get(requests))
+        .route("/requests/{id}/approvals", post(approve))
+        .route("/requests/{id}/withdrawal", post(withdraw))
+}
+
+#[derive(Serialize)]
+struct Phase {
+    environment: String,
+    flag: String,
+    phase: &'static str,
+    sub: &'static str,
+    percent: f64,
+    version: i64,
+    changed_at: Option<chrono::DateTime<chrono::Utc>>,
+    changed_by: Option<String>,
+}
+
+impl Phase {
+    fn of(row: PhaseRow) -> Self {
+        let position = row.position;
+        let was_moved = row.version > 0;
+        Self {
+            environment: row.environment.to_string(),
+            flag: row.flag.to_string(),
+            phase: position.phase().as_str(),
+            sub: position.sub(),
+            percent: f64::from(position.percent().hundredths()) / 100.0,
+            version: row.version,
+            changed_at: row.changed_at.filter(|_| was_moved),
+            changed_by: row.changed_by.filter(|_| was_moved),
+        }
+    }
+}
+
+async fn list(State(door): State<Door>) -> Result<Json<Value>, Error> {
+    let mut rows = door.mover.store.phases().await?;
+    let own = door.mover.stands().await?;
+    if !rows.iter().any(|row| row.environment == own.environment) {
+        rows.push(own);
+    }
+    let phases: Vec<_> = rows.into_iter().map(Phase::of).collect();
+    Ok(Json(json!({ "phases": phases })))
+}
+
+/// Which step is asked about.
+#[derive(Deserialize)]
+struct Asked {
+    to: Option<String>,
+    percent: Option<String>,
+}
+
+async fn plan(
+    State(door): State<Door>,
+    asked: Result<Query<Asked>, QueryRejection>,
+) -> Result<Json<Plan>, Error> {
+    let Ok(Query(asked)) = asked else {
+        return Err(Error::BadRequest(
+            "ask with `?to=STEP&percent=NUMBER`, or without either for the usual next step"
+                .to_owned(),
+        ));
+    };
+    let to = match &asked.to {
+        None => None,
+        Some(name) => Some(position(name, asked.percent.as_deref())?),
+    };
+    let plan = door.mover.plan(to).await?;
+    plan.map(Json).ok_or_else(|| {
+        Error::NotFound(
+            "Celery is removed, which is the last step; there is no next one".to_owned(),
+        )
+    })
+}
+
+fn position(name: &str, percent: Option<&str>) -> Result<Position, Error> {
+    let bad = |error: &dyn std::fmt::Display| Error::BadRequest(error.to_string());
+    let position: Position = name.parse().map_err(|error: NoPosition| bad(&error))?;
+    match (position.has_percent(), percent) {
+        (true, Some(percent)) => {
+            let percent: Percent = percent.parse().map_err(|error| bad(&error))?;
+            Ok(position.at(percent))
+        }
+        (true, None) => Err(Error::BadRequest(format!(
+            "`{name}` goes by a percentage; send it as `percent`, a text like \"12.5\""
+        ))),
+        (false, None) => Ok(position),
+        (false, Some(_)) => Err(Error::BadRequest(format!(
+            "`{name}` has no percentage; leave out `percent`"
+        ))),
+    }
+}
+
+const FIELDS: [&str; 8] = [
+    "to", "percent", "by", "reason", "seen", "evidence", "override", "confirm",
+];
+
+async fn go(State(door): State<Door>, body: Body) -> Result<Response, Error> {
+    let fields = body::object(body, &FIELDS)?;
+    let to = position(
+        &fields.text("to")?,
+        fields.text_if_any("percent")?.as_deref(),
+    )?;
+    let stands = door.mover.stands().await?;
+    let wanted = Move {
+        to,
+        seen: fields.number_if_any("seen")?.unwrap_or(stands.version),
+        evidence: fields.text_if_any("evidence")?,
+        by: fields.text("by")?,
+        reason: fields.text_if_any("reason")?.unwrap_or_default(),
+        typed_name: fields.text_if_any("confirm")?,
+    };
+    let overriding = overriding(&fields.texts_if_any("override")?, stands.position, to)?;
+    if !overriding.is_empty() && wanted.reason.trim().is_empty() {
+        return Err(Error::BadRequest(
+            "`override` goes on record with its reason; send `reason`".to_owned(),
+        ));
+    }
+    moved(door.mover.go(&wanted, &overriding).await?)
+}
+
+fn overriding(names: &[String], from: Position, to: Position) -> Result<Vec<Check>, Error> {
+    let mut checks = Vec::new();
+    for name in names {
+        if name == "all" {
+            let may = |check: &&Check| check.may_be_overridden();
+            checks.extend(required(from, to).iter().filter(may));
+            continue;
+        }
+        match Check::parse(name) {
+            Some(check) if check.may_be_overridden() => checks.push(check),
+            Some(check) => {
+                return Err(Error::BadRequest(format!("`{check}` cannot be overridden")));
+            }
+            None => {
+                let name: String = name.chars().take(40).collect();
+                return Err(Error::BadRequest(format!("`{name}` is no precondition")));
+            }
+        }
+    }
+    Ok(checks)
+}
+
+/// 200 where the move was made, 202 where others have to approve it, 409 where it was refused.
+fn moved(moved: Moved) -> Result<Response, Error> {
+    match moved {
+        Moved::Made(flipped) => {
+            let told = json!({
+                "moved": Phase::of(flipped.now),
+                "before": flipped.before.to_string(),
+                "audit": flipped.audited,
+            });
+            Ok(Json(told).into_response())
+        }
+        Moved::Requested { id, have, need } => {
+            let told = json!({ "request": id, "approvals": have, "needed": need });
+            Ok((StatusCode::ACCEPTED, Json(told)).into_response())
+        }
+        Moved::Refused(refusal) => Err(Error::Refused(Box::new(refusal))),
+    }
+}
+
+fn request(request: &Request) -> Value {
+    json!({
+        "id": request.id,
+        "to": request.wanted.to.to_string(),
+        "by": request.wanted.by,
+        "reason": request.wanted.reason,
+        "seen": request.wanted.seen,
+        "evidence": request.evidence,
+        "requested_at": request.requested_at,
+        "approved_by": request.approved_by,
+    })
+}
+
+async fn requests(State(door): State<Door>) -> Result<Json<Value>, Error> {
+    let open = door.mover.requests().await?;
+    let open: Vec<_> = open.iter().map(request).collect();
+    Ok(Json(json!({ "requests": open })))
+}
+
+fn no_request(id: &str) -> Error {
+    Error::NotFound(format!(
+        "no open request `{id}` waits for you; GET /api/v1/requests lists them"
+    ))
+}
+
+async fn approve(
+    State(door): State<Door>,
+    Path(id): Path<String>,
+    body: Body,
+) -> Result<Response, Error> {
+    let by = body::object(body, &["by"])?.text("by")?;
+    match door.mover.approve(&id, &by).await? {
+        Approved::Nothing => Err(no_request(&id)),
+        Approved::ByRequester => Err(Error::Conflict(
+            "whoever asked for a move cannot approve it; somebody else has to".to_owned(),
+        )),
+        Approved::Moved(what) => moved(what),
+    }
+}
+
+async fn withdraw(
+    State(door): State<Door>,
+    Path(id): Path<String>,
+    body: Body,
+) -> Result<Json<Value>, Error> {
+    let by = body::object(body, &["by"])?.text("by")?;
+    if door.mover.withdraw(&id, &by).await? {
+        Ok(Json(json!({ "withdrawn": id })))
+    } else {
+        Err(no_request(&id))
+    }
+}

@@ -1,0 +1,99 @@
+//! JSON bodies: an object with known fields, each read with a message that says what to send.
+
+use axum::{Json, extract::rejection::JsonRejection};
+use serde_json::{Map, Value};
+
+use super::Error;
+
+/// A body as it comes. JSON is asked for even where it says nothing, since a page on the web cannot
+/// send that here unasked.
+pub(super) type Body = Result<Json<Value>, JsonRejection>;
+
+/// The longest text a field may hold.
+const LONGEST: usize = 1024;
+
+/// The fields of a body.
+pub(super) struct Fields(Map<String, Value>);
+
+/// Reads a body whose fields say nothing.
+pub(super) fn any(body: Body) -> Result<Map<String, Value>, Error> {
+    match body {
+        Ok(Json(Value::Object(fields))) => Ok(fields),
+        Ok(_) | Err(_) => Err(Error::BadRequest(
+            "the body must be a JSON object, sent as `content-type: application/json`".to_owned(),
+        )),
+    }
+}
+
+/// Reads a body that may have these fields and no others.
+pub(super) fn object(body: Body, known: &[&str]) -> Result<Fields, Error> {
+    let fields = any(body)?;
+    if let Some(unknown) = fields.keys().find(|name| !known.contains(&name.as_str())) {
+        // Callers may write anything there.
+        let name: String = unknown.chars().take(40).collect();
+        let known = known.join("`, `");
+        return Err(wrong(
+            &name,
+            &format!("is no field of this request; send `{known}`"),
+        ));
+    }
+    Ok(Fields(fields))
+}
+
+/// What is wrong with a field, and what to send.
+pub(super) fn wrong(field: &str, remedy: &str) -> Error {
+    Error::BadRequest(format!("`{field}`: {remedy}"))
+}
+
+impl Fields {
+    /// A field's value as it came.
+    pub(super) fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+
+    /// A text that has to be there; `remedy` says what to send.
+    pub(super) fn text_or(&self, name: &str, remedy: &str) -> Result<String, Error> {
+        let text = self.0.get(name).and_then(Value::as_str);
+        let text = text.filter(|text| !text.trim().is_empty() && text.len() <= LONGEST);
+        text.map(str::to_owned).ok_or_else(|| wrong(name, remedy))
+    }
+
+    /// A text that has to be there.
+    pub(super) fn text(&self, name: &str) -> Result<String, Error> {
+        self.text_or(name, "send a text that is not empty")
+    }
+
+    /// A text that may be left out.
+    pub(super) fn text_if_any(&self, name: &str) -> Result<Option<String>, Error> {
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) if text.len() <= LONGEST => Ok(Some(text.clone())),
+            Some(_) => Err(wrong(name, "send a text, or leave it out")),
+        }
+    }
+
+    /// A whole number that may be left out.
+    pub(super) fn number_if_any(&self, name: &str) -> Result<Option<i64>, Error> {
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => value
+                .as_i64()
+                .map(Some)
+                .ok_or_else(|| wrong(name, "send a whole number, or leave it out")),
+        }
+    }
+
+    /// A list of texts that may be left out.
+    pub(super) fn texts_if_any(&self, name: &str) -> Result<Vec<String>, Error> {
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(Vec::new()),
+            Some(value) => value
+                .as_array()
+                .and_then(|items| {
+                    let text = |item: &Value| item.as_str().map(str::to_owned);
+                    items.iter().map(text).collect::<Option<Vec<_>>>()
+                })
+                .ok_or_else(|| wrong(name, "send a list of texts, or leave it out")),
+        }
+    }
+}
