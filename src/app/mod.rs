@@ -44,7 +44,7 @@ use crate::{
 
 pub use check::{Finding, check};
 pub use demo::{Demo, DemoSettings, put_tracks};
-pub use mirror::{FROM_MIRROR, MirrorLimits, MirrorProgress, Mirrors, TellProgress};
+pub use mirror::{FROM_MIRROR, MirrorLimits, MirrorProgress, Mirrors, RehearsalStep, TellProgress};
 pub use roles::{Doors, listen, listen_for_objects, make_bucket, run_all};
 
 /// Prepares the process: the one TLS provider that all clients use.

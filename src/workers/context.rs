@@ -18,7 +18,7 @@ use crate::{
     audio,
     contract::events::RunEvent,
     gateway::{Gateway, Withdrawal},
-    model::{HttpRequest, ObjectKey, OutcomeStatus, Subject, Usage, digest},
+    model::{HttpRequest, ObjectKey, Origin, OutcomeStatus, Subject, Usage, digest},
     objects::{self, ErrorKind, Objects},
     providers::{Daily, Llm, Transcription},
     rollout::{Isolation, Live},
@@ -234,6 +234,10 @@ impl Context {
     /// the question of consent are always those of now.
     pub async fn subject_now(&self) -> Result<Subject, TaskError> {
         let then = self.run.subject.clone();
+        if self.run.origin == Origin::Rehearsal {
+            // Its meeting is nobody's, and no row says more of it.
+            return Ok(then);
+        }
         let now = match &self.services.gateway {
             Some(gateway) => gateway.subject_now(&then).await?,
             None => None,

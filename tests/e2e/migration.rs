@@ -322,3 +322,50 @@ async fn in_front_of_workers_on_another_queue_the_tap_changes_nothing_either() {
     let compared = capture.compare(&recorded("base"), &except).await;
     assert_eq!(compared.differences, [""; 0]);
 }
+
+/// What has to work on the day is tried before it, on a recording nobody waits for: the candidate
+/// serves, Celery takes over midway and ends it, the candidate serves again. Nothing is left of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cutover_fallback_and_recovery_are_rehearsed_and_nobody_notices() {
+    let Some(legacy) = Legacy::up("base", &[("LEGACY_TASK_ROUTES", ROUTED)]).await else {
+        return;
+    };
+    let beside = Beside::start(&legacy).await;
+    legacy.worker(&[]).await;
+    legacy.daily_webhook().await;
+    legacy.until_idle(&[]).await;
+    let before = (legacy.rows().await, legacy.objects().await);
+    let told = async || {
+        let posts = legacy.requests_to("zulip").await.len();
+        (posts, legacy.requests_to("webhook").await.len())
+    };
+    let told_before = told().await;
+
+    let id = before.0["transcript"][0]["id"].as_str().expect("an id");
+    let rehearsal = beside
+        .json(&["rehearse", "--transcript", id, "--by", "ops"])
+        .await;
+    assert_eq!(rehearsal["passed"], true, "{rehearsal:#}");
+    let steps = rehearsal["steps"].as_array().expect("steps");
+    let went: Vec<_> = steps
+        .iter()
+        .map(|step| (step["step"].as_str(), step["ok"].as_bool()))
+        .collect();
+    let expected = ["cutover", "fallback", "recovery", "removal"];
+    assert_eq!(went, expected.map(|step| (Some(step), Some(true))));
+
+    assert_eq!(told().await, told_before, "nobody was told anything");
+    assert_eq!(legacy.rows().await, before.0);
+    assert_eq!(legacy.objects().await, before.1);
+    let plan = ["phase", "plan", "cutover", "--percent", "1", "--json"];
+    let plan = beside.program(&plan).ended().await.stdout;
+    let plan: Value = serde_json::from_str(&plan).expect("a plan");
+    let conditions = plan["preconditions"].as_array().expect("conditions");
+    let rehearsed = conditions
+        .iter()
+        .find(|condition| condition["check"] == "rehearsal")
+        .expect("it is asked for");
+    assert_eq!(rehearsed["state"], "met", "{rehearsed}");
+    let listed = beside.run(&["rehearse"]).await;
+    assert!(listed.contains("passed"), "{listed}");
+}

@@ -6,6 +6,7 @@
 
 mod noise;
 mod planning;
+mod rehearsal;
 mod removal;
 mod waiting;
 
@@ -18,6 +19,7 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 pub use noise::FROM_MIRROR;
+pub use rehearsal::RehearsalStep;
 
 use super::App;
 use crate::{

@@ -25,6 +25,7 @@ pub(super) fn routes() -> Router<Door> {
         .route("/phases", get(list))
         .route("/phases/plan", get(plan))
         .route("/phases/moves", post(go))
+        .route("/rehearsals", get(rehearsals))
         .route("/requests", get(requests))
         .route("/requests/{id}/approvals", post(approve))
         .route("/requests/{id}/withdrawal", post(withdraw))
@@ -202,6 +203,22 @@ async fn requests(State(door): State<Door>) -> Result<Json<Value>, Error> {
     let open = door.mover.requests().await?;
     let open: Vec<_> = open.iter().map(request).collect();
     Ok(Json(json!({ "requests": open })))
+}
+
+async fn rehearsals(State(door): State<Door>) -> Result<Json<Value>, Error> {
+    let mover = &door.mover;
+    let newest = mover.store.rehearsals(&mover.about, 50).await?;
+    let told = newest.iter().map(|rehearsal| {
+        json!({
+            "id": rehearsal.id,
+            "passed": rehearsal.passed,
+            "steps": rehearsal.document,
+            "started_by": rehearsal.started_by,
+            "started_at": rehearsal.started_at,
+            "ended_at": rehearsal.ended_at,
+        })
+    });
+    Ok(Json(json!({ "rehearsals": told.collect::<Vec<_>>() })))
 }
 
 fn no_request(id: &str) -> Error {

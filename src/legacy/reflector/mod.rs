@@ -35,4 +35,4 @@ pub use publish::{PublishError, Publisher, Told};
 pub use snapshot::Snapshot;
 pub use status::TranscriptStatus;
 pub use watch::{Heard, TooMany, WatchError, WatchLimits, Watcher};
-pub use write::{Column, RowWrite, RowWriter, WriteError, same_database};
+pub use write::{Column, MIRROR_USER, RowWrite, RowWriter, WriteError, same_database};

@@ -5,7 +5,7 @@ use serde_json::json;
 use switchyard::{
     model::{Origin, RunState},
     rollout::{Check, Override, Percent, Position, Refusal},
-    store::{Effects, NewHold, Store, StoredComparison},
+    store::{Effects, NewHold, Rehearsal, Store, StoredComparison},
 };
 
 use super::samples::{at, control, flag, new_run, staging};
@@ -105,6 +105,28 @@ pub async fn write_moves(store: &Store) -> anyhow::Result<()> {
     assert!(!store.hold_lease("a", "one", minute, at(102)).await?);
     assert!(store.hold_lease("b", "one", minute, at(102)).await?);
     store.release_lease("b", "one").await?;
+
+    let mut rehearsal = Rehearsal {
+        id: "reh_1".to_owned(),
+        passed: Some(true),
+        document: json!([{ "step": "cutover", "ok": true }]),
+        started_by: "ana".to_owned(),
+        started_at: at(300),
+        ended_at: Some(at(310)),
+    };
+    let begun = ("reh_1", "ana");
+    store.begin_rehearsal(&about, begun, at(300)).await?;
+    store.begin_rehearsal(&about, begun, at(301)).await?;
+    let open = store.rehearsals(&about, 9).await?;
+    assert_eq!((open.len(), open[0].passed), (1, None));
+    store.end_rehearsal(&about, &rehearsal, at(310)).await?;
+    assert_eq!(store.rehearsals(&about, 9).await?, [rehearsal.clone()]);
+    let facts = store.facts(&about, Position::Parallel, at(311)).await?;
+    assert!(facts.rehearsal.is_some_and(|last| last.passed));
+    // It ends once.
+    rehearsal.passed = Some(false);
+    store.end_rehearsal(&about, &rehearsal, at(320)).await?;
+    assert_eq!(store.rehearsals(&about, 9).await?[0].passed, Some(true));
     Ok(())
 }
 
