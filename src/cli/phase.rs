@@ -250,8 +250,8 @@ async fn change(app: &App, set: Set, globals: &Globals) -> anyhow::Result<ExitSt
         reason: set.reason,
         typed_name: set.confirm,
     };
-    let moved = mover.go(&wanted, &overriding).await?;
-    tell(app, moved, globals)
+    let came_to = mover.go(&wanted, &overriding).await?;
+    tell(app, came_to, globals)
 }
 
 fn overridden(overrides: &[Overriding], from: Position, to: Position) -> Vec<Check> {

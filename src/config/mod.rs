@@ -551,6 +551,47 @@ fn explain(text: &str, error: &toml::de::Error) -> String {
 }
 
 impl Environment {
+    /// How requests are answered, and what moves ask for.
+    fn validate_moving(&self, section: &str) -> Result<(), Error> {
+        let invalid = |key: &str, message: String| {
+            Err(Error::Invalid {
+                key: format!("{section}.{key}"),
+                message,
+            })
+        };
+        if ![10, 5, 2, 1].contains(&self.rollout.failure_percent) {
+            return invalid(
+                "rollout.failure_percent",
+                "there are tables for 10, 5, 2 and 1".to_owned(),
+            );
+        }
+        if !(10..=60_000).contains(&self.routing.answer_ms) {
+            return invalid(
+                "routing.answer_ms",
+                "write 10 to 60000; users wait that long at most before Celery serves them"
+                    .to_owned(),
+            );
+        }
+        let rollout = &self.rollout;
+        for (key, least) in [
+            ("rollout.healthy_min", rollout.healthy_min),
+            ("rollout.parallel_runs", rollout.parallel_runs),
+            ("rollout.shadow_pairs", rollout.shadow_pairs),
+            ("rollout.evidence_days", rollout.evidence_days),
+            ("rollout.rehearsal_days", rollout.rehearsal_days),
+            ("rollout.dwell_hours", rollout.dwell_hours),
+            ("rollout.step_runs", rollout.step_runs),
+            ("rollout.soak_days", rollout.soak_days),
+            ("rollout.quiet_days", rollout.quiet_days),
+            ("rollout.legacy_quiet_days", rollout.legacy_quiet_days),
+        ] {
+            if !(0..=100_000).contains(&least) {
+                return invalid(key, "write a number from 0 to 100000".to_owned());
+            }
+        }
+        Ok(())
+    }
+
     fn validate(&self, section: &str) -> Result<(), Error> {
         let invalid = |key: &str, message: String| {
             Err(Error::Invalid {
@@ -620,36 +661,7 @@ impl Environment {
                 "it is served on the port of `objects.endpoint`, which is missing".to_owned(),
             );
         }
-        if ![10, 5, 2, 1].contains(&self.rollout.failure_percent) {
-            return invalid(
-                "rollout.failure_percent",
-                "there are tables for 10, 5, 2 and 1".to_owned(),
-            );
-        }
-        if !(10..=60_000).contains(&self.routing.answer_ms) {
-            return invalid(
-                "routing.answer_ms",
-                "write 10 to 60000; users wait that long at most before Celery serves them"
-                    .to_owned(),
-            );
-        }
-        let rollout = &self.rollout;
-        for (key, least) in [
-            ("rollout.healthy_min", rollout.healthy_min),
-            ("rollout.parallel_runs", rollout.parallel_runs),
-            ("rollout.shadow_pairs", rollout.shadow_pairs),
-            ("rollout.evidence_days", rollout.evidence_days),
-            ("rollout.rehearsal_days", rollout.rehearsal_days),
-            ("rollout.dwell_hours", rollout.dwell_hours),
-            ("rollout.step_runs", rollout.step_runs),
-            ("rollout.soak_days", rollout.soak_days),
-            ("rollout.quiet_days", rollout.quiet_days),
-            ("rollout.legacy_quiet_days", rollout.legacy_quiet_days),
-        ] {
-            if !(0..=100_000).contains(&least) {
-                return invalid(key, "write a number from 0 to 100000".to_owned());
-            }
-        }
+        self.validate_moving(section)?;
         if self.llm.context_window < 4096 {
             return invalid(
                 "llm.context_window",

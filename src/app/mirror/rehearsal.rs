@@ -281,13 +281,13 @@ impl Mirrors<'_> {
     async fn owned_by(&self, subject: &Subject, owner: Owner, epoch: i64) -> anyhow::Result<()> {
         let flag = Config::flag();
         let recording = &subject.recording.id;
-        let owned = self.app.store.ownership(&self.app.name, &flag, recording);
-        let (owned, stage) = owned.await?.context("nobody owns the recording")?;
+        let found = self.app.store.ownership(&self.app.name, &flag, recording);
+        let (found, stage) = found.await?.context("nobody owns the recording")?;
         anyhow::ensure!(
-            owned.owner == owner && owned.epoch == epoch,
+            found.owner == owner && found.epoch == epoch,
             "the {} owns it in epoch {}, not the {} in epoch {epoch}",
-            owned.owner.as_str(),
-            owned.epoch,
+            found.owner.as_str(),
+            found.epoch,
             owner.as_str()
         );
         anyhow::ensure!(

@@ -22,7 +22,7 @@ async fn list(
     State(door): State<Door>,
     listing: Result<Query<Listing>, QueryRejection>,
 ) -> Result<Json<Value>, Error> {
-    let limit = limit_of(listing)?;
+    let limit = limit_of(&listing)?;
     let about = &door.mover.about;
     let store = &door.mover.store;
     let entries = store

@@ -48,9 +48,9 @@ pub(super) struct Listing {
 }
 
 /// How many are to be listed.
-pub(super) fn limit_of(listing: Result<Query<Listing>, QueryRejection>) -> Result<i64, Error> {
+pub(super) fn limit_of(listing: &Result<Query<Listing>, QueryRejection>) -> Result<i64, Error> {
     match listing {
-        Ok(Query(Listing { limit })) if (1..=HIGHEST_LIMIT).contains(&limit) => Ok(limit),
+        Ok(Query(Listing { limit })) if (1..=HIGHEST_LIMIT).contains(limit) => Ok(*limit),
         Ok(_) | Err(_) => Err(Error::BadRequest(format!(
             "`limit` must be a whole number from 1 to {HIGHEST_LIMIT}"
         ))),
@@ -74,7 +74,7 @@ async fn list(
     State(door): State<Door>,
     listing: Result<Query<Listing>, QueryRejection>,
 ) -> Result<Json<RunList>, Error> {
-    let runs = door.shadow.recent(limit_of(listing)?).await?;
+    let runs = door.shadow.recent(limit_of(&listing)?).await?;
     Ok(Json(RunList { runs }))
 }
 

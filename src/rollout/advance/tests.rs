@@ -178,7 +178,7 @@ fn each_condition_stops_the_steps_that_ask_for_it_and_no_others() {
     let breaks: [(Check, Break); 16] = [
         (Check::Order, |f, _, _| f.predecessor = None),
         (Check::Settings, |_, a, _| {
-            a.may_serve = Err("no key".into())
+            a.may_serve = Err("no key".into());
         }),
         (Check::Health, |f, _, _| {
             f.health.as_mut().expect("it is").bad = Some("server: silent".into());
@@ -188,18 +188,18 @@ fn each_condition_stops_the_steps_that_ask_for_it_and_no_others() {
         }),
         (Check::ParallelRuns, |f, _, _| f.parallel.ended_well = 9),
         (Check::ShadowPairs, |f, _, _| {
-            f.evidence.candidate_failed = 21
+            f.evidence.candidate_failed = 21;
         }),
         (Check::Evidence, |f, _, _| f.evidence.failures = 3),
         (Check::Rehearsal, |f, _, _| {
             f.rehearsal.as_mut().expect("it is").passed = false;
         }),
         (Check::Dwell, |f, _, _| {
-            f.since = Some(ago(TimeDelta::hours(23)))
+            f.since = Some(ago(TimeDelta::hours(23)));
         }),
         (Check::StepRuns, |f, _, _| f.live.failed = 1),
         (Check::Soaked, |f, _, _| {
-            f.since = Some(ago(TimeDelta::days(13)))
+            f.since = Some(ago(TimeDelta::days(13)));
         }),
         (Check::Quiet, |f, _, _| {
             f.breaker.as_mut().expect("it is").opened_at = Some(ago(TimeDelta::days(6)));
@@ -210,7 +210,7 @@ fn each_condition_stops_the_steps_that_ask_for_it_and_no_others() {
         (Check::LegacyDrained, |f, _, _| f.legacy_open = 1),
         (Check::Exported, |f, _, _| f.exported_at = None),
         (Check::TypedName, |_, _, m| {
-            m.typed_name = Some("staging".into())
+            m.typed_name = Some("staging".into());
         }),
     ];
     for from in all() {
@@ -447,9 +447,9 @@ impl World {
         }
     }
 
-    fn meet(&mut self, event: Event) {
+    fn meet(&mut self, event: &Event) {
         let now = self.now;
-        match event {
+        match *event {
             Event::Go(to, off) => self.go(to, off),
             Event::Hold(placed) => {
                 self.facts.hold = placed.then(|| Hold {
@@ -590,7 +590,7 @@ fn whatever_happens_no_state_is_illegal_and_every_move_is_on_record() {
         .run(&sequences, |events| {
             let mut world = World::new();
             for event in events {
-                world.meet(event);
+                world.meet(&event);
             }
             world.check();
             Ok(())

@@ -139,9 +139,9 @@ async fn a_hold_stops_forward_moves_and_no_others_and_all_of_it_is_on_record() {
     forward["percent"] = json!("10");
     let (status, told) = post(&server, "phases/moves", &forward).await;
     assert_eq!(status, 409);
-    let held = &told["refusal"];
+    let refusal = &told["refusal"];
     assert_eq!(
-        (&held["refused"], &held["owner"]),
+        (&refusal["refused"], &refusal["owner"]),
         (&json!("held"), &json!("bo"))
     );
     let back = json!({ "to": "infrastructure", "by": "ana" });

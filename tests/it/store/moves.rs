@@ -5,7 +5,7 @@ use serde_json::json;
 use switchyard::{
     model::{Origin, RunState},
     rollout::{Check, Override, Percent, Position, Refusal},
-    store::{Effects, NewHold, Rehearsal, Store, StoredComparison},
+    store::{About, Effects, NewHold, Rehearsal, Store, StoredComparison},
 };
 
 use super::samples::{at, control, flag, new_run, staging};
@@ -95,6 +95,11 @@ pub async fn write_moves(store: &Store) -> anyhow::Result<()> {
         .await?;
     assert_eq!(told_now.len(), told.len() - 2);
 
+    write_leases(store).await?;
+    write_rehearsal(store, &about).await
+}
+
+async fn write_leases(store: &Store) -> anyhow::Result<()> {
     let minute = TimeDelta::milliseconds(60);
     assert!(store.hold_lease("a", "one", minute, at(0)).await?);
     assert!(!store.hold_lease("a", "two", minute, at(30)).await?);
@@ -104,8 +109,10 @@ pub async fn write_moves(store: &Store) -> anyhow::Result<()> {
     store.release_lease("a", "one").await?;
     assert!(!store.hold_lease("a", "one", minute, at(102)).await?);
     assert!(store.hold_lease("b", "one", minute, at(102)).await?);
-    store.release_lease("b", "one").await?;
+    store.release_lease("b", "one").await
+}
 
+async fn write_rehearsal(store: &Store, about: &About) -> anyhow::Result<()> {
     let mut rehearsal = Rehearsal {
         id: "reh_1".to_owned(),
         passed: Some(true),
@@ -115,18 +122,18 @@ pub async fn write_moves(store: &Store) -> anyhow::Result<()> {
         ended_at: Some(at(310)),
     };
     let begun = ("reh_1", "ana");
-    store.begin_rehearsal(&about, begun, at(300)).await?;
-    store.begin_rehearsal(&about, begun, at(301)).await?;
-    let open = store.rehearsals(&about, 9).await?;
+    store.begin_rehearsal(about, begun, at(300)).await?;
+    store.begin_rehearsal(about, begun, at(301)).await?;
+    let open = store.rehearsals(about, 9).await?;
     assert_eq!((open.len(), open[0].passed), (1, None));
-    store.end_rehearsal(&about, &rehearsal, at(310)).await?;
-    assert_eq!(store.rehearsals(&about, 9).await?, [rehearsal.clone()]);
-    let facts = store.facts(&about, Position::Parallel, at(311)).await?;
+    store.end_rehearsal(about, &rehearsal, at(310)).await?;
+    assert_eq!(store.rehearsals(about, 9).await?, [rehearsal.clone()]);
+    let facts = store.facts(about, Position::Parallel, at(311)).await?;
     assert!(facts.rehearsal.is_some_and(|last| last.passed));
     // It ends once.
     rehearsal.passed = Some(false);
-    store.end_rehearsal(&about, &rehearsal, at(320)).await?;
-    assert_eq!(store.rehearsals(&about, 9).await?[0].passed, Some(true));
+    store.end_rehearsal(about, &rehearsal, at(320)).await?;
+    assert_eq!(store.rehearsals(about, 9).await?[0].passed, Some(true));
     Ok(())
 }
 
