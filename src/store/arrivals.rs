@@ -5,10 +5,9 @@ use chrono::{DateTime, Utc};
 use sqlx::{Any, Row, Transaction};
 
 use super::{
-    Store, millis,
-    phases::read_phase,
-    plain,
+    Store, millis, plain,
     routes::{self, RouteRow},
+    standing::read_standing,
 };
 use crate::{
     model::{EnvironmentName, FlagName, Subject, TranscriptId},
@@ -117,8 +116,10 @@ impl Store {
                 });
             }
         };
-        let phase = read_phase(&mut *tx, &arrival.environment, &arrival.flag).await?;
-        let decided = route(phase.position, salt, keys);
+        let (environment, flag) = (&arrival.environment, &arrival.flag);
+        let standing = read_standing(&mut *tx, environment, flag, now).await?;
+        let phase = &standing.phase;
+        let decided = route(&standing.situation(salt), keys);
         let row = RouteRow {
             environment: arrival.environment.clone(),
             flag: arrival.flag.clone(),
@@ -134,6 +135,7 @@ impl Store {
             phase: phase.position.phase(),
             percent: phase.position.percent(),
             bucket: decided.bucket,
+            drawn: decided.drawn,
             reason: decided.reason,
             way: arrival.way,
             task_id: arrival.task_id.clone(),

@@ -23,8 +23,10 @@ mod ownership;
 mod phases;
 mod requests;
 mod routes;
+mod rules;
 mod runs;
 mod spool;
+mod standing;
 mod sweeps;
 mod trail;
 
@@ -55,8 +57,10 @@ pub use ownership::{Stage, Takeover};
 pub use phases::{Flipped, PhaseRow};
 pub use requests::Request;
 pub use routes::{RouteRow, RouteState};
+pub use rules::{NotChanged, RulesRow};
 pub use runs::{Effects, NewRun, Run};
 pub use spool::Spooled;
+pub use standing::{Spent, Standing};
 pub use sweeps::Unswept;
 pub use trail::{Attempt, MeteredUsage, UsageOfRun};
 

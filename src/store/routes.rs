@@ -69,6 +69,8 @@ pub struct RouteRow {
     pub percent: Percent,
     /// The bucket it went by.
     pub bucket: Option<u16>,
+    /// Whether that was inside the percentage.
+    pub drawn: Option<bool>,
     /// Why, for people.
     pub reason: String,
     /// The way the first request came.
@@ -89,7 +91,7 @@ pub struct RouteRow {
     pub over_at: Option<DateTime<Utc>>,
 }
 
-const COLUMNS: [&str; 23] = [
+const COLUMNS: [&str; 24] = [
     "environment",
     "flag",
     "transcript_id",
@@ -104,6 +106,7 @@ const COLUMNS: [&str; 23] = [
     "phase",
     "percent",
     "bucket",
+    "drawn",
     "reason",
     "way",
     "task_id",
@@ -163,6 +166,7 @@ impl RouteRow {
                 .map(u16::try_from)
                 .transpose()
                 .context("reading a bucket")?,
+            drawn: at("drawn")?.map(|drawn| drawn == 1),
             reason: text("reason")?,
             way: Way::parse(&way).with_context(|| format!("`{way}` is no way in"))?,
             task_id: text("task_id")?,
@@ -230,6 +234,7 @@ pub(super) async fn insert(
         .bind(row.phase.as_str())
         .bind(i64::from(row.percent.hundredths()))
         .bind(row.bucket.map(i64::from))
+        .bind(row.drawn.map(i64::from))
         .bind(row.reason.as_str())
         .bind(row.way.as_str())
         .bind(plain(&row.task_id).into_owned())
