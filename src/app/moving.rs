@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::App;
 use crate::{
     config::Config,
-    controller::{self, Mover},
+    controller::{self, Mover, Routing},
     legacy::celery::Queue,
     model::EnvironmentName,
     rollout::Surroundings,
@@ -34,6 +34,17 @@ impl App {
             about: self.about()?,
             store: self.store.clone(),
             bounds: self.environment.rollout.clone(),
+            clock: Arc::clone(&self.clock),
+        })
+    }
+
+    /// Knows of this environment's routing.
+    pub fn routing(&self) -> anyhow::Result<Routing> {
+        Ok(Routing {
+            about: self.about()?,
+            store: self.store.clone(),
+            prices: Arc::new(self.prices()?),
+            caps: self.environment.shadow,
             clock: Arc::clone(&self.clock),
         })
     }

@@ -15,7 +15,7 @@ use std::{
 use serde::Deserialize;
 use url::Url;
 
-use crate::model::{Bounds, EnvironmentName, FlagName};
+use crate::model::{Bounds, Caps, EnvironmentName, FlagName};
 
 pub use secret::Secret;
 
@@ -185,6 +185,9 @@ pub struct Environment {
     /// How requests for recordings are answered.
     #[serde(default)]
     pub routing: Routing,
+    /// The most that shadow runs may use in a day.
+    #[serde(default)]
+    pub shadow: Caps,
     /// What has to be seen before the migration goes forward here.
     #[serde(default)]
     pub rollout: Bounds,
@@ -632,6 +635,18 @@ impl Environment {
                 "write 10 to 60000; users wait that long at most before Celery serves them"
                     .to_owned(),
             );
+        }
+        for (key, cap) in [
+            ("shadow.max_gpu_seconds", self.shadow.max_gpu_seconds),
+            ("shadow.max_tokens", self.shadow.max_tokens),
+            ("shadow.max_usd", self.shadow.max_usd),
+        ] {
+            if cap.is_some_and(|cap| !cap.is_finite() || cap < 0.0) {
+                return invalid(
+                    key,
+                    "write the most that shadow runs may use in a day, 0 for nothing; leave it out where there is no bound".to_owned(),
+                );
+            }
         }
         let rollout = &self.rollout;
         for (key, least) in [

@@ -101,7 +101,8 @@ impl Store {
                 is_new: false,
             });
         }
-        let newest = routes::newest(&mut tx, arrival).await?;
+        let (environment, flag) = (&arrival.environment, &arrival.flag);
+        let newest = routes::newest(&mut *tx, environment, flag, &arrival.transcript).await?;
         let generation = match &newest {
             None => 1,
             Some(known) if arrival.wish == Wish::Again && is_over(&mut tx, known).await? => {
@@ -116,7 +117,6 @@ impl Store {
                 });
             }
         };
-        let (environment, flag) = (&arrival.environment, &arrival.flag);
         let standing = read_standing(&mut *tx, environment, flag, now).await?;
         let phase = &standing.phase;
         let decided = route(&standing.situation(salt), keys);
@@ -158,13 +158,23 @@ impl Store {
             }
         } else {
             // Another task was answered at the same moment.
-            routes::newest(&mut tx, arrival)
+            routes::newest(&mut *tx, environment, flag, &arrival.transcript)
                 .await?
                 .context("a route was pinned at the same moment, and is gone")?
         };
         note(&mut tx, arrival, route.generation, now).await?;
         tx.commit().await.context(doing)?;
         Ok(Pinned { route, is_new })
+    }
+
+    /// The newest route pinned for a transcript.
+    pub async fn route_of_transcript(
+        &self,
+        environment: &EnvironmentName,
+        flag: &FlagName,
+        transcript: &TranscriptId,
+    ) -> anyhow::Result<Option<RouteRow>> {
+        routes::newest(&self.pool, environment, flag, transcript).await
     }
 
     /// The route a task was answered with.

@@ -2,9 +2,9 @@
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
-use sqlx::{Any, Row, Transaction, any::AnyRow};
+use sqlx::{Any, Executor, Row, Transaction, any::AnyRow};
 
-use super::{Arrival, Run, Store, Way, millis, phases::percent, plain, time};
+use super::{Run, Store, Way, millis, phases::percent, plain, time};
 use crate::{
     model::{EnvironmentName, FlagName, RecordingId, RoomId, RunId, Subject, TranscriptId},
     rollout::{Beside, Owner, Percent, Phase},
@@ -182,9 +182,11 @@ impl RouteRow {
 }
 
 /// The newest generation's route of the transcript that is asked for.
-pub(super) async fn newest(
-    tx: &mut Transaction<'static, Any>,
-    arrival: &Arrival,
+pub(super) async fn newest<'e>(
+    db: impl Executor<'e, Database = Any>,
+    environment: &EnvironmentName,
+    flag: &FlagName,
+    transcript: &TranscriptId,
 ) -> anyhow::Result<Option<RouteRow>> {
     let sql = select(
         "newest_route",
@@ -192,10 +194,10 @@ pub(super) async fn newest(
          order by generation desc limit 1",
     );
     let row = sqlx::query(sqlx::AssertSqlSafe(sql))
-        .bind(arrival.environment.as_str())
-        .bind(arrival.flag.as_str())
-        .bind(arrival.transcript.as_str())
-        .fetch_optional(&mut **tx)
+        .bind(environment.as_str())
+        .bind(flag.as_str())
+        .bind(transcript.as_str())
+        .fetch_optional(db)
         .await
         .context("reading a transcript's route")?;
     row.as_ref().map(RouteRow::read).transpose()

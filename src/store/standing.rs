@@ -6,7 +6,7 @@ use sqlx::{Any, Executor, Row, any::AnyRow};
 
 use super::{PhaseRow, RulesRow, Store, millis, time};
 use crate::{
-    model::{EnvironmentName, FlagName},
+    model::{EnvironmentName, FlagName, digest},
     rollout::Situation,
 };
 
@@ -41,6 +41,23 @@ pub struct Standing {
 }
 
 impl Standing {
+    /// Tells one configuration from another: whoever decides by another may decide otherwise.
+    pub fn configuration(&self) -> String {
+        let is_shed = self
+            .spent
+            .as_ref()
+            .is_some_and(|spent| spent.shed.is_some());
+        let (phase, rules) = (self.phase.version, self.rules.version);
+        let (environment, flag) = (&self.phase.environment, &self.phase.flag);
+        let all = format!("{environment}\0{flag}\0{phase}\0{rules}\0{is_shed}");
+        digest::of_text(&all)[..16].to_owned()
+    }
+
+    /// When phase or rules were changed last.
+    pub fn changed_at(&self) -> Option<DateTime<Utc>> {
+        self.phase.changed_at.max(self.rules.changed_at)
+    }
+
     /// What a route depends on.
     pub fn situation<'a>(&'a self, salt: &'a str) -> Situation<'a> {
         Situation {
