@@ -1,13 +1,16 @@
 //! The real router on a port of its own, with a store one can put rows into.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use switchyard::{
     compare::Policy,
     conductor::{Client, ClientConfig, RetryPolicy},
-    controller::{Shadow, intake::Intake},
+    controller::{
+        Shadow,
+        intake::{Budget, Intake},
+    },
     cost::PriceTable,
     http,
     legacy::recorded,
@@ -45,8 +48,18 @@ impl Server {
         Self::with_engine(&format!("http://{gone}/api")).await
     }
 
+    /// One that takes no longer than that to say who serves.
+    pub async fn answering_within(time: Duration) -> Self {
+        let gone = loopback().await.local_addr().expect("an address");
+        Self::new(&format!("http://{gone}/api"), Budget::of(time)).await
+    }
+
     /// With the engine at that base URL.
     pub async fn with_engine(base_url: &str) -> Self {
+        Self::new(base_url, PATIENT).await
+    }
+
+    async fn new(base_url: &str, budget: Budget) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("switchyard.db");
         let mut engine = ClientConfig::new(base_url.parse().expect("a URL"));
@@ -77,7 +90,7 @@ impl Server {
             celery: None,
             watcher: None,
             mixes: Arc::new(|_| Box::pin(async { Ok(None) })),
-            budget: PATIENT,
+            budget,
             clock: Arc::clone(&shadow.clock),
             news: Arc::default(),
         };
