@@ -41,4 +41,5 @@ create table sample_ratios (
 
 -- Whether the bucket that decided was inside the percentage; null where no bucket decided.
 alter table routes add column drawn bigint check (drawn in (0, 1));
+create index runs_by_start on runs (environment, flag, started_at);
 create index routes_drawn on routes (environment, flag, arrived_at);

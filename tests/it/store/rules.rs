@@ -316,7 +316,13 @@ pub async fn over_a_cap_nothing_runs_beside_until_the_next_day(database: &Databa
         over.reason,
         "phase shadow: shed: shadow runs have used 61 of 60 GPU seconds today"
     );
-    let tomorrow = at(6) + TimeDelta::days(1);
+    let lifted = routing(&store, Caps::default(), at(7)).tick().await;
+    lifted.expect("it is summed");
+    let lifted = arrive(&store, "lifted", "room", at(8)).await;
+    assert_eq!(lifted.beside, Beside::Candidate, "there is no cap any more");
+    let over = routing(&store, caps(60.0), at(9)).tick().await;
+    assert!(over.expect("it is summed").shed.is_some());
+    let tomorrow = at(9) + TimeDelta::days(1);
     let next = arrive(&store, "next", "room", tomorrow).await;
     assert_eq!(
         next.beside,
@@ -325,11 +331,6 @@ pub async fn over_a_cap_nothing_runs_beside_until_the_next_day(database: &Databa
     );
     let spent = routing(&store, caps(60.0), tomorrow).tick().await;
     assert_eq!(spent.expect("it is summed").gpu_seconds, 0.0);
-    // A cap that is taken away takes its effect with it.
-    routing(&store, caps(60.0), at(7))
-        .tick()
-        .await
-        .expect("it is summed");
     store.close().await;
 }
 
