@@ -104,8 +104,8 @@ async fn write_rules(store: &Store) {
     };
     for change in changes {
         let about = phases::about(ENVIRONMENT);
-        let changed = store.change_rules(&about, &change, &signed, None).await;
-        changed.expect("the store answers").expect("it is changed");
+        let made = store.change_rules(&about, &change, &signed, None).await;
+        made.expect("the store answers").expect("it is made");
     }
 }
 

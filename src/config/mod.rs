@@ -526,6 +526,7 @@ impl Config {
         }
         for (name, environment) in &self.environments {
             environment.validate(&format!("environments.{name}"))?;
+            environment.validate_caps(&format!("environments.{name}"))?;
             if environment.rollout.after.as_ref() == Some(name) {
                 return invalid(
                     &format!("environments.{name}.rollout.after"),
@@ -554,6 +555,22 @@ fn explain(text: &str, error: &toml::de::Error) -> String {
 }
 
 impl Environment {
+    fn validate_caps(&self, section: &str) -> Result<(), Error> {
+        for (key, cap) in [
+            ("max_gpu_seconds", self.shadow.max_gpu_seconds),
+            ("max_tokens", self.shadow.max_tokens),
+            ("max_usd", self.shadow.max_usd),
+        ] {
+            if cap.is_some_and(|cap| !cap.is_finite() || cap < 0.0) {
+                return Err(Error::Invalid {
+                    key: format!("{section}.shadow.{key}"),
+                    message: "write the most that shadow runs may use in a day, 0 for nothing; leave it out where there is no bound".to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+
     fn validate(&self, section: &str) -> Result<(), Error> {
         let invalid = |key: &str, message: String| {
             Err(Error::Invalid {
@@ -635,18 +652,6 @@ impl Environment {
                 "write 10 to 60000; users wait that long at most before Celery serves them"
                     .to_owned(),
             );
-        }
-        for (key, cap) in [
-            ("shadow.max_gpu_seconds", self.shadow.max_gpu_seconds),
-            ("shadow.max_tokens", self.shadow.max_tokens),
-            ("shadow.max_usd", self.shadow.max_usd),
-        ] {
-            if cap.is_some_and(|cap| !cap.is_finite() || cap < 0.0) {
-                return invalid(
-                    key,
-                    "write the most that shadow runs may use in a day, 0 for nothing; leave it out where there is no bound".to_owned(),
-                );
-            }
         }
         let rollout = &self.rollout;
         for (key, least) in [

@@ -227,7 +227,7 @@ impl Routing {
             .await?;
         match (&spent.shed, was_shed) {
             (Some(shed), false) => {
-                warn!("no candidate runs beside for the rest of the day; {shed}")
+                warn!("no candidate runs beside for the rest of the day; {shed}");
             }
             (None, true) => info!("candidates run beside again"),
             (Some(_), true) | (None, false) => {}
@@ -254,7 +254,7 @@ impl Routing {
                 UsageKind::AudioSeconds | UsageKind::BytesRead | UsageKind::BytesWritten => {}
             }
             match self.prices.cost(&usage) {
-                Some(usd) => used.usd += usd,
+                Some(cost) => used.usd += cost,
                 None => unpriced = true,
             }
         }
