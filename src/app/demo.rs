@@ -149,6 +149,7 @@ fn settings(wanted: &DemoSettings, doors: &Doors, sandbox: &Sandbox) -> anyhow::
         prompts: None,
         comparisons: None,
         routing: config::Routing::default(),
+        shadow: crate::model::Caps::default(),
         rollout: Bounds::default(),
         prices: demo_prices(),
     };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::App;
 use crate::{
     config::Config,
-    controller::{self, Around, Mover, intake::Celery},
+    controller::{self, Around, Mover, Routing, intake::Celery},
     legacy::celery::Queue,
     model::EnvironmentName,
     rollout::Surroundings,
@@ -35,6 +35,17 @@ impl App {
             store: self.store.clone(),
             bounds: self.environment.rollout.clone(),
             around: self.around()?,
+            clock: Arc::clone(&self.clock),
+        })
+    }
+
+    /// Knows of this environment's routing.
+    pub fn routing(&self) -> anyhow::Result<Routing> {
+        Ok(Routing {
+            about: self.about()?,
+            store: self.store.clone(),
+            prices: Arc::new(self.prices()?),
+            caps: self.environment.shadow,
             clock: Arc::clone(&self.clock),
         })
     }

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::{ExitStatus, Globals, output::say, table};
+use super::{ExitStatus, Globals, output::say, routing, table};
 use crate::controller::spending::{Spending, Use};
 
 /// What `switchyard costs` takes.
@@ -17,15 +17,23 @@ pub(super) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitSta
     let app = globals.app().await?;
     let since = (app.clock)() - TimeDelta::days(i64::from(args.days));
     let spending = app.shadow()?.spending(since).await?;
+    let today = app.routing()?.stands().await?;
     if globals.json {
-        Globals::print_json(&spending)?;
+        let mut told = serde_json::to_value(&spending)?;
+        told["today"] = routing::spent_told(&today);
+        Globals::print_json(&told)?;
         return Ok(ExitStatus::Success);
     }
     if spending.lines.is_empty() {
         say!("No run of the last {} days has used anything.", args.days);
-        return Ok(ExitStatus::Success);
+    } else {
+        print(&spending);
     }
-    print(&spending);
+    if !today.caps.is_none() {
+        for line in routing::spent_lines(&today) {
+            say!("{line}");
+        }
+    }
     Ok(ExitStatus::Success)
 }
 

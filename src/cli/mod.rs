@@ -17,6 +17,7 @@ mod register;
 mod rehearse;
 mod report;
 mod routes;
+mod routing;
 mod runs;
 mod sandbox;
 mod serve;
@@ -122,6 +123,9 @@ enum Command {
     Runs(runs::Args),
     /// Lists routes: who serves each recording that was asked for, who runs beside, and why.
     Routes(routes::Args),
+    /// Shows by what rules recordings are routed and what shadow runs may still use today; pins,
+    /// excludes, says whose turn it is, and explains a route.
+    Routing(routing::Args),
     /// Shows how far the migration is in each environment, says what its next step lacks, and moves it.
     Phase(phase::Args),
     /// Lists what blocks forward moves, and places or releases such a hold.
@@ -272,6 +276,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Dispatch(args) => dispatch::run(args, &globals).await,
         Command::Runs(args) => runs::run(args, &globals).await,
         Command::Routes(args) => routes::run(args, &globals).await,
+        Command::Routing(args) => routing::run(args, &globals).await,
         Command::Phase(args) => phase::run(args, &globals).await,
         Command::Hold(args) => hold::run(args, &globals).await,
         Command::Audit(args) => audit::run(args, &globals).await,

@@ -15,7 +15,7 @@ use std::{
 use serde::Deserialize;
 use url::Url;
 
-use crate::model::{Bounds, EnvironmentName, FlagName};
+use crate::model::{Bounds, Caps, EnvironmentName, FlagName};
 
 pub use secret::Secret;
 
@@ -185,6 +185,9 @@ pub struct Environment {
     /// How requests for recordings are answered.
     #[serde(default)]
     pub routing: Routing,
+    /// The most that shadow runs may use in a day.
+    #[serde(default)]
+    pub shadow: Caps,
     /// What has to be seen before the migration goes forward here.
     #[serde(default)]
     pub rollout: Bounds,
@@ -523,6 +526,7 @@ impl Config {
         }
         for (name, environment) in &self.environments {
             environment.validate(&format!("environments.{name}"))?;
+            environment.validate_caps(&format!("environments.{name}"))?;
             if environment.rollout.after.as_ref() == Some(name) {
                 return invalid(
                     &format!("environments.{name}.rollout.after"),
@@ -587,6 +591,22 @@ impl Environment {
         ] {
             if !(0..=100_000).contains(&least) {
                 return invalid(key, "write a number from 0 to 100000".to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    fn validate_caps(&self, section: &str) -> Result<(), Error> {
+        for (key, cap) in [
+            ("max_gpu_seconds", self.shadow.max_gpu_seconds),
+            ("max_tokens", self.shadow.max_tokens),
+            ("max_usd", self.shadow.max_usd),
+        ] {
+            if cap.is_some_and(|cap| !cap.is_finite() || cap < 0.0) {
+                return Err(Error::Invalid {
+                    key: format!("{section}.shadow.{key}"),
+                    message: "write the most that shadow runs may use in a day, 0 for nothing; leave it out where there is no bound".to_owned(),
+                });
             }
         }
         Ok(())

@@ -39,6 +39,7 @@ fn every_commented_default_of_the_example_is_the_default() {
                 "# after",
                 "# data_dir",
                 "# progress_channel",
+                "# max_",
                 "# \"hooks",
             ];
             let is_setting = line.starts_with("# ") && line.contains(" = ");
@@ -98,6 +99,11 @@ fn a_value_that_makes_no_sense_is_named_with_its_section() {
             "bucket = \"reflector-transcripts\"",
             "bucket = \"a/b\"",
             "environments.staging.objects.bucket",
+        ),
+        (
+            "[environments.staging.shadow]",
+            "[environments.staging.shadow]\nmax_usd = -1.0",
+            "environments.staging.shadow.max_usd",
         ),
     ] {
         let text = example().replacen(from, to, 1);

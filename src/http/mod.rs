@@ -1,4 +1,4 @@
-//! The pages and the JSON API of `switchyard serve`, `up` and `demo`.
+//! The pages, the JSON API and the flags of `switchyard serve`, `up` and `demo`.
 //!
 //! There is no sign-in yet, so only requests addressed to this machine by a loopback name are
 //! answered: a page on the web cannot reach in through a name of its own (see [`host`]).
@@ -9,6 +9,7 @@ mod error;
 mod events;
 mod headers;
 mod host;
+mod ofrep;
 mod ui;
 
 use axum::{Router, middleware};
@@ -22,6 +23,7 @@ use crate::{
 };
 use error::Error;
 use events::Events;
+use ofrep::Changes;
 
 /// What the doors are given.
 #[derive(Clone)]
@@ -43,6 +45,7 @@ struct Door {
     intake: Intake,
     mover: Mover,
     events: Events,
+    changes: Changes,
 }
 
 impl Door {
@@ -69,7 +72,8 @@ fn unreadable(id: &RunId, error: &impl std::fmt::Display) -> Error {
 /// All routes.
 pub fn router(state: State) -> Router {
     let door = Door {
-        events: Events::new(state.shadow.clone(), state.shutdown),
+        events: Events::new(state.shadow.clone(), state.shutdown.clone()),
+        changes: Changes::new(state.intake.clone(), state.shutdown),
         shadow: state.shadow,
         intake: state.intake,
         mover: state.mover,
@@ -78,6 +82,7 @@ pub fn router(state: State) -> Router {
     let guarded = Router::new()
         .merge(ui::routes())
         .nest("/api", api::routes())
+        .nest("/ofrep/v1", ofrep::routes())
         .method_not_allowed_fallback(|| async { Error::MethodNotAllowed })
         .layer(middleware::from_fn(host::only_loopback));
     Router::new()

@@ -4,6 +4,7 @@
 //! and Reflector's rows have them), while a transcript's duration is **milliseconds**.
 
 mod bounds;
+mod caps;
 pub mod digest;
 mod ids;
 mod outcome;
@@ -15,6 +16,7 @@ mod transcript;
 mod usage;
 
 pub use bounds::Bounds;
+pub use caps::Caps;
 pub use ids::{
     EnvironmentName, FlagName, ObjectKey, RecordingId, RoomId, RunId, TranscriptId, WorkflowId,
 };

@@ -9,7 +9,10 @@ mod ownership;
 mod phase;
 mod position;
 mod precondition;
+pub mod ratio;
 mod route;
+pub mod rules;
+mod shedding;
 
 pub use advance::{
     Advance, Approvals, BreakerFacts, Ended, Evidence, Facts, HealthFacts, Hold, Move, Override,
@@ -21,4 +24,7 @@ pub use ownership::{Live, Owner, Ownership};
 pub use phase::{NoPercent, NoPhase, Percent, Phase};
 pub use position::{NoPosition, Position};
 pub use precondition::{Check, FAILURE_PERCENTS, NoCheck, Precondition, Standing, required, span};
-pub use route::{BUCKETS, Beside, Keys, Route, bucket, route, salt};
+pub use ratio::Ratio;
+pub use route::{BUCKETS, Beside, Keys, Known, Route, Situation, bucket, route, salt};
+pub use rules::{Rule, Rules, Says, Whose};
+pub use shedding::{Used, shed};

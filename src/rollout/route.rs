@@ -3,9 +3,11 @@
 //! A bucket is a number that recording or room keep for as long as the migration lasts: a
 //! percentage that is raised only adds recordings, and a room's meetings stay with one pipeline.
 
+use std::fmt::Display;
+
 use sha2::{Digest, Sha256};
 
-use super::{Owner, Percent, Position};
+use super::{Owner, Percent, Position, Rules, Says};
 use crate::model::{EnvironmentName, FlagName, RecordingId, RoomId, Subject};
 
 /// How many buckets there are; each is 0.01 %.
@@ -45,28 +47,37 @@ pub enum Keys {
     /// The transcript is of no recording, so the candidate has nothing to run on.
     NoRecording,
     /// It did.
-    Known {
-        /// The recording.
-        recording: RecordingId,
-        /// The room it was made in; without one, cutover goes by the recording.
-        room: Option<RoomId>,
-    },
+    Known(Known),
+}
+
+/// A recording that Reflector told of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// The recording.
+    pub recording: RecordingId,
+    /// The room it was made in; without one, cutover goes by the recording.
+    pub room: Option<RoomId>,
+    /// Whether the room is known to call no customer's webhook.
+    pub without_webhook: bool,
 }
 
 impl Keys {
     /// Of what Reflector's rows say.
     pub fn of(subject: &Subject) -> Self {
-        Self::Known {
+        let room = subject.room.as_ref();
+        let url = room.map(|room| room.webhook_url.as_deref().unwrap_or_default());
+        Self::Known(Known {
             recording: subject.recording.id.clone(),
             room: subject.transcript.room_id.clone(),
-        }
+            without_webhook: url.is_some_and(str::is_empty),
+        })
     }
 
     /// The recording, where it is known.
     pub const fn recording(&self) -> Option<&RecordingId> {
         match self {
             Self::Unknown | Self::NoRecording => None,
-            Self::Known { recording, .. } => Some(recording),
+            Self::Known(known) => Some(&known.recording),
         }
     }
 
@@ -74,7 +85,7 @@ impl Keys {
     pub const fn room(&self) -> Option<&RoomId> {
         match self {
             Self::Unknown | Self::NoRecording => None,
-            Self::Known { room, .. } => room.as_ref(),
+            Self::Known(known) => known.room.as_ref(),
         }
     }
 }
@@ -88,6 +99,8 @@ pub struct Route {
     pub beside: Beside,
     /// The bucket it went by; none where none was needed, or known.
     pub bucket: Option<u16>,
+    /// Whether that bucket is inside the percentage.
+    pub drawn: Option<bool>,
     /// Why, for people.
     pub reason: String,
 }
@@ -109,60 +122,161 @@ pub fn bucket(salt: &str, key: &str) -> u16 {
     u16::try_from(number).expect("it is below 10000")
 }
 
-/// Routes one recording. Where it is not known what to go by, the control serves alone.
-pub fn route(position: Position, salt: &str, keys: &Keys) -> Route {
-    let phase = position.phase();
-    let alone = |why: &str| Route {
-        owner: Owner::Control,
-        beside: Beside::None,
-        bucket: None,
-        reason: format!("phase {phase}: {why}"),
-    };
-    match (position, keys) {
-        (Position::Infrastructure | Position::Parallel, _) => alone("the control serves alone"),
-        (_, Keys::NoRecording) => alone("the transcript is of no recording"),
-        (Position::Shadow(_) | Position::Cutover(_), Keys::Unknown) => {
-            alone("Reflector did not tell the recording in time")
+/// Everything a decision depends on but the recording.
+#[derive(Clone, Copy, Debug)]
+pub struct Situation<'a> {
+    /// Where the migration stands.
+    pub position: Position,
+    /// What is hashed with every key, see [`salt`].
+    pub salt: &'a str,
+    /// What people said of rooms and recordings, and whose turn it is.
+    pub rules: &'a Rules,
+    /// Why no candidate may run beside today; none while one may.
+    pub shed: Option<&'a str>,
+}
+
+impl<'a> Situation<'a> {
+    /// One without rules, in which shadow runs may use what they like.
+    pub const fn plain(position: Position, salt: &'a str) -> Self {
+        static NO_RULES: Rules = Rules::NONE;
+        Self {
+            position,
+            salt,
+            rules: &NO_RULES,
+            shed: None,
         }
-        (Position::Shadow(percent), Keys::Known { recording, .. }) => {
-            let by = Bucketed::new(salt, "recording", recording.as_str(), percent);
-            Route {
-                owner: Owner::Control,
-                beside: if by.is_in {
-                    Beside::Candidate
-                } else {
-                    Beside::None
-                },
-                bucket: Some(by.bucket),
-                reason: format!("phase {phase}: {}", by.reason),
-            }
-        }
-        (Position::Cutover(percent), Keys::Known { recording, room }) => {
-            let by = match room {
-                Some(room) => Bucketed::new(salt, "room", room.as_str(), percent),
-                None => Bucketed::new(salt, "recording", recording.as_str(), percent),
-            };
-            let (owner, beside) = if by.is_in {
-                (Owner::Candidate, Beside::None)
-            } else {
-                (Owner::Control, Beside::Candidate)
-            };
-            Route {
-                owner,
-                beside,
-                bucket: Some(by.bucket),
-                reason: format!("phase {phase}: {}", by.reason),
-            }
-        }
-        (
-            Position::Soak | Position::Draining | Position::Archived | Position::Removed,
-            Keys::Unknown | Keys::Known { .. },
-        ) => Route {
-            owner: Owner::Candidate,
+    }
+
+    fn reason(&self, why: impl Display) -> String {
+        format!("phase {}: {why}", self.position.phase())
+    }
+
+    fn alone(&self, why: impl Display) -> Route {
+        Route {
+            owner: Owner::Control,
             beside: Beside::None,
             bucket: None,
-            reason: format!("phase {phase}: the candidate serves alone"),
-        },
+            drawn: None,
+            reason: self.reason(why),
+        }
+    }
+
+    /// The control serves, and the candidate runs beside if it may today.
+    fn shadowed(&self, by: Option<&Bucketed>, why: impl Display) -> Route {
+        let (beside, reason) = match self.shed {
+            None => (Beside::Candidate, self.reason(why)),
+            Some(shed) => (Beside::None, format!("{}; {shed}", self.reason(why))),
+        };
+        Route {
+            owner: Owner::Control,
+            beside,
+            bucket: by.map(|by| by.bucket),
+            drawn: by.map(|by| by.is_in),
+            reason,
+        }
+    }
+
+    fn by_candidate(&self, by: Option<&Bucketed>, why: impl Display) -> Route {
+        Route {
+            owner: Owner::Candidate,
+            beside: Beside::None,
+            bucket: by.map(|by| by.bucket),
+            drawn: by.map(|by| by.is_in),
+            reason: self.reason(why),
+        }
+    }
+
+    /// In shadow: the percentage says beside which recordings the candidate runs.
+    fn shadow(&self, percent: Percent, known: &Known) -> Route {
+        let recording = &known.recording;
+        let said = self.rules.said(recording, known.room.as_ref());
+        let pinned = match said.map(|rule| (rule, rule.says)) {
+            Some((rule, Says::Exclude)) => return self.alone(rule),
+            Some((rule, Says::Candidate)) => format!("; {rule} (the pin waits for cutover)"),
+            Some((_, Says::Control)) | None => String::new(),
+        };
+        if let Some(shed) = self.shed {
+            // Nobody is drawn, or those who are not would seem too many.
+            return self.alone(format_args!("{shed}{pinned}"));
+        }
+        let by = Bucketed::new(self.salt, "recording", recording.as_str(), percent);
+        Route {
+            owner: Owner::Control,
+            beside: if by.is_in {
+                Beside::Candidate
+            } else {
+                Beside::None
+            },
+            bucket: Some(by.bucket),
+            drawn: Some(by.is_in),
+            reason: self.reason(format_args!("{}{pinned}", by.reason)),
+        }
+    }
+
+    /// From cutover on: the candidate serves so many rooms of those it reaches; none: all of them.
+    fn cutover(&self, percent: Option<Percent>, known: &Known) -> Route {
+        let (recording, room) = (&known.recording, known.room.as_ref());
+        if let Some(rule) = self.rules.said(recording, room) {
+            return match rule.says {
+                Says::Exclude => self.alone(rule),
+                Says::Control => self.shadowed(None, rule),
+                Says::Candidate => self.by_candidate(None, rule),
+            };
+        }
+        let turn = self.rules.turn(room, known.without_webhook);
+        if !turn.is_reached {
+            let reach = self.rules.reach();
+            let why = format_args!(
+                "cutover reaches as far as cohort `{reach}`, and the room is of `{}`",
+                turn.cohort
+            );
+            return self.shadowed(None, why);
+        }
+        let cohort = if self.rules.cohorts.is_empty() {
+            String::new()
+        } else {
+            format!(" of cohort `{}`", turn.cohort)
+        };
+        let Some(percent) = percent else {
+            return if cohort.is_empty() {
+                self.by_candidate(None, "the candidate serves alone")
+            } else {
+                self.by_candidate(None, format_args!("the candidate serves all{cohort}"))
+            };
+        };
+        let by = match room {
+            Some(room) => Bucketed::new(self.salt, "room", room.as_str(), percent),
+            None => Bucketed::new(self.salt, "recording", recording.as_str(), percent),
+        };
+        let why = format!("{}{cohort}", by.reason);
+        if by.is_in {
+            self.by_candidate(Some(&by), why)
+        } else {
+            self.shadowed(Some(&by), why)
+        }
+    }
+}
+
+/// Routes one recording, by the order that [`rules`](super::rules) states. Where it is not known what to
+/// go by, the control serves alone.
+pub fn route(situation: &Situation<'_>, keys: &Keys) -> Route {
+    match (situation.position, keys) {
+        (Position::Infrastructure | Position::Parallel, _) => {
+            situation.alone("the control serves alone")
+        }
+        (_, Keys::NoRecording) => situation.alone("the transcript is of no recording"),
+        (Position::Draining | Position::Archived | Position::Removed, _) => {
+            situation.by_candidate(None, "the candidate serves alone")
+        }
+        (Position::Soak, Keys::Unknown) if !situation.rules.keep_any() => {
+            situation.by_candidate(None, "the candidate serves alone")
+        }
+        (Position::Shadow(_) | Position::Cutover(_) | Position::Soak, Keys::Unknown) => {
+            situation.alone("Reflector did not tell the recording in time")
+        }
+        (Position::Shadow(percent), Keys::Known(known)) => situation.shadow(percent, known),
+        (Position::Cutover(percent), Keys::Known(known)) => situation.cutover(Some(percent), known),
+        (Position::Soak, Keys::Known(known)) => situation.cutover(None, known),
     }
 }
 
@@ -188,15 +302,27 @@ impl Bucketed {
 
 #[cfg(test)]
 mod tests {
+    use chrono::DateTime;
+
     use super::*;
+    use crate::rollout::rules::{Change, Signed, Whose};
 
     const SALT: &str = "daily_diarization_pipeline:production";
 
     fn keys() -> Keys {
-        Keys::Known {
-            recording: "recording".into(),
-            room: Some("room".into()),
-        }
+        known("recording", Some("room"), false)
+    }
+
+    fn known(recording: &str, room: Option<&str>, without_webhook: bool) -> Keys {
+        Keys::Known(Known {
+            recording: recording.into(),
+            room: room.map(RoomId::new),
+            without_webhook,
+        })
+    }
+
+    fn plainly(position: Position, keys: &Keys) -> Route {
+        route(&Situation::plain(position, SALT), keys)
     }
 
     fn hundredths(hundredths: u16) -> Percent {
@@ -234,7 +360,7 @@ mod tests {
             (Archived, Candidate, Alone, None),
             (Removed, Candidate, Alone, None),
         ] {
-            let found = route(position, SALT, &keys());
+            let found = plainly(position, &keys());
             assert_eq!(
                 (found.owner, found.beside, found.bucket),
                 (owner, beside, by),
@@ -254,7 +380,7 @@ mod tests {
             (Position::Cutover(Percent::ALL), Keys::NoRecording),
             (Position::Draining, Keys::NoRecording),
         ] {
-            let found = route(position, SALT, &keys);
+            let found = plainly(position, &keys);
             let served = (found.owner, found.beside);
             assert_eq!(
                 served,
@@ -266,18 +392,182 @@ mod tests {
 
     #[test]
     fn in_cleanup_the_candidate_serves_what_reflector_tells_later() {
-        let found = route(Position::Draining, SALT, &Keys::Unknown);
+        let found = plainly(Position::Draining, &Keys::Unknown);
         assert_eq!(found.owner, Owner::Candidate);
     }
 
     #[test]
     fn without_a_room_cutover_goes_by_the_recording() {
-        let keys = Keys::Known {
-            recording: "recording".into(),
-            room: None,
-        };
-        let found = route(Position::Cutover(Percent::ALL), SALT, &keys);
+        let keys = known("recording", None, false);
+        let found = plainly(Position::Cutover(Percent::ALL), &keys);
         assert_eq!(found.bucket, Some(bucket(SALT, "recording")));
+    }
+
+    fn signed() -> Signed {
+        Signed {
+            by: "ana".to_owned(),
+            reason: "to see".to_owned(),
+            at: DateTime::from_timestamp(1_760_954_400, 0).unwrap(),
+        }
+    }
+
+    fn saying(whose: Whose, says: Says) -> Rules {
+        let key = whose.as_str().to_owned();
+        let change = Change::Say { whose, key, says };
+        Rules::default().with(&change, &signed()).unwrap()
+    }
+
+    #[test]
+    fn what_was_said_of_a_room_or_recording_decides_before_any_percentage() {
+        use Beside::{Candidate as Shadowed, None as Alone};
+        use Owner::{Candidate, Control};
+        let (none, all) = (Percent::NONE, Percent::ALL);
+        for (position, says, owner, beside, is_drawn) in [
+            (Position::Parallel, Says::Candidate, Control, Alone, false),
+            (Position::Shadow(all), Says::Exclude, Control, Alone, false),
+            (
+                Position::Shadow(all),
+                Says::Control,
+                Control,
+                Shadowed,
+                true,
+            ),
+            (
+                Position::Shadow(all),
+                Says::Candidate,
+                Control,
+                Shadowed,
+                true,
+            ),
+            (
+                Position::Shadow(none),
+                Says::Candidate,
+                Control,
+                Alone,
+                true,
+            ),
+            (Position::Cutover(all), Says::Exclude, Control, Alone, false),
+            (
+                Position::Cutover(all),
+                Says::Control,
+                Control,
+                Shadowed,
+                false,
+            ),
+            (
+                Position::Cutover(none),
+                Says::Candidate,
+                Candidate,
+                Alone,
+                false,
+            ),
+            (Position::Soak, Says::Exclude, Control, Alone, false),
+            (Position::Soak, Says::Control, Control, Shadowed, false),
+            (Position::Soak, Says::Candidate, Candidate, Alone, false),
+            (Position::Draining, Says::Exclude, Candidate, Alone, false),
+            (Position::Removed, Says::Control, Candidate, Alone, false),
+        ] {
+            for whose in [Whose::Room, Whose::Recording] {
+                let rules = saying(whose, says);
+                let mut situation = Situation::plain(position, SALT);
+                situation.rules = &rules;
+                let found = route(&situation, &keys());
+                assert_eq!(
+                    (found.owner, found.beside, found.drawn.is_some()),
+                    (owner, beside, is_drawn),
+                    "{position}, {whose}: {says:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_pin_to_the_candidate_is_said_to_wait_until_cutover() {
+        let rules = saying(Whose::Room, Says::Candidate);
+        let mut situation = Situation::plain(Position::Shadow(Percent::ALL), SALT);
+        situation.rules = &rules;
+        let waits = route(&situation, &keys()).reason;
+        assert!(
+            waits.ends_with(
+                "; the room is pinned to the candidate by ana: to see (the pin waits for cutover)"
+            ),
+            "{waits}"
+        );
+        situation.position = Position::Cutover(Percent::NONE);
+        assert_eq!(
+            route(&situation, &keys()).reason,
+            "phase cutover: the room is pinned to the candidate by ana: to see"
+        );
+    }
+
+    #[test]
+    fn rooms_beyond_the_reach_stay_with_the_control_as_in_shadow() {
+        let cohorts = r#"[{ "name": "internal", "rooms": ["room"] },
+            { "name": "quiet", "rooms": "without_webhook" }]"#;
+        let cohorts = Change::Cohorts(serde_json::from_str(cohorts).unwrap());
+        let rules = Rules::default().with(&cohorts, &signed()).unwrap();
+        let reach = |name: &str| {
+            let reach = Change::Reach(name.to_owned());
+            rules.with(&reach, &signed()).unwrap()
+        };
+        for (reached, served) in [
+            ("internal", [true, false, false]),
+            ("quiet", [true, true, false]),
+            ("all", [true, true, true]),
+        ] {
+            let rules = reach(reached);
+            let rooms = [("room", false), ("other", true), ("another", false)];
+            for ((room, without_webhook), is_served) in rooms.into_iter().zip(served) {
+                let keys = known("recording", Some(room), without_webhook);
+                for position in [Position::Cutover(Percent::ALL), Position::Soak] {
+                    let mut situation = Situation::plain(position, SALT);
+                    situation.rules = &rules;
+                    let found = route(&situation, &keys);
+                    let is_candidate = found.owner == Owner::Candidate;
+                    assert_eq!(is_candidate, is_served, "{room} {reached} {position}");
+                    if !is_served {
+                        assert_eq!((found.beside, found.drawn), (Beside::Candidate, None));
+                        assert!(
+                            found.reason.contains("reaches as far as"),
+                            "{}",
+                            found.reason
+                        );
+                    }
+                }
+            }
+        }
+        let rules = reach("internal");
+        let mut situation = Situation::plain(Position::Soak, SALT);
+        situation.rules = &rules;
+        let doubtful = route(&situation, &Keys::Unknown);
+        assert_eq!(doubtful.owner, Owner::Control, "it may be beyond the reach");
+    }
+
+    #[test]
+    fn what_is_shed_takes_candidates_from_beside_and_changes_nobody_who_serves() {
+        let all = Percent::ALL;
+        for position in [
+            Position::Shadow(all),
+            Position::Cutover(Percent::NONE),
+            Position::Cutover(all),
+            Position::Soak,
+        ] {
+            let before = plainly(position, &keys());
+            let mut situation = Situation::plain(position, SALT);
+            situation.shed = Some("shed: 61 of 60 GPU seconds used today");
+            let found = route(&situation, &keys());
+            assert_eq!(found.owner, before.owner, "{position}");
+            assert_eq!(found.beside, Beside::None, "{position}");
+            let is_told = found.reason.contains("shed: 61 of 60");
+            assert_eq!(is_told, before.beside == Beside::Candidate, "{position}");
+        }
+        let mut situation = Situation::plain(Position::Shadow(Percent::NONE), SALT);
+        situation.shed = Some("shed");
+        assert_eq!(
+            route(&situation, &keys()).drawn,
+            None,
+            "neither those inside count nor those outside"
+        );
     }
 
     /// Computed with Python:
@@ -292,13 +582,10 @@ mod tests {
     #[test]
     fn a_raised_percentage_takes_nobody_away() {
         for number in 0..500 {
-            let keys = Keys::Known {
-                recording: RecordingId::new(format!("r{number}")),
-                room: None,
-            };
+            let keys = known(&format!("r{number}"), None, false);
             let mut was_beside = false;
             for percent in [0, 1, 100, 1000, 5000, 10_000] {
-                let found = route(Position::Shadow(hundredths(percent)), SALT, &keys);
+                let found = plainly(Position::Shadow(hundredths(percent)), &keys);
                 let is_beside = found.beside == Beside::Candidate;
                 assert!(is_beside || !was_beside);
                 was_beside = is_beside;

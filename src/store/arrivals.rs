@@ -5,10 +5,9 @@ use chrono::{DateTime, Utc};
 use sqlx::{Any, Row, Transaction};
 
 use super::{
-    Store, millis,
-    phases::read_phase,
-    plain,
+    Store, millis, plain,
     routes::{self, RouteRow},
+    standing::read_standing,
 };
 use crate::{
     model::{EnvironmentName, FlagName, Subject, TranscriptId},
@@ -102,7 +101,8 @@ impl Store {
                 is_new: false,
             });
         }
-        let newest = routes::newest(&mut tx, arrival).await?;
+        let (environment, flag) = (&arrival.environment, &arrival.flag);
+        let newest = routes::newest(&mut *tx, environment, flag, &arrival.transcript).await?;
         let generation = match &newest {
             None => 1,
             Some(known) if arrival.wish == Wish::Again && is_over(&mut tx, known).await? => {
@@ -117,8 +117,9 @@ impl Store {
                 });
             }
         };
-        let phase = read_phase(&mut *tx, &arrival.environment, &arrival.flag).await?;
-        let decided = route(phase.position, salt, keys);
+        let standing = read_standing(&mut *tx, environment, flag, now).await?;
+        let phase = &standing.phase;
+        let decided = route(&standing.situation(salt), keys);
         let row = RouteRow {
             environment: arrival.environment.clone(),
             flag: arrival.flag.clone(),
@@ -134,6 +135,7 @@ impl Store {
             phase: phase.position.phase(),
             percent: phase.position.percent(),
             bucket: decided.bucket,
+            drawn: decided.drawn,
             reason: decided.reason,
             way: arrival.way,
             task_id: arrival.task_id.clone(),
@@ -156,13 +158,23 @@ impl Store {
             }
         } else {
             // Another task was answered at the same moment.
-            routes::newest(&mut tx, arrival)
+            routes::newest(&mut *tx, environment, flag, &arrival.transcript)
                 .await?
                 .context("a route was pinned at the same moment, and is gone")?
         };
         note(&mut tx, arrival, route.generation, now).await?;
         tx.commit().await.context(doing)?;
         Ok(Pinned { route, is_new })
+    }
+
+    /// The newest route pinned for a transcript.
+    pub async fn route_of_transcript(
+        &self,
+        environment: &EnvironmentName,
+        flag: &FlagName,
+        transcript: &TranscriptId,
+    ) -> anyhow::Result<Option<RouteRow>> {
+        routes::newest(&self.pool, environment, flag, transcript).await
     }
 
     /// The route a task was answered with.

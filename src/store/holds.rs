@@ -3,7 +3,7 @@
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
-use sqlx::{Any, Executor, Row, any::AnyRow};
+use sqlx::{Any, Executor, Row, Transaction, any::AnyRow};
 
 use super::{Store, audit, facts::About, millis, notices, phases, plain, time};
 use crate::{
@@ -80,6 +80,47 @@ pub(super) async fn read_overrides<'e>(
         .collect()
 }
 
+/// Places a hold, in a transaction that has locked the phase; its id.
+pub(super) async fn place(
+    tx: &mut Transaction<'static, Any>,
+    about: &About,
+    hold: &NewHold,
+    now: DateTime<Utc>,
+) -> anyhow::Result<String> {
+    let id = about.id("hold", &[&hold.owner, &hold.reason], now);
+    let sql = "-- place_hold
+        insert into holds (id, environment, flag, owner, reason, placed_at, expires_at)
+        values ($1, $2, $3, $4, $5, $6, $7)
+        on conflict (id) do nothing";
+    sqlx::query(sql)
+        .bind(id.as_str())
+        .bind(about.environment.as_str())
+        .bind(about.flag.as_str())
+        .bind(plain(&hold.owner).as_ref())
+        .bind(plain(&hold.reason).as_ref())
+        .bind(millis(now))
+        .bind(millis(hold.expires_at))
+        .execute(&mut **tx)
+        .await
+        .context("placing a hold")?;
+    let entry = about.entry(
+        "hold",
+        (&hold.owner, &hold.reason),
+        ("", &format!("{id} until {}", stamp(hold.expires_at))),
+        now,
+    );
+    audit::append(tx, entry).await?;
+    let text = format!(
+        "{} holds {} where it is: {}",
+        plain(&hold.owner),
+        about.environment,
+        plain(&hold.reason)
+    );
+    let document = serde_json::json!({ "hold": id, "owner": hold.owner });
+    notices::insert(tx, about, ("hold", &text, &document), now).await?;
+    Ok(id)
+}
+
 impl Store {
     /// The holds in force, oldest first.
     pub async fn holds(&self, about: &About) -> anyhow::Result<Vec<Hold>> {
@@ -103,39 +144,9 @@ impl Store {
         now: DateTime<Utc>,
     ) -> anyhow::Result<String> {
         let doing = "placing a hold";
-        let id = about.id("hold", &[&hold.owner, &hold.reason], now);
         let mut tx = self.begin().await.context(doing)?;
         phases::lock(&mut tx, &about.environment, &about.flag, now).await?;
-        let sql = "-- place_hold
-            insert into holds (id, environment, flag, owner, reason, placed_at, expires_at)
-            values ($1, $2, $3, $4, $5, $6, $7)
-            on conflict (id) do nothing";
-        sqlx::query(sql)
-            .bind(id.as_str())
-            .bind(about.environment.as_str())
-            .bind(about.flag.as_str())
-            .bind(plain(&hold.owner).as_ref())
-            .bind(plain(&hold.reason).as_ref())
-            .bind(millis(now))
-            .bind(millis(hold.expires_at))
-            .execute(&mut *tx)
-            .await
-            .context(doing)?;
-        let entry = about.entry(
-            "hold",
-            (&hold.owner, &hold.reason),
-            ("", &format!("{id} until {}", stamp(hold.expires_at))),
-            now,
-        );
-        audit::append(&mut tx, entry).await?;
-        let text = format!(
-            "{} holds {} where it is: {}",
-            plain(&hold.owner),
-            about.environment,
-            plain(&hold.reason)
-        );
-        let document = serde_json::json!({ "hold": id, "owner": hold.owner });
-        notices::insert(&mut tx, about, ("hold", &text, &document), now).await?;
+        let id = place(&mut tx, about, hold, now).await?;
         tx.commit().await.context(doing)?;
         Ok(id)
     }

@@ -44,7 +44,7 @@ const COLUMNS: &str = "environment, flag, phase, sub, percent, version, changed_
 
 impl PhaseRow {
     /// Where nothing was ever changed.
-    fn first(environment: &EnvironmentName, flag: &FlagName) -> Self {
+    pub(super) fn first(environment: &EnvironmentName, flag: &FlagName) -> Self {
         Self {
             environment: environment.clone(),
             flag: flag.clone(),
@@ -56,9 +56,20 @@ impl PhaseRow {
     }
 
     fn read(row: &AnyRow) -> anyhow::Result<Self> {
+        let environment = EnvironmentName::new(row.try_get::<String, _>("environment")?);
+        let flag = FlagName::new(row.try_get::<String, _>("flag")?);
+        Self::of(row, &environment, &flag)
+    }
+
+    /// Reads the other columns.
+    pub(super) fn of(
+        row: &AnyRow,
+        environment: &EnvironmentName,
+        flag: &FlagName,
+    ) -> anyhow::Result<Self> {
         Ok(Self {
-            environment: EnvironmentName::new(row.try_get::<String, _>("environment")?),
-            flag: FlagName::new(row.try_get::<String, _>("flag")?),
+            environment: environment.clone(),
+            flag: flag.clone(),
             position: position(row)?,
             version: row.try_get("version")?,
             changed_at: Some(time(row.try_get("changed_at")?)),

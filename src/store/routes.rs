@@ -2,9 +2,9 @@
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
-use sqlx::{Any, Row, Transaction, any::AnyRow};
+use sqlx::{Any, Executor, Row, Transaction, any::AnyRow};
 
-use super::{Arrival, Run, Store, Way, millis, phases::percent, plain, time};
+use super::{Run, Store, Way, millis, phases::percent, plain, time};
 use crate::{
     model::{EnvironmentName, FlagName, RecordingId, RoomId, RunId, Subject, TranscriptId},
     rollout::{Beside, Owner, Percent, Phase},
@@ -69,6 +69,8 @@ pub struct RouteRow {
     pub percent: Percent,
     /// The bucket it went by.
     pub bucket: Option<u16>,
+    /// Whether that was inside the percentage.
+    pub drawn: Option<bool>,
     /// Why, for people.
     pub reason: String,
     /// The way the first request came.
@@ -89,7 +91,7 @@ pub struct RouteRow {
     pub over_at: Option<DateTime<Utc>>,
 }
 
-const COLUMNS: [&str; 23] = [
+const COLUMNS: [&str; 24] = [
     "environment",
     "flag",
     "transcript_id",
@@ -104,6 +106,7 @@ const COLUMNS: [&str; 23] = [
     "phase",
     "percent",
     "bucket",
+    "drawn",
     "reason",
     "way",
     "task_id",
@@ -163,6 +166,7 @@ impl RouteRow {
                 .map(u16::try_from)
                 .transpose()
                 .context("reading a bucket")?,
+            drawn: at("drawn")?.map(|drawn| drawn == 1),
             reason: text("reason")?,
             way: Way::parse(&way).with_context(|| format!("`{way}` is no way in"))?,
             task_id: text("task_id")?,
@@ -178,9 +182,11 @@ impl RouteRow {
 }
 
 /// The newest generation's route of the transcript that is asked for.
-pub(super) async fn newest(
-    tx: &mut Transaction<'static, Any>,
-    arrival: &Arrival,
+pub(super) async fn newest<'e>(
+    db: impl Executor<'e, Database = Any>,
+    environment: &EnvironmentName,
+    flag: &FlagName,
+    transcript: &TranscriptId,
 ) -> anyhow::Result<Option<RouteRow>> {
     let sql = select(
         "newest_route",
@@ -188,10 +194,10 @@ pub(super) async fn newest(
          order by generation desc limit 1",
     );
     let row = sqlx::query(sqlx::AssertSqlSafe(sql))
-        .bind(arrival.environment.as_str())
-        .bind(arrival.flag.as_str())
-        .bind(arrival.transcript.as_str())
-        .fetch_optional(&mut **tx)
+        .bind(environment.as_str())
+        .bind(flag.as_str())
+        .bind(transcript.as_str())
+        .fetch_optional(db)
         .await
         .context("reading a transcript's route")?;
     row.as_ref().map(RouteRow::read).transpose()
@@ -230,6 +236,7 @@ pub(super) async fn insert(
         .bind(row.phase.as_str())
         .bind(i64::from(row.percent.hundredths()))
         .bind(row.bucket.map(i64::from))
+        .bind(row.drawn.map(i64::from))
         .bind(row.reason.as_str())
         .bind(row.way.as_str())
         .bind(plain(&row.task_id).into_owned())

@@ -1,11 +1,11 @@
 //! The trail: every attempt of every task, and what it used.
 
 use anyhow::Context;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{Any, Row, Transaction};
 
 use super::{Store, millis, plain, time};
-use crate::model::{EnvironmentName, RunId, Usage, UsageKind};
+use crate::model::{EnvironmentName, FlagName, RunId, Usage, UsageKind};
 
 /// A row of `attempts`.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -252,6 +252,34 @@ impl Store {
                 })
             })
             .collect()
+    }
+
+    /// What the shadow runs of a migration used in attempts that began in that time, all together.
+    pub async fn shadow_usage(
+        &self,
+        environment: &EnvironmentName,
+        flag: &FlagName,
+        (from, to): (DateTime<Utc>, DateTime<Utc>),
+    ) -> anyhow::Result<Vec<Usage>> {
+        // A run of an earlier day may still be at work.
+        let sql = "-- shadow_usage
+            select '' as task_ref, u.kind, u.used_of, sum(u.amount) as amount
+            from runs r join usages u on u.run_id = r.id
+            left join attempts a on a.task_id = u.task_id
+            where r.environment = $1 and r.flag = $2 and r.epoch is null and r.started_at >= $3
+              and coalesce(a.started_at, r.started_at) >= $4
+              and coalesce(a.started_at, r.started_at) < $5
+            group by u.kind, u.used_of order by u.kind, u.used_of";
+        let rows = sqlx::query(sql)
+            .bind(environment.as_str())
+            .bind(flag.as_str())
+            .bind(millis(from - TimeDelta::days(2)))
+            .bind(millis(from))
+            .bind(millis(to))
+            .fetch_all(&self.pool)
+            .await
+            .context("reading what shadow runs used")?;
+        rows.iter().map(|row| Ok(metered(row)?.usage)).collect()
     }
 }
 

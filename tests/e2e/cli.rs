@@ -9,10 +9,10 @@ use switchyard::model::{EnvironmentName, FlagName};
 
 use crate::program::{Process, SECRETS, Site, case};
 
-const COMMANDS: [&str; 24] = [
+const COMMANDS: [&str; 25] = [
     "demo", "up", "serve", "tap", "worker", "engine", "objects", "check", "register", "dispatch",
-    "runs", "routes", "phase", "hold", "audit", "compare", "report", "takeover", "costs", "sweep",
-    "mirror", "rehearse", "events", "sandbox",
+    "runs", "routes", "routing", "phase", "hold", "audit", "compare", "report", "takeover",
+    "costs", "sweep", "mirror", "rehearse", "events", "sandbox",
 ];
 
 async fn run(arguments: &[&str]) -> crate::program::Ended {
@@ -613,6 +613,88 @@ async fn what_two_people_have_to_want_waits_for_the_second() {
         .await
         .refused();
     assert!(late.contains("no open request"), "{late}");
+}
+
+#[tokio::test]
+async fn rules_of_routing_are_changed_shown_and_explained() {
+    let site = Site::new();
+    site.change(
+        "[environments.test]",
+        "[environments.test]\nshadow = { max_gpu_seconds = 60 }",
+    );
+    let signed = ["--by", "ana", "--reason", "to see"];
+    let routing = |more: &[&'static str]| [&["routing"], more, &signed].concat();
+    let told = site.run(&routing(&["exclude", "room", "r1"])).await.well();
+    assert!(
+        told.contains(": room r1: exclude, rules at version 1\n"),
+        "{told}"
+    );
+    let pin = ["pin", "recording", "r2", "--to", "candidate"];
+    site.run(&routing(&pin)).await.well();
+    let stale = [&routing(&["remove", "room", "r1"])[..], &["--seen", "1"]].concat();
+    let refused = site.run(&stale).await.refused();
+    assert!(
+        refused.contains("at version 2 by now, changed by ana"),
+        "{refused}"
+    );
+
+    let cohorts = site.path("cohorts.json");
+    let text = json!([{ "name": "internal", "rooms": ["r3"] },
+        { "name": "quiet", "rooms": "without_webhook" }]);
+    std::fs::write(&cohorts, text.to_string()).expect("it is written");
+    let cohorts = cohorts.display().to_string();
+    let change = [&["routing", "cohorts", cohorts.as_str()][..], &signed].concat();
+    site.run(&change).await.well();
+    site.run(&routing(&["reach", "internal"])).await.well();
+    let refused = site.run(&routing(&["reach", "inner"])).await.refused();
+    assert!(
+        refused.contains("there are internal, quiet, all"),
+        "{refused}"
+    );
+
+    // Wider is forward, and waits for whoever holds.
+    let hold = [
+        "hold",
+        "place",
+        "--by",
+        "bo",
+        "--reason",
+        "audit week",
+        "--hours",
+        "1",
+    ];
+    site.run(&hold).await.well();
+    let refused = site.run(&routing(&["reach", "all"])).await.refused();
+    assert!(refused.contains("bo holds: audit week"), "{refused}");
+
+    let shown = site.run(&["routing"]).await.well();
+    for line in [
+        "rules at version 4",
+        "to see",
+        "Cohorts: internal (1 rooms), quiet (rooms without a webhook), all. Cutover reaches as far as internal, set by ana: to see.",
+        "Shadow runs have used today: 0 of 60 GPU seconds (60 left), 0 tokens, $0.00.",
+    ] {
+        assert!(shown.contains(line), "{line:?} in {shown}");
+    }
+    let shown = site.run(&["routing", "--json"]).await.json();
+    let rules = shown["rules"]["rules"].as_array().expect("rules");
+    assert!(
+        rules.iter().any(|rule| rule["says"] == "candidate"),
+        "{shown}"
+    );
+    assert_eq!(shown["shadow"]["gpu_seconds"]["left"], 60.0);
+    let costs = site.run(&["costs"]).await.well();
+    assert!(costs.contains("(60 left)"), "{costs}");
+    let explain = ["routing", "explain", "--recording", "r2", "--room", "r1"];
+    let explained = site.run(&explain).await.well();
+    assert_eq!(
+        explained,
+        "The control serves recording `r2`, and nothing runs beside: phase infrastructure: the control serves alone\n"
+    );
+    let listed = site.run(&["audit", "--json"]).await.json();
+    let listed = listed.as_array().expect("a list").iter();
+    let changes = listed.filter(|entry| entry["action"] == "routing").count();
+    assert_eq!(changes, 4);
 }
 
 #[tokio::test]

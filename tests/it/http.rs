@@ -1,5 +1,6 @@
 //! Pages and API, through the real router over HTTP.
 
+mod flags;
 mod phases;
 pub mod server;
 

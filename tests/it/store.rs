@@ -10,6 +10,7 @@ mod mirrors;
 mod moves;
 mod opening;
 mod routes;
+mod rules;
 mod runs;
 mod same_rows;
 pub mod samples;
@@ -92,6 +93,11 @@ on_both_databases!(
     comparisons::the_newest_comparison_counts,
     comparisons::a_comparison_with_a_field_twice_is_refused_whole,
     comparisons::a_control_is_read_as_it_was_kept,
+    rules::rules_are_changed_by_who_saw_them_as_they_are_and_every_change_is_on_record,
+    rules::of_two_who_change_the_rules_at_once_one_is_told_to_look_again,
+    rules::a_flip_and_a_rule_count_for_the_next_arrival_of_every_router,
+    rules::over_a_cap_nothing_runs_beside_until_the_next_day,
+    rules::buckets_that_do_not_fall_as_they_should_hold_the_migration_once,
     mirrors::a_mirror_is_read_as_it_was_written,
     mirrors::an_environment_has_one_unfinished_mirror,
     mirrors::a_mirror_is_held_by_one_process_until_it_falls_silent,

@@ -9,6 +9,7 @@ mod offers;
 mod request;
 mod starter;
 mod tapping;
+mod weighing;
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 

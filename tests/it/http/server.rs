@@ -1,13 +1,16 @@
 //! The real router on a port of its own, with a store one can put rows into.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use switchyard::{
     compare::Policy,
     conductor::{Client, ClientConfig, RetryPolicy},
-    controller::{Mover, Shadow, intake::Intake},
+    controller::{
+        Mover, Shadow,
+        intake::{Budget, Intake},
+    },
     cost::PriceTable,
     http,
     legacy::recorded,
@@ -49,15 +52,22 @@ impl Server {
     /// With other bounds, and an engine that refuses connections.
     pub async fn within(bounds: Bounds) -> Self {
         let gone = loopback().await.local_addr().expect("an address");
-        Self::with(&format!("http://{gone}/api"), bounds).await
+        Self::new(&format!("http://{gone}/api"), PATIENT, bounds).await
+    }
+
+    /// One that takes no longer than that to say who serves.
+    pub async fn answering_within(time: Duration) -> Self {
+        let gone = loopback().await.local_addr().expect("an address");
+        let budget = Budget::of(time);
+        Self::new(&format!("http://{gone}/api"), budget, Bounds::default()).await
     }
 
     /// With the engine at that base URL.
     pub async fn with_engine(base_url: &str) -> Self {
-        Self::with(base_url, Bounds::default()).await
+        Self::new(base_url, PATIENT, Bounds::default()).await
     }
 
-    async fn with(base_url: &str, bounds: Bounds) -> Self {
+    async fn new(base_url: &str, budget: Budget, bounds: Bounds) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("switchyard.db");
         let mut engine = ClientConfig::new(base_url.parse().expect("a URL"));
@@ -88,7 +98,7 @@ impl Server {
             celery: None,
             watcher: None,
             mixes: Arc::new(|_| Box::pin(async { Ok(None) })),
-            budget: PATIENT,
+            budget,
             clock: Arc::clone(&shadow.clock),
             news: Arc::default(),
         };

@@ -104,6 +104,38 @@ async fn a_database_that_is_locked_ends_on_celery_in_time() {
 }
 
 #[tokio::test]
+async fn a_postgresql_that_is_blocked_ends_on_celery_in_time() {
+    let Some(database) = Database::fresh(Kind::Postgres).await else {
+        return;
+    };
+    let mut world = World::alone().await;
+    world.intake.store = database.store().await;
+    world.flip(Position::Draining).await;
+    world.intake.budget = Budget::default();
+    let mut other = database.connect().await;
+    for sql in [
+        "begin",
+        "lock table phases, routes in access exclusive mode",
+    ] {
+        sqlx::query(sql).execute(&mut other).await.unwrap();
+    }
+    let began = std::time::Instant::now();
+    let answer = world.ask("task", "t", Wish::Once).await;
+    println!("answered after {:?}", began.elapsed());
+    assert_eq!((answer.serve, answer.pinned), (Owner::Control, None));
+    assert!(answer.reason.ends_with("in time"), "{}", answer.reason);
+    sqlx::query("rollback").execute(&mut other).await.unwrap();
+    let answer = world.ask("task", "t", Wish::Once).await;
+    assert_eq!(
+        answer.serve,
+        Owner::Candidate,
+        "nothing was pinned in doubt"
+    );
+    world.intake.store.close().await;
+    database.remove().await;
+}
+
+#[tokio::test]
 async fn a_task_is_answered_as_before_whatever_the_phase_is_now() {
     let world = World::alone().await;
     world.ask("task", "t", Wish::Again).await;

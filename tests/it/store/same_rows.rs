@@ -10,6 +10,7 @@ use super::ledger::write_live;
 use super::mirrors::write_mirror;
 use super::moves::write_moves;
 use super::routes::write_routes;
+use super::rules::write_rules;
 use super::samples::{at, attempt, control, intent, new_run, output, usage};
 use crate::database::{Database, Kind};
 
@@ -123,6 +124,7 @@ async fn the_same_calls_leave_the_same_rows_on_both_databases() {
         write_live(&store).await;
         write_mirror(&store).await;
         write_moves(&store).await.expect("it is written");
+        write_rules(&store).await;
     }
     let tables = sqlite.tables().await;
     assert_eq!(tables, postgres.tables().await);
