@@ -105,7 +105,7 @@ impl App {
         mix_of(self.objects()?, bucket, transcript.clone()).await
     }
 
-    fn mixes(&self) -> anyhow::Result<Mixes> {
+    pub(super) fn mixes(&self) -> anyhow::Result<Mixes> {
         let objects = self.objects()?;
         let bucket = self.environment.objects.bucket.clone();
         Ok(Arc::new(move |transcript| {

@@ -14,6 +14,7 @@ mod mirror;
 mod output;
 mod phase;
 mod register;
+mod replay;
 mod report;
 mod routes;
 mod runs;
@@ -142,6 +143,9 @@ enum Command {
     /// Lets the legacy pipeline run a finished recording a second time, out of everybody's sight, to
     /// see how far it differs from itself; then removes what that left.
     Mirror(mirror::Args),
+    /// Runs the candidate on past recordings, so many an hour and out of everybody's sight, and
+    /// compares with what the legacy made of them then.
+    Replay(replay::Args),
     /// Prints the dictionary of events: which task causes which, where it goes, what is in it.
     Events,
     /// Serves stand-ins for Daily, transcription, language model, Zulip and a webhook.
@@ -214,6 +218,7 @@ pub fn start_tracing(cli: &Cli) {
             | Command::Takeover(_)
             | Command::Costs(_)
             | Command::Mirror(_)
+            | Command::Replay(_)
     );
     let default = if quiet {
         "error,s3s=off"
@@ -276,6 +281,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Costs(args) => costs::run(args, &globals).await,
         Command::Sweep => sweep::run(&globals).await,
         Command::Mirror(args) => mirror::run(args, &globals).await,
+        Command::Replay(args) => replay::run(args, &globals).await,
         Command::Events => events::run(&globals),
         Command::Sandbox(args) => sandbox::run(args).await,
     }

@@ -6,6 +6,7 @@ pub mod audit;
 mod breaker;
 mod effects;
 mod ownership;
+mod pace;
 mod phase;
 mod position;
 mod precondition;
@@ -18,6 +19,7 @@ pub use advance::{
 pub use breaker::BreakerState;
 pub use effects::Isolation;
 pub use ownership::{Live, Owner, Ownership};
+pub use pace::{Next, Pace};
 pub use phase::{NoPercent, NoPhase, Percent, Phase};
 pub use position::{NoPosition, Position};
 pub use precondition::{Check, FAILURE_PERCENTS, NoCheck, Precondition, Standing, required, span};
