@@ -16,6 +16,7 @@ mod publish;
 #[path = "../support/redis.rs"]
 mod redis;
 mod reflector;
+mod replays;
 mod runner;
 mod sandbox;
 mod standup;

@@ -8,6 +8,7 @@ mod ledger;
 mod migrations;
 mod mirrors;
 mod opening;
+mod replays;
 mod routes;
 mod runs;
 mod same_rows;
@@ -91,6 +92,9 @@ on_both_databases!(
     mirrors::a_mirror_is_read_as_it_was_written,
     mirrors::an_environment_has_one_unfinished_mirror,
     mirrors::a_mirror_is_held_by_one_process_until_it_falls_silent,
+    replays::a_replay_is_read_as_it_was_written,
+    replays::a_run_belongs_to_one_recording_of_one_replay,
+    replays::a_replay_that_is_over_stays_so,
 );
 
 /// Runs a check on a fresh database of that kind.

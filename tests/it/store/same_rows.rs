@@ -8,6 +8,7 @@ use switchyard::{
 
 use super::ledger::write_live;
 use super::mirrors::write_mirror;
+use super::replays::write_replay;
 use super::routes::write_routes;
 use super::samples::{at, attempt, control, intent, new_run, output, usage};
 use crate::database::{Database, Kind};
@@ -121,6 +122,7 @@ async fn the_same_calls_leave_the_same_rows_on_both_databases() {
         write_routes(&store).await;
         write_live(&store).await;
         write_mirror(&store).await;
+        write_replay(&store).await;
     }
     let tables = sqlite.tables().await;
     assert_eq!(tables, postgres.tables().await);
