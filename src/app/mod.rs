@@ -5,6 +5,7 @@ mod demo;
 mod intake;
 mod mirror;
 mod moving;
+mod notices;
 mod replay;
 mod roles;
 

@@ -174,6 +174,8 @@ pub struct Environment {
     pub legacy: Option<Legacy>,
     /// Zulip, where rooms post to it.
     pub zulip: Option<Zulip>,
+    /// Where people are told what happens to the migration; the log alone without it.
+    pub notices: Option<Notices>,
     /// Where to connect to instead, by host (with port, if the URL has one), for Zulip and
     /// customers' webhooks. Requests keep their own `Host`.
     #[serde(default)]
@@ -314,6 +316,19 @@ pub struct Zulip {
     pub email: String,
     /// The bot's key.
     pub api_key: Secret,
+    /// Seconds one request may take.
+    #[serde(default = "ten")]
+    pub timeout_s: u64,
+}
+
+/// Where people are told what happens to the migration.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Notices {
+    /// Gets a POST request with JSON for each notice.
+    pub url: Url,
+    /// Signs these requests.
+    pub secret: Option<Secret>,
     /// Seconds one request may take.
     #[serde(default = "ten")]
     pub timeout_s: u64,
@@ -619,6 +634,20 @@ impl Environment {
                 "objects.local_dir",
                 "it is served on the port of `objects.endpoint`, which is missing".to_owned(),
             );
+        }
+        if let Some(notices) = &self.notices {
+            if !matches!(notices.url.scheme(), "http" | "https") {
+                return invalid(
+                    "notices.url",
+                    format!(
+                        "`{}:` is no scheme we speak; write http:// or https://",
+                        notices.url.scheme()
+                    ),
+                );
+            }
+            if !(1..=30).contains(&notices.timeout_s) {
+                return invalid("notices.timeout_s", "write 1 to 30 seconds".to_owned());
+            }
         }
         if ![10, 5, 2, 1].contains(&self.rollout.failure_percent) {
             return invalid(

@@ -9,6 +9,7 @@ mod door;
 mod engine;
 mod http;
 mod intake;
+mod notices;
 mod objects;
 mod phases;
 mod providers;
