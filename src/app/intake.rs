@@ -13,7 +13,7 @@ use crate::{
     config::{Config, Legacy},
     controller::{
         GiveBack,
-        intake::{Budget, Celery, Intake, Mixes, Tapping},
+        intake::{Budget, Celery, Intake, Mixes, Standing, Tapping},
     },
     legacy::{
         celery::{Broker, Limits, Queue, RedisLocation, Results, Tap, TapSettings},
@@ -42,6 +42,7 @@ impl App {
             budget: Budget::of(Duration::from_millis(self.environment.routing.answer_ms)),
             clock: Arc::clone(&self.clock),
             news: Arc::new(Notify::new()),
+            standing: Standing::default(),
         })
     }
 

@@ -24,6 +24,10 @@ pub(super) enum Error {
     MethodNotAllowed,
     /// The request is addressed to a name that is not ours.
     Misdirected(String),
+    /// It is understood, and cannot be done; says why and what would help.
+    Unprocessable(String),
+    /// It cannot be answered now; says why.
+    Unavailable(String),
     /// Our own fault, told to the log only.
     Internal,
 }
@@ -43,6 +47,8 @@ impl Error {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Misdirected(_) => StatusCode::MISDIRECTED_REQUEST,
+            Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -54,9 +60,11 @@ impl Error {
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
             detail: match self {
-                Self::NotFound(detail) | Self::BadRequest(detail) | Self::Misdirected(detail) => {
-                    detail
-                }
+                Self::NotFound(detail)
+                | Self::BadRequest(detail)
+                | Self::Misdirected(detail)
+                | Self::Unprocessable(detail)
+                | Self::Unavailable(detail) => detail,
                 Self::MethodNotAllowed => "this address does not answer that method".to_owned(),
                 Self::Internal => "something went wrong here; the log says what".to_owned(),
             },

@@ -4,6 +4,7 @@
 mod advance;
 pub mod audit;
 mod breaker;
+mod celery;
 mod effects;
 mod ownership;
 mod pace;
@@ -17,6 +18,7 @@ pub use advance::{
     Refusal, RehearsalFacts, Surroundings, advance, needed_approvals, overdue, preconditions,
 };
 pub use breaker::BreakerState;
+pub use celery::MayDispatch;
 pub use effects::Isolation;
 pub use ownership::{Live, Owner, Ownership};
 pub use pace::{Next, Pace};

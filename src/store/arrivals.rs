@@ -83,9 +83,17 @@ pub struct Pinned {
     pub is_new: bool,
 }
 
+/// Only the control could serve, and Celery is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("only Celery could process it, and Celery is removed")]
+pub struct NobodyServes;
+
 impl Store {
     /// Answers a request: with the route pinned before, or with a new one by the phase as it is.
     /// `subject` is what Reflector's rows say, where it told in time.
+    ///
+    /// Once Celery is removed, routes of the control answer nothing any more: the transcript is
+    /// processed anew by the candidate. Where it cannot, the error is [`NobodyServes`].
     pub async fn arrive(
         &self,
         arrival: &Arrival,
@@ -96,7 +104,11 @@ impl Store {
     ) -> anyhow::Result<Pinned> {
         let doing = "pinning a route";
         let mut tx = self.begin().await.context(doing)?;
-        if let Some(route) = answered_before(&mut tx, arrival).await? {
+        let phase = read_phase(&mut *tx, &arrival.environment, &arrival.flag).await?;
+        let serves =
+            |route: &RouteRow| route.owner == Owner::Candidate || phase.position.has_celery();
+        let before = answered_before(&mut tx, arrival).await?;
+        if let Some(route) = before.filter(serves) {
             return Ok(Pinned {
                 route,
                 is_new: false,
@@ -105,6 +117,7 @@ impl Store {
         let newest = routes::newest(&mut tx, arrival).await?;
         let generation = match &newest {
             None => 1,
+            Some(known) if !serves(known) => known.generation + 1,
             Some(known) if arrival.wish == Wish::Again && is_over(&mut tx, known).await? => {
                 known.generation + 1
             }
@@ -117,8 +130,10 @@ impl Store {
                 });
             }
         };
-        let phase = read_phase(&mut *tx, &arrival.environment, &arrival.flag).await?;
         let decided = route(phase.position, salt, keys);
+        if decided.owner == Owner::Control && !phase.position.has_celery() {
+            return Err(NobodyServes.into());
+        }
         let row = RouteRow {
             environment: arrival.environment.clone(),
             flag: arrival.flag.clone(),
@@ -240,7 +255,10 @@ async fn note(
     let sql = "-- note_arrival
         insert into arrivals (environment, flag, task_id, transcript_id, generation, way, arrived_at)
         values ($1, $2, $3, $4, $5, $6, $7)
-        on conflict do nothing";
+        on conflict (environment, flag, task_id) do update
+        set generation = excluded.generation
+        where arrivals.transcript_id = excluded.transcript_id
+          and arrivals.generation < excluded.generation";
     sqlx::query(sql)
         .bind(arrival.environment.as_str())
         .bind(arrival.flag.as_str())

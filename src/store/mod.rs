@@ -42,7 +42,7 @@ use sqlx::{
     any::{AnyConnectOptions, AnyPoolOptions},
 };
 
-pub use arrivals::{Arrival, Pinned, Way, Wish};
+pub use arrivals::{Arrival, NobodyServes, Pinned, Way, Wish};
 pub use comparisons::StoredComparison;
 pub use controls::Control;
 pub use effects::{Claim, Effect, EffectState, Lease};

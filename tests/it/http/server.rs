@@ -7,7 +7,10 @@ use serde_json::{Value, json};
 use switchyard::{
     compare::Policy,
     conductor::{Client, ClientConfig, RetryPolicy},
-    controller::{Shadow, intake::Intake},
+    controller::{
+        Shadow,
+        intake::{Intake, Standing},
+    },
     cost::PriceTable,
     http,
     legacy::recorded,
@@ -80,6 +83,7 @@ impl Server {
             budget: PATIENT,
             clock: Arc::clone(&shadow.clock),
             news: Arc::default(),
+            standing: Standing::default(),
         };
         let router = http::router(http::State {
             shadow: shadow.clone(),
