@@ -3,6 +3,7 @@
 
 mod audit;
 mod check;
+mod cleanup;
 mod compare;
 mod costs;
 mod demo;
@@ -126,6 +127,9 @@ enum Command {
     Phase(phase::Args),
     /// Lists what blocks forward moves, and places or releases such a hold.
     Hold(hold::Args),
+    /// Shows how cleanup stands, exports what Celery did, and lists what is left of it in a source
+    /// tree.
+    Cleanup(cleanup::Args),
     /// Lists who changed what, or verifies that the record of it is whole.
     Audit(audit::Args),
     /// Compares a run with its control again, by the policy as it is now.
@@ -274,6 +278,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Routes(args) => routes::run(args, &globals).await,
         Command::Phase(args) => phase::run(args, &globals).await,
         Command::Hold(args) => hold::run(args, &globals).await,
+        Command::Cleanup(args) => cleanup::run(args, &globals).await,
         Command::Audit(args) => audit::run(args, &globals).await,
         Command::Compare(args) => compare::run(args, &globals).await,
         Command::Report(args) => report::run(args, &globals).await,

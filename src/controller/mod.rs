@@ -2,6 +2,7 @@
 
 mod control;
 mod dispatch;
+mod export;
 pub mod intake;
 mod moving;
 mod notices;
@@ -16,6 +17,7 @@ mod telling;
 
 pub use control::{FROM_ROWS, FROM_ROWS_AND_MESSAGES, as_before_the_run, keep_control};
 pub use dispatch::{Again, Dispatched, Wanted, dispatch};
+pub use export::export;
 pub use moving::{Approved, Moved, Mover, OVERRIDE_LASTS, Plan};
 pub use notices::{Deliver, NOTICES_LEASE, Notices};
 pub use outcome::candidate_outcome;
