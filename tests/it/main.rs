@@ -1,6 +1,7 @@
 //! Adapters and loops.
 
 mod celery;
+mod cleanup;
 #[path = "../support/database.rs"]
 mod database;
 mod deliveries;

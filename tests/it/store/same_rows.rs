@@ -6,6 +6,7 @@ use switchyard::{
     store::{IntentKind, Spooled, Store, StoredComparison},
 };
 
+use super::exports::write_export;
 use super::ledger::write_live;
 use super::mirrors::write_mirror;
 use super::replays::write_replay;
@@ -123,6 +124,7 @@ async fn the_same_calls_leave_the_same_rows_on_both_databases() {
         write_live(&store).await;
         write_mirror(&store).await;
         write_replay(&store).await;
+        write_export(&store).await;
     }
     let tables = sqlite.tables().await;
     assert_eq!(tables, postgres.tables().await);
