@@ -188,7 +188,8 @@ fn progress(replay: &Replay, tally: &Tally) -> String {
         tally.usd
     );
     if let Some(at) = tally.ends_at {
-        line.push_str(&format!(", done about {}", at.format("%Y-%m-%d %H:%M UTC")));
+        let at = at.format("%Y-%m-%d %H:%M UTC").to_string();
+        line = format!("{line}, done about {at}");
     }
     line
 }

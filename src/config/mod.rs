@@ -636,18 +636,7 @@ impl Environment {
             );
         }
         if let Some(notices) = &self.notices {
-            if !matches!(notices.url.scheme(), "http" | "https") {
-                return invalid(
-                    "notices.url",
-                    format!(
-                        "`{}:` is no scheme we speak; write http:// or https://",
-                        notices.url.scheme()
-                    ),
-                );
-            }
-            if !(1..=30).contains(&notices.timeout_s) {
-                return invalid("notices.timeout_s", "write 1 to 30 seconds".to_owned());
-            }
+            notices.validate(section)?;
         }
         if ![10, 5, 2, 1].contains(&self.rollout.failure_percent) {
             return invalid(
@@ -703,6 +692,26 @@ impl Environment {
             {
                 return invalid(key, format!("`{}` does not exist", path.display()));
             }
+        }
+        Ok(())
+    }
+}
+
+impl Notices {
+    fn validate(&self, section: &str) -> Result<(), Error> {
+        let invalid = |key: &str, message: String| {
+            Err(Error::Invalid {
+                key: format!("{section}.notices.{key}"),
+                message,
+            })
+        };
+        let scheme = self.url.scheme();
+        if !matches!(scheme, "http" | "https") {
+            let remedy = "is no scheme we speak; write http:// or https://";
+            return invalid("url", format!("`{scheme}:` {remedy}"));
+        }
+        if !(1..=30).contains(&self.timeout_s) {
+            return invalid("timeout_s", "write 1 to 30 seconds".to_owned());
         }
         Ok(())
     }

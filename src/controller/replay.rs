@@ -155,7 +155,7 @@ impl Tally {
 }
 
 /// How long a process that fell silent is waited for.
-pub const LEASE: TimeDelta = TimeDelta::seconds(20);
+pub const LEASE: TimeDelta = TimeDelta::seconds(10);
 
 /// How many of Reflector's rows are read at once.
 const PAGE: u32 = 200;
@@ -482,20 +482,16 @@ impl Replays {
         if !run.state.is_final() {
             return Ok(());
         }
-        let verdict = match run.state {
-            // Somebody stopped it: that says nothing of the candidate.
-            RunState::Terminated => None,
-            _ => {
-                self.shadow.compare_once(&run).await?;
-                let Some((verdict, at)) = store.newest_verdict(id).await? else {
-                    return Ok(());
-                };
-                if run.finished_at.is_some_and(|ended| at < ended) {
-                    return Ok(());
-                }
-                Some(verdict)
-            }
-        };
+        let mut verdict = None;
+        // One that somebody stopped says nothing of the candidate.
+        if run.state != RunState::Terminated {
+            self.shadow.compare_once(&run).await?;
+            let newest = store.newest_verdict(id).await?;
+            let Some((told, _)) = newest.filter(|(_, at)| Some(*at) >= run.finished_at) else {
+                return Ok(());
+            };
+            verdict = Some(told);
+        }
         let now = (self.shadow.clock)();
         store
             .end_replay_item(&replay.id, &item.transcript, verdict.as_deref(), now)

@@ -110,10 +110,7 @@ async fn a_replay_that_is_killed_goes_on_and_compares_each_recording_once() {
     let replaying = site.start(&["replay", "--resume", id]);
     until("the second run", async || started(2).await).await;
     replaying.kill().await;
-    let ended = world
-        .run(&["replay", "--resume", id, "--json"])
-        .await
-        .json();
+    let ended = site.run(&["replay", "--resume", id, "--json"]).await.json();
     assert_eq!(ended["state"], "ended");
     assert_eq!(ended["tally"]["compared"], 2, "{ended}");
 
