@@ -27,6 +27,10 @@ something odd: the task is published as ever. It answers `candidate`: that is ac
 only when Switchyard has confirmed it is the task left unpublished. An offer that is not accepted
 lapses after 30 s, so a death in between leaves no recording with two pipelines.
 
+Once Celery is removed (phase `cleanup removed`), Switchyard never answers `control`: in doubt it answers 503, and
+this file publishes the task all the same, for the tap to take. Without a tap nobody would run it. Replace this file by
+a plain call, which may fail and be repeated, before Celery is removed.
+
 The environment says where Switchyard is: SWITCHYARD_URL, by default http://127.0.0.1:8480. It answers
 loopback names only; from another machine, go through a tunnel. SWITCHYARD_BUDGET_MS is the budget, by
 default 300.

@@ -16,6 +16,7 @@ pub mod report;
 pub mod rollout;
 
 // Adapters
+pub mod cleanup;
 pub mod conductor;
 pub mod legacy;
 pub mod objects;

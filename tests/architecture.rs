@@ -39,6 +39,8 @@ fn table() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("conductor", and(&[])),
         ("providers", and(&[])),
         ("objects", and(&[])),
+        // Reads a source tree that is not ours.
+        ("cleanup", vec![]),
         // Stand-ins for the services outside.
         ("sandbox", vec!["model"]),
         // Loops, which meet through the store and the engine's REST API.
@@ -58,7 +60,7 @@ fn table() -> BTreeMap<&'static str, Vec<&'static str>> {
             "app",
             and(&[&adapters[..], &loops, &["sandbox", "http"]].concat()),
         ),
-        ("cli", and(&["store", "controller", "app"])),
+        ("cli", and(&["store", "controller", "app", "cleanup"])),
     ])
 }
 

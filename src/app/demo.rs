@@ -145,6 +145,7 @@ fn settings(wanted: &DemoSettings, doors: &Doors, sandbox: &Sandbox) -> anyhow::
         },
         legacy: None,
         zulip: None,
+        notices: None,
         relays: BTreeMap::new(),
         prompts: None,
         comparisons: None,

@@ -13,7 +13,7 @@ use crate::{
     config::{Config, Legacy},
     controller::{
         GiveBack,
-        intake::{Budget, Celery, Intake, Mixes, Tapping},
+        intake::{Budget, Celery, Intake, Mixes, Standing, Tapping},
     },
     legacy::{
         celery::{Broker, Limits, Queue, RedisLocation, Results, Tap, TapSettings},
@@ -42,6 +42,7 @@ impl App {
             budget: Budget::of(Duration::from_millis(self.environment.routing.answer_ms)),
             clock: Arc::clone(&self.clock),
             news: Arc::new(Notify::new()),
+            standing: Standing::default(),
         })
     }
 
@@ -105,7 +106,7 @@ impl App {
         mix_of(self.objects()?, bucket, transcript.clone()).await
     }
 
-    fn mixes(&self) -> anyhow::Result<Mixes> {
+    pub(super) fn mixes(&self) -> anyhow::Result<Mixes> {
         let objects = self.objects()?;
         let bucket = self.environment.objects.bucket.clone();
         Ok(Arc::new(move |transcript| {

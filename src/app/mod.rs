@@ -5,6 +5,8 @@ mod demo;
 mod intake;
 mod mirror;
 mod moving;
+mod notices;
+mod replay;
 mod roles;
 
 use std::{

@@ -3,6 +3,7 @@
 
 mod audit;
 mod check;
+mod cleanup;
 mod compare;
 mod costs;
 mod demo;
@@ -15,6 +16,7 @@ mod output;
 mod phase;
 mod register;
 mod rehearse;
+mod replay;
 mod report;
 mod routes;
 mod routing;
@@ -130,6 +132,9 @@ enum Command {
     Phase(phase::Args),
     /// Lists what blocks forward moves, and places or releases such a hold.
     Hold(hold::Args),
+    /// Shows how cleanup stands, exports what Celery did, and lists what is left of it in a source
+    /// tree.
+    Cleanup(cleanup::Args),
     /// Lists who changed what, or verifies that the record of it is whole.
     Audit(audit::Args),
     /// Compares a run with its control again, by the policy as it is now.
@@ -150,6 +155,9 @@ enum Command {
     /// Rehearses cutover, fallback to Celery and recovery on a recording nobody waits for, or lists
     /// how rehearsals went.
     Rehearse(rehearse::Args),
+    /// Runs the candidate on past recordings, so many an hour and out of everybody's sight, and
+    /// compares with what the legacy made of them then.
+    Replay(replay::Args),
     /// Prints the dictionary of events: which task causes which, where it goes, what is in it.
     Events,
     /// Serves stand-ins for Daily, transcription, language model, Zulip and a webhook.
@@ -223,6 +231,7 @@ pub fn start_tracing(cli: &Cli) {
             | Command::Costs(_)
             | Command::Mirror(_)
             | Command::Rehearse(_)
+            | Command::Replay(_)
     );
     let default = if quiet {
         "error,s3s=off"
@@ -279,6 +288,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Routing(args) => routing::run(args, &globals).await,
         Command::Phase(args) => phase::run(args, &globals).await,
         Command::Hold(args) => hold::run(args, &globals).await,
+        Command::Cleanup(args) => cleanup::run(args, &globals).await,
         Command::Audit(args) => audit::run(args, &globals).await,
         Command::Compare(args) => compare::run(args, &globals).await,
         Command::Report(args) => report::run(args, &globals).await,
@@ -287,6 +297,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Sweep => sweep::run(&globals).await,
         Command::Mirror(args) => mirror::run(args, &globals).await,
         Command::Rehearse(args) => rehearse::run(args, &globals).await,
+        Command::Replay(args) => replay::run(args, &globals).await,
         Command::Events => events::run(&globals),
         Command::Sandbox(args) => sandbox::run(args).await,
     }

@@ -179,7 +179,7 @@ fn status_of(plan: &Plan) -> ExitStatus {
     }
 }
 
-fn print_plan(plan: &Plan) {
+pub(super) fn print_plan(plan: &Plan) {
     say!(
         "{} -> {} (version {}, evidence {} of {} recordings)",
         plan.position,

@@ -28,10 +28,11 @@ pub(super) async fn serve(args: ServeArgs, globals: &Globals) -> anyhow::Result<
             tapping.run(shutdown.clone()).await;
         }
     };
-    let (served, (), (), (), ()) = tokio::join!(
+    let (served, (), (), (), (), ()) = tokio::join!(
         app.serve_http(listener, intake.clone(), shutdown.clone()),
         app.shadow()?.run(shutdown.clone()),
         app.routing()?.run(shutdown.clone()),
+        app.notices()?.run(shutdown.clone()),
         intake.run(shutdown.clone()),
         tapping,
     );

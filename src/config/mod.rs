@@ -174,6 +174,8 @@ pub struct Environment {
     pub legacy: Option<Legacy>,
     /// Zulip, where rooms post to it.
     pub zulip: Option<Zulip>,
+    /// Where people are told what happens to the migration; the log alone without it.
+    pub notices: Option<Notices>,
     /// Where to connect to instead, by host (with port, if the URL has one), for Zulip and
     /// customers' webhooks. Requests keep their own `Host`.
     #[serde(default)]
@@ -317,6 +319,19 @@ pub struct Zulip {
     pub email: String,
     /// The bot's key.
     pub api_key: Secret,
+    /// Seconds one request may take.
+    #[serde(default = "ten")]
+    pub timeout_s: u64,
+}
+
+/// Where people are told what happens to the migration.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Notices {
+    /// Gets a POST request with JSON for each notice.
+    pub url: Url,
+    /// Signs these requests.
+    pub secret: Option<Secret>,
     /// Seconds one request may take.
     #[serde(default = "ten")]
     pub timeout_s: u64,
@@ -682,6 +697,9 @@ impl Environment {
             );
         }
         self.validate_moving(section)?;
+        if let Some(notices) = &self.notices {
+            notices.validate(section)?;
+        }
         if self.llm.context_window < 4096 {
             return invalid(
                 "llm.context_window",
@@ -706,6 +724,26 @@ impl Environment {
             {
                 return invalid(key, format!("`{}` does not exist", path.display()));
             }
+        }
+        Ok(())
+    }
+}
+
+impl Notices {
+    fn validate(&self, section: &str) -> Result<(), Error> {
+        let invalid = |key: &str, message: String| {
+            Err(Error::Invalid {
+                key: format!("{section}.notices.{key}"),
+                message,
+            })
+        };
+        let scheme = self.url.scheme();
+        if !matches!(scheme, "http" | "https") {
+            let remedy = "is no scheme we speak; write http:// or https://";
+            return invalid("url", format!("`{scheme}:` {remedy}"));
+        }
+        if !(1..=30).contains(&self.timeout_s) {
+            return invalid("timeout_s", "write 1 to 30 seconds".to_owned());
         }
         Ok(())
     }

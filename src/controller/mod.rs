@@ -2,10 +2,13 @@
 
 mod control;
 mod dispatch;
+mod export;
 pub mod intake;
 mod moving;
+mod notices;
 mod outcome;
 mod register;
+mod replay;
 mod routing;
 mod shadow;
 pub mod spending;
@@ -15,9 +18,12 @@ mod telling;
 
 pub use control::{FROM_ROWS, FROM_ROWS_AND_MESSAGES, as_before_the_run, keep_control};
 pub use dispatch::{Again, Dispatched, Wanted, dispatch};
+pub use export::export;
 pub use moving::{Approved, Around, Moved, Mover, OVERRIDE_LASTS, Plan};
+pub use notices::{Deliver, NOTICES_LEASE, Notices};
 pub use outcome::candidate_outcome;
 pub use register::{Change, Registered, register};
+pub use replay::{LEASE, NewReplay, NoReplay, Replays, Tally, Ticked, Tracks};
 pub use routing::{Asked, Basis, Routing, RoutingStatus, SWITCHYARD, Weighed, weigh};
 pub use shadow::{Clock, Followed, Shadow, epoch};
 pub use takeover::{GaveBack, GiveBack, Refusal};

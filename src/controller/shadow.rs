@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -67,6 +67,9 @@ pub struct Followed {
 /// How often runs are looked at.
 const EVERY: Duration = Duration::from_secs(1);
 
+/// How long a process that fell silent while it compared is waited for.
+const COMPARING: TimeDelta = TimeDelta::seconds(30);
+
 /// How many ticks pass between two reminders to the engine. Engines notice timeouts late, or
 /// never, unless asked to decide.
 const REMIND_EVERY: u32 = 15;
@@ -103,14 +106,8 @@ impl Shadow {
             }
         }
         for run in self.store.runs_to_compare(&self.environment).await? {
-            match self.compare(&run).await {
-                Ok(report) => {
-                    let verdict = report.comparison.verdict;
-                    info!(run.id = %run.id, "compared run `{}`: {verdict}", run.id);
-                }
-                Err(error) => {
-                    warn!(run.id = %run.id, "cannot compare a run, trying again: {error:#}");
-                }
+            if let Err(error) = self.compare_once(&run).await {
+                warn!(run.id = %run.id, "cannot compare a run, trying again: {error:#}");
             }
         }
         Ok(())
@@ -192,6 +189,35 @@ impl Shadow {
             .unwrap_or(reason);
         let (step, attempt) = (&task.reference_task_name, task.retry_count + 1);
         Ok(format!("{step}, attempt {attempt}: {cause}"))
+    }
+
+    /// Compares a run that has ended, unless that was done since or another process is at it.
+    pub async fn compare_once(&self, run: &Run) -> anyhow::Result<()> {
+        let (name, holder) = (
+            format!("compare/{}", run.id),
+            uuid::Uuid::new_v4().to_string(),
+        );
+        let now = (self.clock)();
+        if !self
+            .store
+            .hold_lease(&name, &holder, COMPARING, now)
+            .await?
+        {
+            return Ok(());
+        }
+        let newest = self.store.newest_verdict(&run.id).await?;
+        let is_compared = newest.is_some_and(|(_, at)| Some(at) >= run.finished_at);
+        let compared = if is_compared {
+            Ok(None)
+        } else {
+            self.compare(run).await.map(Some)
+        };
+        self.store.release_lease(&name, &holder).await?;
+        if let Some(report) = compared? {
+            let verdict = report.comparison.verdict;
+            info!(run.id = %run.id, "compared run `{}`: {verdict}", run.id);
+        }
+        Ok(())
     }
 
     /// Compares a run that has ended with its control, and keeps the result.

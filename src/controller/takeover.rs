@@ -15,8 +15,8 @@ use crate::{
         celery::{Broker, NewTask, Queue},
         reflector::Publisher,
     },
-    model::{RunId, RunState},
-    rollout::Owner,
+    model::{EnvironmentName, RunId, RunState},
+    rollout::{MayDispatch, Owner},
     store::{Run, Stage, Store, Takeover},
 };
 
@@ -59,6 +59,11 @@ pub enum Refusal {
         "run `{0}` has ended its transcript; dispatch it again to complete what is missing of its deliveries"
     )]
     Finalized(RunId),
+    /// Celery is removed.
+    #[error(
+        "Celery is removed in {0}, so no recording is given back to it; `switchyard phase set archived` goes back, once legacy workers run again"
+    )]
+    NoCelery(EnvironmentName),
     /// Somebody else took it over.
     #[error("the recording of run `{0}` belongs to another run by now")]
     NotTheOwner(RunId),
@@ -80,6 +85,10 @@ impl GiveBack {
     ) -> anyhow::Result<Result<GaveBack, Refusal>> {
         if run.epoch.is_none() {
             return Ok(Err(Refusal::Shadow(run.id.clone())));
+        }
+        // Before anything is taken from the run.
+        if let Err(refusal) = self.may_dispatch(run).await? {
+            return Ok(Err(refusal));
         }
         let epoch = match self.fence(run, reason).await? {
             Ok(epoch) => epoch,
@@ -111,7 +120,9 @@ impl GiveBack {
         let message = task
             .for_queue(&self.queue)
             .context("writing a Celery task")?;
-        let published = self.broker.push_once(&self.queue, &message).await;
+        let proof = self.may_dispatch(run).await?;
+        let proof = proof.context("Celery was removed meanwhile")?;
+        let published = self.broker.push_once(&proof, &self.queue, &message).await;
         let published = published.context("publishing a Celery task; run the takeover again")?;
         info!(run.id = %run.id, "gave the recording of run `{}` back to Celery", run.id);
         Ok(Ok(GaveBack {
@@ -119,6 +130,13 @@ impl GiveBack {
             task_id: task.id,
             published,
         }))
+    }
+
+    /// Whether Celery may be given the recording, as the migration stands now.
+    async fn may_dispatch(&self, run: &Run) -> anyhow::Result<Result<MayDispatch, Refusal>> {
+        let phase = self.store.phase(&run.environment, &run.flag).await?;
+        let proof = MayDispatch::of(&phase.position);
+        Ok(proof.ok_or_else(|| Refusal::NoCelery(run.environment.clone())))
     }
 
     /// Raises the epoch, unless an earlier call did.

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Gateway, GatewayError};
 use crate::{
-    legacy::reflector::ReflectorError,
+    legacy::reflector::{ReflectorError, WhichPast},
     model::{RecordingId, Subject, TranscriptId},
 };
 
@@ -76,7 +76,11 @@ impl Gateway {
         let mut deleted = HashSet::new();
         let mut last = None;
         loop {
-            let page = self.0.reflector.past(from, last.as_ref(), PAGE).await?;
+            let page = self
+                .0
+                .reflector
+                .past(&WhichPast::since(from), last.as_ref(), PAGE)
+                .await?;
             let gone = page.iter().filter(|past| past.audio_deleted);
             deleted.extend(gone.map(|past| past.transcript.clone()));
             match page.into_iter().next_back() {

@@ -29,6 +29,10 @@ pub(super) enum Error {
     MethodNotAllowed,
     /// The request is addressed to a name that is not ours.
     Misdirected(String),
+    /// It is understood, and cannot be done; says why and what would help.
+    Unprocessable(String),
+    /// It cannot be answered now; says why.
+    Unavailable(String),
     /// Our own fault, told to the log only.
     Internal,
 }
@@ -49,6 +53,8 @@ impl Error {
             Self::Conflict(_) | Self::Refused(_) => StatusCode::CONFLICT,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Misdirected(_) => StatusCode::MISDIRECTED_REQUEST,
+            Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -68,7 +74,9 @@ impl Error {
                 Self::NotFound(detail)
                 | Self::BadRequest(detail)
                 | Self::Conflict(detail)
-                | Self::Misdirected(detail) => detail,
+                | Self::Misdirected(detail)
+                | Self::Unprocessable(detail)
+                | Self::Unavailable(detail) => detail,
                 Self::Refused(refusal) => refusal.to_string(),
                 Self::MethodNotAllowed => "this address does not answer that method".to_owned(),
                 Self::Internal => "something went wrong here; the log says what".to_owned(),

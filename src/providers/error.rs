@@ -15,6 +15,8 @@ pub enum Service {
     Zulip,
     /// A customer's receiver.
     Webhook,
+    /// Where people are told what happens to a migration.
+    Notices,
 }
 
 impl fmt::Display for Service {
@@ -25,6 +27,7 @@ impl fmt::Display for Service {
             Self::Llm => "llm",
             Self::Zulip => "zulip",
             Self::Webhook => "webhook",
+            Self::Notices => "notices",
         })
     }
 }

@@ -61,7 +61,11 @@ impl Http {
         // Long transcriptions are answered by a chain of redirects, one every 150 s.
         let redirects = match service {
             Service::Transcription => Policy::limited(20),
-            Service::Daily | Service::Llm | Service::Zulip | Service::Webhook => Policy::none(),
+            Service::Daily
+            | Service::Llm
+            | Service::Zulip
+            | Service::Webhook
+            | Service::Notices => Policy::none(),
         };
         let client = Client::builder()
             .default_headers(headers)

@@ -1,5 +1,6 @@
 //! The services a meeting is sent to: Daily, transcription and a language model, and those that
-//! are told of it: Zulip and customers' webhooks. All over HTTP.
+//! are told of it: Zulip and customers' webhooks; and whoever is told what happens to a migration.
+//! All over HTTP.
 //!
 //! Every call has a timeout, repeats what is worth repeating by its [`Retry`] policy and ends in
 //! an [`Error`] that says whether the caller may try again. What others can see is asked for with
@@ -10,6 +11,7 @@ mod daily;
 mod error;
 mod http;
 mod llm;
+mod notices;
 mod relays;
 mod retry;
 mod structured;
@@ -20,6 +22,7 @@ mod zulip;
 pub use daily::{Attendee, Daily, Recording, RecordingStatus, Storage, Track, TrackKind};
 pub use error::{Cause, Error, Fate, Service};
 pub use llm::{Answer, ChatRequest, Finish, Llm, Message, Role, TokenCount};
+pub use notices::Notifier;
 pub use retry::Retry;
 pub use structured::{Form, NotStructured, Parsed, structured};
 pub use transcription::{Transcript, Transcription};

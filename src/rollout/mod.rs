@@ -4,8 +4,10 @@
 mod advance;
 pub mod audit;
 mod breaker;
+mod celery;
 mod effects;
 mod ownership;
+mod pace;
 mod phase;
 mod position;
 mod precondition;
@@ -19,8 +21,10 @@ pub use advance::{
     Refusal, RehearsalFacts, Surroundings, advance, needed_approvals, overdue, preconditions,
 };
 pub use breaker::BreakerState;
+pub use celery::MayDispatch;
 pub use effects::Isolation;
 pub use ownership::{Live, Owner, Ownership};
+pub use pace::{Next, Pace};
 pub use phase::{NoPercent, NoPhase, Percent, Phase};
 pub use position::{NoPosition, Position};
 pub use precondition::{Check, FAILURE_PERCENTS, NoCheck, Precondition, Standing, required, span};

@@ -135,6 +135,14 @@ impl Position {
         }
     }
 
+    /// Whether the candidate runs beside on recordings of the past.
+    pub const fn has_replays(self) -> bool {
+        match self {
+            Self::Parallel | Self::Shadow(_) | Self::Cutover(_) | Self::Soak => true,
+            Self::Infrastructure | Self::Draining | Self::Archived | Self::Removed => false,
+        }
+    }
+
     /// The same with a percentage, where it has one.
     #[must_use]
     pub const fn at(self, percent: Percent) -> Self {

@@ -82,9 +82,17 @@ pub struct Pinned {
     pub is_new: bool,
 }
 
+/// Only the control could serve, and Celery is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("only Celery could process it, and Celery is removed")]
+pub struct NobodyServes;
+
 impl Store {
     /// Answers a request: with the route pinned before, or with a new one by the phase as it is.
     /// `subject` is what Reflector's rows say, where it told in time.
+    ///
+    /// Once Celery is removed, routes of the control answer nothing any more: the transcript is
+    /// processed anew by the candidate. Where it cannot, the error is [`NobodyServes`].
     pub async fn arrive(
         &self,
         arrival: &Arrival,
@@ -95,16 +103,21 @@ impl Store {
     ) -> anyhow::Result<Pinned> {
         let doing = "pinning a route";
         let mut tx = self.begin().await.context(doing)?;
-        if let Some(route) = answered_before(&mut tx, arrival).await? {
+        let (environment, flag) = (&arrival.environment, &arrival.flag);
+        let standing = read_standing(&mut *tx, environment, flag, now).await?;
+        let position = standing.phase.position;
+        let serves = |route: &RouteRow| route.owner == Owner::Candidate || position.has_celery();
+        let before = answered_before(&mut tx, arrival).await?;
+        if let Some(route) = before.filter(serves) {
             return Ok(Pinned {
                 route,
                 is_new: false,
             });
         }
-        let (environment, flag) = (&arrival.environment, &arrival.flag);
         let newest = routes::newest(&mut *tx, environment, flag, &arrival.transcript).await?;
         let generation = match &newest {
             None => 1,
+            Some(known) if !serves(known) => known.generation + 1,
             Some(known) if arrival.wish == Wish::Again && is_over(&mut tx, known).await? => {
                 known.generation + 1
             }
@@ -117,9 +130,10 @@ impl Store {
                 });
             }
         };
-        let standing = read_standing(&mut *tx, environment, flag, now).await?;
-        let phase = &standing.phase;
         let decided = route(&standing.situation(salt), keys);
+        if decided.owner == Owner::Control && !position.has_celery() {
+            return Err(NobodyServes.into());
+        }
         let row = RouteRow {
             environment: arrival.environment.clone(),
             flag: arrival.flag.clone(),
@@ -132,8 +146,8 @@ impl Store {
             subject: subject.cloned(),
             owner: decided.owner,
             beside: decided.beside,
-            phase: phase.position.phase(),
-            percent: phase.position.percent(),
+            phase: position.phase(),
+            percent: position.percent(),
             bucket: decided.bucket,
             drawn: decided.drawn,
             reason: decided.reason,
@@ -252,7 +266,10 @@ async fn note(
     let sql = "-- note_arrival
         insert into arrivals (environment, flag, task_id, transcript_id, generation, way, arrived_at)
         values ($1, $2, $3, $4, $5, $6, $7)
-        on conflict do nothing";
+        on conflict (environment, flag, task_id) do update
+        set generation = excluded.generation
+        where arrivals.transcript_id = excluded.transcript_id
+          and arrivals.generation < excluded.generation";
     sqlx::query(sql)
         .bind(arrival.environment.as_str())
         .bind(arrival.flag.as_str())

@@ -12,6 +12,7 @@ mod comparisons;
 mod controls;
 mod effects;
 pub mod engine;
+mod exports;
 mod facts;
 mod holds;
 mod intents;
@@ -23,6 +24,7 @@ mod ownership;
 mod phases;
 mod ratios;
 mod rehearsals;
+mod replays;
 mod requests;
 mod routes;
 mod rules;
@@ -45,10 +47,11 @@ use sqlx::{
     any::{AnyConnectOptions, AnyPoolOptions},
 };
 
-pub use arrivals::{Arrival, Pinned, Way, Wish};
+pub use arrivals::{Arrival, NobodyServes, Pinned, Way, Wish};
 pub use comparisons::StoredComparison;
 pub use controls::Control;
 pub use effects::{Claim, Effect, EffectState, Lease};
+pub use exports::Export;
 pub use facts::About;
 pub use holds::NewHold;
 pub use intents::{Intent, IntentKind};
@@ -59,6 +62,7 @@ pub use ownership::{Stage, Takeover};
 pub use phases::{Flipped, PhaseRow};
 pub use ratios::StoredRatio;
 pub use rehearsals::Rehearsal;
+pub use replays::{EarlierRun, ItemState, Replay, ReplayItem, ReplayState, Skipped};
 pub use requests::Request;
 pub use routes::{RouteRow, RouteState};
 pub use rules::{NotChanged, RulesRow};

@@ -303,26 +303,6 @@ impl Store {
         read_all(query.fetch_all(&self.pool).await)
     }
 
-    /// The ids of all runs of a recording, oldest first.
-    pub async fn runs_of_recording(
-        &self,
-        environment: &EnvironmentName,
-        recording: &RecordingId,
-    ) -> anyhow::Result<Vec<RunId>> {
-        let sql = "-- runs_of_recording
-            select id from runs where environment = $1 and recording_id = $2
-            order by started_at, id";
-        let rows = sqlx::query(sql)
-            .bind(environment.as_str())
-            .bind(recording.as_str())
-            .fetch_all(&self.pool)
-            .await
-            .context("reading a recording's runs")?;
-        rows.iter()
-            .map(|row| Ok(RunId::new(row.try_get::<String, _>("id")?)))
-            .collect()
-    }
-
     /// Makes the caller the one who starts the run's workflow: a run that failed or was stopped, or
     /// one that somebody set out to start before `stale` and that has no workflow all the same.
     /// False when somebody else is at it, or the run has ended well.

@@ -283,7 +283,7 @@ impl Store {
     }
 }
 
-fn metered(row: &sqlx::any::AnyRow) -> anyhow::Result<MeteredUsage> {
+pub(super) fn metered(row: &sqlx::any::AnyRow) -> anyhow::Result<MeteredUsage> {
     let kind: String = row.try_get("kind")?;
     Ok(MeteredUsage {
         task_ref: row.try_get("task_ref")?,

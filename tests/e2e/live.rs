@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use switchyard::legacy::celery::{
-    Broker, Decision, Limits, Queue, RedisLocation, Tap, TapSettings,
+use switchyard::{
+    legacy::celery::{Broker, Decision, Limits, Queue, RedisLocation, Tap, TapSettings},
+    rollout::{MayDispatch, Position},
 };
 
 use crate::miniature::{Except, Legacy, recorded};
@@ -107,10 +108,11 @@ async fn hand_everything_on(legacy: &Legacy) {
     let broker = Broker::new(&location, "", Limits::default()).expect("a broker");
     let [from, to] = ["celery", "legacy"].map(|name| Queue::new(name).expect("a name"));
     let mut tap = Tap::new(broker, TapSettings::new(from, to)).expect("two queues");
+    let celery = MayDispatch::of(&Position::Infrastructure).expect("it is not removed");
     let mut looks = tokio::time::interval(Duration::from_millis(20));
     loop {
         looks.tick().await;
-        let tick = tap.tick(async |_| Decision::Forward).await;
+        let tick = tap.tick(async |_| Decision::Forward(celery)).await;
         tick.expect("the tap taps");
     }
 }

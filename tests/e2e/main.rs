@@ -25,5 +25,6 @@ mod recorded;
 #[path = "../support/redis.rs"]
 mod redis;
 mod reflector;
+mod replaying;
 mod secrecy;
 mod world;

@@ -3,6 +3,7 @@
 
 mod controls;
 mod deciding;
+mod giving_back;
 mod helper;
 mod settling;
 mod starting;

@@ -1,6 +1,7 @@
 //! Adapters and loops.
 
 mod celery;
+mod cleanup;
 #[path = "../support/database.rs"]
 mod database;
 mod deliveries;
@@ -9,6 +10,7 @@ mod door;
 mod engine;
 mod http;
 mod intake;
+mod notices;
 mod objects;
 mod phases;
 mod providers;
@@ -16,6 +18,7 @@ mod publish;
 #[path = "../support/redis.rs"]
 mod redis;
 mod reflector;
+mod replays;
 mod runner;
 mod sandbox;
 mod standup;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use switchyard::{
     model::{EnvironmentName, FlagName},
-    rollout::{Advance, Move, Position, Refusal},
+    rollout::{Advance, MayDispatch, Move, Position, Refusal},
     store::{About, Flipped, Store},
 };
 
@@ -48,6 +48,11 @@ pub async fn flip(
     };
     let flipped = store.flip(about, wanted, anywhere, now).await;
     flipped.expect("the store answers")
+}
+
+/// The proof that Celery may be given work.
+pub fn celery_there() -> MayDispatch {
+    MayDispatch::of(&Position::Infrastructure).expect("it is not removed")
 }
 
 /// Puts a migration there.

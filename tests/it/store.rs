@@ -4,11 +4,13 @@
 mod answers;
 mod checkpoints;
 mod comparisons;
+mod exports;
 mod ledger;
 mod migrations;
 mod mirrors;
 mod moves;
 mod opening;
+mod replays;
 mod routes;
 mod rules;
 mod runs;
@@ -101,6 +103,11 @@ on_both_databases!(
     mirrors::a_mirror_is_read_as_it_was_written,
     mirrors::an_environment_has_one_unfinished_mirror,
     mirrors::a_mirror_is_held_by_one_process_until_it_falls_silent,
+    exports::an_export_is_read_as_it_was_noted,
+    exports::an_export_holds_what_was_done_and_nothing_that_was_said,
+    replays::a_replay_is_read_as_it_was_written,
+    replays::a_run_belongs_to_one_recording_of_one_replay,
+    replays::a_replay_that_is_over_stays_so,
 );
 
 /// Runs a check on a fresh database of that kind.

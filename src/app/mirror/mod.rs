@@ -24,12 +24,14 @@ pub use rehearsal::RehearsalStep;
 use super::App;
 use crate::{
     compare::Policy,
+    config::Config,
     legacy::{
         celery::{Broker, Limits, NewTask, Queue, RedisLocation, Results, Withdrawal},
         reflector::{DataDir, Reflector, RowWriter},
     },
     model::TranscriptId,
     objects::Objects,
+    rollout::MayDispatch,
     store::{Lease, Mirror, MirrorOutcome, MirrorState},
 };
 
@@ -81,6 +83,9 @@ pub struct Mirrors<'a> {
     tell: TellProgress,
     holder: String,
 }
+
+/// What to do once Celery is removed.
+const BACK: &str = "`switchyard phase set archived` goes back, once legacy workers run again";
 
 /// For how long a process that fell silent is waited for.
 const LEASE: TimeDelta = TimeDelta::seconds(60);
@@ -144,7 +149,15 @@ impl Mirrors<'_> {
                 mirror.transcript,
                 mirror.original,
             ),
-            None => self.plan(original).await?,
+            None => {
+                let proof = self.may_dispatch().await?;
+                anyhow::ensure!(
+                    proof.is_some(),
+                    "Celery is removed in {}, so nobody runs a mirror; {BACK}",
+                    self.app.name
+                );
+                self.plan(original).await?
+            }
         };
         self.finish(mirror, stop).await
     }
@@ -230,10 +243,21 @@ impl Mirrors<'_> {
         let message = task
             .for_queue(&self.queue)
             .context("writing a Celery task")?;
-        self.broker.push_once(&self.queue, &message).await?;
+        let Some(proof) = self.may_dispatch().await? else {
+            let reason = format!("Celery is removed; {BACK}");
+            return self.give_up(mirror, MirrorOutcome::Refused, reason).await;
+        };
+        self.broker.push_once(&proof, &self.queue, &message).await?;
         info!(mirror.id = %mirror.transcript, "dispatched mirror `{}`", mirror.transcript);
         mirror.dispatched_at = Some(self.now());
         self.save(mirror, MirrorState::Dispatched).await
+    }
+
+    /// Whether Celery may be given work, as the migration stands now.
+    async fn may_dispatch(&self) -> anyhow::Result<Option<MayDispatch>> {
+        let (store, flag) = (&self.app.store, Config::flag());
+        let phase = store.phase(&self.app.name, &flag).await?;
+        Ok(MayDispatch::of(&phase.position))
     }
 
     /// Ends a mirror that came to nothing; what is left of it is removed next.

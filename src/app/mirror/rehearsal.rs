@@ -330,8 +330,10 @@ impl Mirrors<'_> {
                 .await?;
         }
         let bucket = &self.app.environment.objects.bucket;
-        for run in store.runs_of_recording(&self.app.name, recording).await? {
-            for object in self.objects.list(bucket, &format!("runs/{run}/")).await? {
+        let about = self.app.about()?;
+        for run in store.runs_of_recording(&about, recording).await? {
+            let prefix = format!("runs/{}/", run.id);
+            for object in self.objects.list(bucket, &prefix).await? {
                 self.objects.delete(bucket, &object.key).await?;
             }
         }

@@ -2,11 +2,13 @@
 //! the control makes.
 //!
 //! A request is answered within 300 ms, and every doubt ends on Celery: users are served by the
-//! pipeline that has always served them, whatever is wrong here.
+//! pipeline that has always served them, whatever is wrong here. Once Celery is removed there is no
+//! such pipeline: a doubt is then no answer, and whoever asks has to ask again.
 
 mod controls;
 mod offers;
 mod request;
+mod standing;
 mod starter;
 mod tapping;
 mod weighing;
@@ -19,6 +21,7 @@ use tracing::{info, warn};
 
 pub use controls::Controls;
 pub use request::{Doubt, Request};
+pub use standing::Standing;
 pub use tapping::Tapping;
 
 use super::shadow::Clock;
@@ -29,8 +32,8 @@ use crate::{
         reflector::{Reflector, ReflectorError, Watcher},
     },
     model::{AudioFacts, EnvironmentName, FlagName, Subject, TranscriptId},
-    rollout::{Beside, Keys, Owner, Phase, salt},
-    store::{Arrival, Pinned, RouteRow, Store, Way},
+    rollout::{Beside, Keys, Owner, Phase, Position, salt},
+    store::{Arrival, NobodyServes, Pinned, RouteRow, Store, Way},
 };
 
 /// How long an answer may take.
@@ -105,6 +108,8 @@ pub struct Intake {
     pub clock: Clock,
     /// Something was pinned or confirmed.
     pub news: Arc<Notify>,
+    /// Where the migration stands, as far as was read.
+    pub standing: Standing,
 }
 
 /// Who serves a request.
@@ -128,6 +133,19 @@ impl Answer {
     }
 }
 
+/// Why a request has no answer. Only once Celery is removed: before, it is left to Celery.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unanswered {
+    /// It may have one later.
+    #[error("Celery is removed, so nothing is left to it {0}; ask again")]
+    Doubt(&'static str),
+    /// There is nothing the candidate could run on.
+    #[error(
+        "transcript `{0}` is of no recording, which only Celery could process, and Celery is removed; `switchyard phase set archived` goes back, once legacy workers run again"
+    )]
+    NoRecording(TranscriptId),
+}
+
 /// What became of an offer that was taken up.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Accepted {
@@ -141,27 +159,44 @@ pub enum Accepted {
 
 impl Intake {
     /// Answers a request: by the route pinned for its transcript, or by a new one.
-    pub async fn decide(&self, request: &Request, way: Way) -> Answer {
-        match tokio::time::timeout(self.budget.answer, self.pin(request, way)).await {
-            Ok(Ok(pinned)) => Answer {
-                serve: pinned.route.owner,
-                reason: pinned.route.reason.clone(),
-                pinned: Some(pinned),
-            },
+    pub async fn decide(&self, request: &Request, way: Way) -> Result<Answer, Unanswered> {
+        let reason = match tokio::time::timeout(self.budget.answer, self.pin(request, way)).await {
+            Ok(Ok(pinned)) => {
+                return Ok(Answer {
+                    serve: pinned.route.owner,
+                    reason: pinned.route.reason.clone(),
+                    pinned: Some(pinned),
+                });
+            }
+            Ok(Err(error)) if error.is::<NobodyServes>() => {
+                let transcript = request.transcript.clone();
+                return Err(Unanswered::NoRecording(transcript));
+            }
             Ok(Err(error)) => {
-                warn!("cannot route a request, leaving it to Celery: {error:#}");
-                Answer::doubt("in doubt: the route could not be pinned")
+                warn!("cannot route a request: {error:#}");
+                "in doubt: the route could not be pinned"
             }
             Err(_) => {
-                warn!("cannot route a request in time, leaving it to Celery");
-                Answer::doubt("in doubt: the route could not be pinned in time")
+                warn!("cannot route a request in time");
+                "in doubt: the route could not be pinned in time"
             }
+        };
+        match self.standing.may_dispatch() {
+            Some(_) => Ok(Answer::doubt(reason)),
+            None => Err(Unanswered::Doubt(reason)),
         }
     }
 
-    async fn pin(&self, request: &Request, way: Way) -> anyhow::Result<Pinned> {
+    /// Reads where the migration stands.
+    pub async fn look(&self) -> anyhow::Result<Position> {
         let phase = self.store.phase(&self.environment, &self.flag).await?;
-        let (keys, subject) = match phase.position.phase() {
+        self.standing.note(phase.position);
+        Ok(phase.position)
+    }
+
+    async fn pin(&self, request: &Request, way: Way) -> anyhow::Result<Pinned> {
+        let position = self.look().await?;
+        let (keys, subject) = match position.phase() {
             Phase::Infrastructure | Phase::Parallel => (Keys::Unknown, None),
             Phase::Shadow | Phase::Cutover | Phase::Cleanup => {
                 self.told(&request.transcript, &request.track_keys).await
@@ -243,7 +278,7 @@ impl Intake {
             } else {
                 // Whoever was offered the transcript first may have published it already.
                 let reason = "a second task asked before the first accepted";
-                self.store.lapse_route(&route, reason).await?;
+                self.end_offer(&route, reason).await?;
             }
         }
         Ok(match find().await? {
@@ -287,6 +322,9 @@ impl Intake {
 
     async fn keep_settling(&self, shutdown: &CancellationToken) {
         loop {
+            if let Err(error) = self.look().await {
+                warn!("cannot read where the migration stands, trying again: {error:#}");
+            }
             if let Err(error) = self.settle_offers().await {
                 warn!("cannot settle offers, trying again: {error:#}");
             }

@@ -52,14 +52,18 @@ impl Intake {
         if route.state != RouteState::Offered || route.task_id == request.task_id {
             return Ok(pinned);
         }
-        match self.fate(route, Claim::ForControl).await? {
+        let claim = match self.standing.may_dispatch() {
+            Some(_) => Claim::ForControl,
+            None => Claim::Look,
+        };
+        match self.fate(route, claim).await? {
             Fate::Waiting => return Ok(pinned),
             Fate::Withheld => {
                 self.confirm(route).await?;
             }
             Fate::Forwarded | Fate::Gone => {
                 let reason = "the offer lapsed: a second task came before it was taken up";
-                self.store.lapse_route(route, reason).await?;
+                self.end_offer(route, reason).await?;
             }
         }
         let now = self
@@ -86,7 +90,7 @@ impl Intake {
             Way::Tap | Way::Cli => MISSING,
         };
         let is_due = (self.clock)() - route.arrived_at >= chrono::TimeDelta::from_std(patience)?;
-        let claim = if is_due {
+        let claim = if is_due && self.look().await?.has_celery() {
             Claim::ForControl
         } else {
             Claim::Look
@@ -103,7 +107,15 @@ impl Intake {
             (Fate::Gone, Way::Tap | Way::Cli) => "the offer lapsed: its message is gone",
             (Fate::Forwarded, _) => "the offer lapsed: its message was handed on in doubt",
         };
-        if self.store.lapse_route(route, reason).await? {
+        self.end_offer(route, reason).await
+    }
+
+    /// Ends an offer that was not taken up: the control serves, as long as there is one. Once Celery
+    /// is removed the candidate does, whoever else may have been asked.
+    pub(super) async fn end_offer(&self, route: &RouteRow, reason: &str) -> anyhow::Result<()> {
+        if !self.look().await?.has_celery() {
+            self.confirm(route).await?;
+        } else if self.store.lapse_route(route, reason).await? {
             warn!(transcript.id = %route.transcript_id, "the control serves transcript `{}` after all: {reason}", route.transcript_id);
         }
         Ok(())

@@ -66,6 +66,9 @@ impl Intake {
         else {
             return Ok(false);
         };
+        if self.standing.may_dispatch().is_none() {
+            return Ok(false);
+        }
         let status = reflector.status(&route.transcript_id).await?;
         if status != Some(TranscriptStatus::Processing) {
             return Ok(false);

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
-use super::{Intake, Request};
+use super::{Intake, Request, Unanswered};
 use crate::{
     legacy::celery::{BrokerError, Decision, Envelope, Tap, Tick},
     rollout::Owner,
-    store::Way,
+    store::{About, Way},
 };
 
 /// After how long a message in another tap's hands is put back: longer than a batch of answers and
@@ -37,6 +37,16 @@ impl Tapping {
     /// Takes messages until told to stop. A message in hand is dealt with before that.
     pub async fn run(mut self, shutdown: CancellationToken) {
         let mut recovered: Option<tokio::time::Instant> = None;
+        // What is to be done in doubt depends on it.
+        while let Err(error) = self.intake.look().await {
+            warn!(
+                "the tap cannot read where the migration stands, and takes nothing yet: {error:#}"
+            );
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = tokio::time::sleep(IDLE) => {}
+            }
+        }
         while !shutdown.is_cancelled() {
             let mut result = Ok(());
             if recovered.is_none_or(|at| at.elapsed() >= RECOVER_EVERY) {
@@ -60,7 +70,15 @@ impl Tapping {
     }
 
     async fn step(&mut self, shutdown: &CancellationToken) -> Result<(), BrokerError> {
-        if !self.tick().await?.is_idle() {
+        let tick = self.tick().await?;
+        if tick.left > 0 {
+            tokio::select! {
+                () = shutdown.cancelled() => {}
+                () = tokio::time::sleep(IDLE) => {}
+            }
+            return Ok(());
+        }
+        if !tick.is_idle() {
             return Ok(());
         }
         tokio::select! {
@@ -112,6 +130,13 @@ impl Tapping {
         } else if passed_on > 0 {
             debug!(passed_on, "the tap passed on {passed_on} other messages");
         }
+        if tick.left > 0 {
+            let left = tick.left;
+            warn!(
+                left,
+                "Celery is removed, and {left} requests cannot be answered: they stay on the queue, trying again"
+            );
+        }
         for reason in &tick.verbatim {
             warn!("the tap handed on a message unchanged, its retries may come back: {reason}");
         }
@@ -120,6 +145,24 @@ impl Tapping {
 }
 
 impl Intake {
+    /// Says aloud that nobody processes a transcript.
+    pub async fn refuse(&self, request: &Request, refused: &Unanswered) -> anyhow::Result<()> {
+        let text = refused.to_string();
+        error!(transcript.id = %request.transcript, "refused a request: {text}");
+        let about = About {
+            environment: self.environment.clone(),
+            flag: self.flag.clone(),
+            epoch: String::new(),
+            after: None,
+        };
+        let document = serde_json::json!({
+            "transcript": request.transcript,
+            "task": request.task_id,
+        });
+        let told = ("refused", text.as_str(), &document);
+        self.store.tell(&about, told, (self.clock)()).await
+    }
+
     /// A message was withheld: if it is the one its route was offered for, the candidate serves.
     async fn withheld(&self, task_id: &str) -> anyhow::Result<()> {
         let route = self
@@ -138,15 +181,34 @@ impl Intake {
 }
 
 async fn answer(intake: &Intake, message: &Envelope) -> Decision {
+    let in_doubt = || {
+        let may = intake.standing.may_dispatch();
+        may.map_or(Decision::Leave, Decision::Forward)
+    };
     let request = match Request::read(message) {
         Ok(request) => request,
         Err(doubt) => {
-            warn!("cannot route a request, leaving it to Celery: {doubt}");
-            return Decision::Forward;
+            warn!("cannot route a request: {doubt}");
+            // Where that cannot be read, what was read last counts.
+            let looked = tokio::time::timeout(intake.budget.answer, intake.look()).await;
+            drop(looked);
+            return in_doubt();
         }
     };
-    match intake.decide(&request, Way::Tap).await.serve {
-        Owner::Control => Decision::Forward,
-        Owner::Candidate => Decision::Withhold,
+    match intake.decide(&request, Way::Tap).await {
+        Ok(answer) => match answer.serve {
+            Owner::Control => in_doubt(),
+            Owner::Candidate => Decision::Withhold(intake.standing.may_dispatch()),
+        },
+        Err(Unanswered::Doubt(_)) => Decision::Leave,
+        Err(refused @ Unanswered::NoRecording(_)) => {
+            match intake.refuse(&request, &refused).await {
+                Ok(()) => Decision::Withhold(None),
+                Err(error) => {
+                    warn!("cannot tell anybody that a request is refused, trying again: {error:#}");
+                    Decision::Leave
+                }
+            }
+        }
     }
 }

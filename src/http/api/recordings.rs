@@ -13,7 +13,7 @@ use super::super::{
     body::{self, Body, Fields, wrong},
 };
 use crate::{
-    controller::intake::{Accepted, Request},
+    controller::intake::{Accepted, Request, Unanswered},
     model::TranscriptId,
     rollout::Owner,
     store::{Way, Wish},
@@ -37,7 +37,14 @@ pub(super) fn routes() -> Router<Door> {
 
 async fn ask(State(door): State<Door>, body: Body) -> Result<Json<Served>, Error> {
     let request = read(&body::object(body, &FIELDS)?)?;
-    let answer = door.intake.decide(&request, Way::Http).await;
+    let answer = match door.intake.decide(&request, Way::Http).await {
+        Ok(answer) => answer,
+        Err(doubt @ Unanswered::Doubt(_)) => return Err(Error::Unavailable(doubt.to_string())),
+        Err(refused @ Unanswered::NoRecording(_)) => {
+            door.intake.refuse(&request, &refused).await?;
+            return Err(Error::Unprocessable(refused.to_string()));
+        }
+    };
     Ok(Json(Served {
         serve: answer.serve.as_str(),
         task_id: request.task_id,
@@ -54,7 +61,15 @@ async fn accept(
     body::any(body)?;
     let (serve, route) = match door.intake.accept(&task_id).await? {
         Accepted::ByCandidate(route) => (Owner::Candidate, route),
-        Accepted::ByControl(route) => (Owner::Control, route),
+        Accepted::ByControl(route) if door.intake.look().await?.has_celery() => {
+            (Owner::Control, route)
+        }
+        Accepted::ByControl(_) => {
+            return Err(Error::Unavailable(
+                "that task was Celery's, and Celery is removed; ask with POST /api/v1/recordings again"
+                    .to_owned(),
+            ));
+        }
         Accepted::Unknown => {
             return Err(Error::NotFound(
                 "nobody has asked for that task; ask with POST /api/v1/recordings first, or publish the task".to_owned(),

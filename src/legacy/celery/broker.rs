@@ -27,6 +27,7 @@ pub use settle::{Asked, Claim, Fate, Settled};
 pub use withdraw::Withdrawal;
 
 use super::{Envelope, Limits, Queue, RedisLocation, envelope::with_routing_key, link::Link};
+use crate::rollout::MayDispatch;
 
 static PUSH_ONCE: LazyLock<Script> =
     LazyLock::new(|| Script::new(include_str!("broker/push_once.lua")));
@@ -83,7 +84,12 @@ impl Broker {
     ///
     /// On an error the message may have been published all the same. kombu's bindings are left
     /// alone: the exchange without a name, which ours use, has none.
-    pub async fn push(&self, queue: &Queue, envelope: &Envelope) -> Result<(), BrokerError> {
+    pub async fn push(
+        &self,
+        _proof: &MayDispatch,
+        queue: &Queue,
+        envelope: &Envelope,
+    ) -> Result<(), BrokerError> {
         let list = self.checked_list(queue, envelope)?;
         self.link
             .run(async |connection| {
@@ -99,7 +105,12 @@ impl Broker {
 
     /// Publishes a message unless one of its task id was published so in the last seven days. False
     /// when it was, so that a task may be published again after an error or a crash, and runs once.
-    pub async fn push_once(&self, queue: &Queue, envelope: &Envelope) -> Result<bool, BrokerError> {
+    pub async fn push_once(
+        &self,
+        _proof: &MayDispatch,
+        queue: &Queue,
+        envelope: &Envelope,
+    ) -> Result<bool, BrokerError> {
         let list = self.checked_list(queue, envelope)?;
         let mut call = PUSH_ONCE.prepare_invoke();
         call.key(self.published(envelope.id()))

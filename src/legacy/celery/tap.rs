@@ -13,6 +13,8 @@
 
 use std::{collections::VecDeque, time::Duration};
 
+use crate::rollout::MayDispatch;
+
 use super::{
     Asked, Broker, BrokerError, Envelope, EnvelopeError, Forwarded, Held, Holder, PIPELINE_TASK,
     Queue, Settled,
@@ -22,9 +24,13 @@ use super::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// The legacy workers run it.
-    Forward,
-    /// They must not. Only after what was decided is stored: the message ends here.
-    Withhold,
+    Forward(MayDispatch),
+    /// They must not. Only after what was decided is stored: the message ends here. If an earlier
+    /// message of the task was handed on, this one is too, where that may still be.
+    Withhold(Option<MayDispatch>),
+    /// Neither: it goes back to its place on the queue when the step is done, and is asked about
+    /// again.
+    Leave,
 }
 
 /// Where a tap stands and what it is about.
@@ -66,6 +72,8 @@ pub struct Tick {
     pub forwarded: usize,
     /// Our task, not handed on.
     pub withheld: usize,
+    /// Our task, put back on the queue.
+    pub left: usize,
     /// The ids of the tasks that were not handed on: nobody at Celery will run them.
     pub ended: Vec<String>,
     /// Other tasks, handed on.
@@ -106,7 +114,13 @@ pub struct Tap {
     holder: Holder,
     /// Whether a step may have left messages in our hands.
     unsure: bool,
+    /// How many messages the last step put back; they come first in the next, and must not keep
+    /// those behind them from being seen.
+    left: usize,
 }
+
+/// How many messages are in hand at once however many were put back.
+const AT_MOST: usize = 1024;
 
 impl Tap {
     /// A tap that holds messages under a name of its own. Several may stand on one queue; order is
@@ -120,6 +134,7 @@ impl Tap {
             settings,
             holder: Holder::random(),
             unsure: false,
+            left: 0,
         })
     }
 
@@ -129,7 +144,8 @@ impl Tap {
     }
 
     /// Takes what is there, at most a batch, and deals with it in order. `decide` is asked about
-    /// each message of our task, and must answer in any case: doubts end on Celery.
+    /// each message of our task, and must answer in any case: doubts end on Celery
+    /// as long as it is there.
     ///
     /// A step that fails, or is dropped midway, loses nothing: the next one begins by putting back
     /// what was in hand, and asks again.
@@ -154,10 +170,8 @@ impl Tap {
         }
         self.unsure = true;
         let from = &self.settings.from;
-        let taken = self
-            .broker
-            .take(from, &self.holder, self.settings.batch)
-            .await?;
+        let at_most = (self.settings.batch + self.left).min(AT_MOST);
+        let taken = self.broker.take(from, &self.holder, at_most).await?;
         Ok(Batch {
             left: taken.into(),
             asked: None,
@@ -185,6 +199,12 @@ impl Tap {
             }
         }
         self.pass_on(others, &mut batch.tick).await?;
+        if found.is_none() {
+            self.left = batch.tick.left;
+            if self.left > 0 {
+                self.broker.recover(&self.holder).await?;
+            }
+        }
         self.unsure = found.is_some();
         Ok(found)
     }
@@ -210,6 +230,7 @@ impl Tap {
                 tick.verbatim.push(reason);
             }
             Settled::Forwarded(_) => tick.forwarded += 1,
+            Settled::Left => tick.left += 1,
             Settled::NotHeld => tick.not_held += 1,
         }
         Ok(())

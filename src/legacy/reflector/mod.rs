@@ -30,7 +30,7 @@ pub use check::{Check, Fault, Schema};
 pub use data_dir::{DataDir, DataDirError};
 pub use database::Reflector;
 pub use error::ReflectorError;
-pub use past::Past;
+pub use past::{Past, WhichPast};
 pub use publish::{PublishError, Publisher, Told};
 pub use snapshot::Snapshot;
 pub use status::TranscriptStatus;

@@ -23,12 +23,34 @@ pub struct Past {
     pub audio_deleted: bool,
 }
 
+/// Which of them are wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WhichPast {
+    /// Those whose transcript was made at that time or later.
+    pub from: DateTime<Utc>,
+    /// And before this one.
+    pub to: Option<DateTime<Utc>>,
+    /// Of this room alone.
+    pub room: Option<RoomId>,
+}
+
+impl WhichPast {
+    /// All whose transcript was made at that time or later.
+    pub const fn since(from: DateTime<Utc>) -> Self {
+        Self {
+            from,
+            to: None,
+            room: None,
+        }
+    }
+}
+
 impl Reflector {
-    /// Ended multitrack recordings whose transcript was made at `from` or later, oldest first, at
-    /// most `limit`. `after` is the last one of the page before.
+    /// Ended multitrack recordings, oldest first, at most `limit`. `after` is the last one of the
+    /// page before.
     pub async fn past(
         &self,
-        from: DateTime<Utc>,
+        which: &WhichPast,
         after: Option<&Past>,
         limit: u32,
     ) -> Result<Vec<Past>, ReflectorError> {
@@ -40,6 +62,8 @@ impl Reflector {
                 where transcript.status = 'ended'
                     and transcript.created_at >= $1::timestamptz
                     and (transcript.created_at, transcript.id) > ($2::timestamptz, $3)
+                    and ($5::timestamptz is null or transcript.created_at < $5::timestamptz)
+                    and ($6::text is null or transcript.room_id = $6)
                     and json_typeof(recording.track_keys) = 'array'
                     and recording.track_keys::text like '%cam-audio%'
                 order by transcript.created_at, transcript.id
@@ -51,10 +75,12 @@ impl Reflector {
         };
         self.read("listing past recordings", async |reading| {
             let query = sqlx::query_scalar(SQL)
-                .bind(from.to_rfc3339())
+                .bind(which.from.to_rfc3339())
                 .bind(place.0)
                 .bind(place.1)
-                .bind(i64::from(limit));
+                .bind(i64::from(limit))
+                .bind(which.to.map(|to| to.to_rfc3339()))
+                .bind(which.room.as_ref().map(RoomId::as_str));
             let found: Vec<String> = reading.fetch(query).await?;
             let mut past = Vec::with_capacity(found.len());
             for text in &found {

@@ -6,7 +6,10 @@ use serde_json::{Value, json};
 use switchyard::legacy::celery::{BrokerError, Envelope, Forwarded, Holder, Queue};
 
 use super::{fresh, on_legacy, other, pipeline, queue};
-use crate::redis::{Redis, Server};
+use crate::{
+    phases::celery_there,
+    redis::{Redis, Server},
+};
 
 #[tokio::test]
 async fn a_taken_message_is_parked_where_kombu_finds_it() {
@@ -169,7 +172,10 @@ async fn a_key_prefix_is_on_every_key_and_nothing_outside_is_seen() {
     let inner = Redis::open(redis.url.clone(), redis.key("team-a:")).await;
     let broker = inner.broker();
     redis.publish("celery", other("outside").raw()).await;
-    broker.push(&queue("celery"), &pipeline("a")).await.unwrap();
+    broker
+        .push(&celery_there(), &queue("celery"), &pipeline("a"))
+        .await
+        .unwrap();
     let held = broker
         .take(&queue("celery"), &Holder::random(), 5)
         .await

@@ -8,15 +8,24 @@ use switchyard::legacy::celery::{
 };
 
 use super::{fresh, other, pipeline, queue};
-use crate::redis::{Redis, Server};
+use crate::{
+    phases::celery_there,
+    redis::{Redis, Server},
+};
 
 #[tokio::test]
 async fn a_published_task_is_the_exact_text_on_the_queue() {
     let redis = fresh!();
     let (first, second) = (pipeline("a"), pipeline("b"));
     let broker = redis.broker();
-    broker.push(&queue("celery"), &first).await.unwrap();
-    broker.push(&queue("celery"), &second).await.unwrap();
+    broker
+        .push(&celery_there(), &queue("celery"), &first)
+        .await
+        .unwrap();
+    broker
+        .push(&celery_there(), &queue("celery"), &second)
+        .await
+        .unwrap();
     assert_eq!(redis.texts("celery").await, [first.raw(), second.raw()]);
     assert_eq!(broker.length(&queue("celery")).await.unwrap(), 2);
 }
@@ -29,7 +38,11 @@ async fn a_task_with_a_priority_goes_to_that_priority_s_list() {
         ..NewTask::new("tests.echo", "tests@here")
     };
     let task = task.for_queue(&queue("celery")).unwrap();
-    redis.broker().push(&queue("celery"), &task).await.unwrap();
+    redis
+        .broker()
+        .push(&celery_there(), &queue("celery"), &task)
+        .await
+        .unwrap();
     assert_eq!(redis.keys().await, [redis.key("celery\u{6}\u{16}6")]);
     assert_eq!(redis.broker().length(&queue("celery")).await.unwrap(), 1);
 }
@@ -51,7 +64,10 @@ async fn a_message_that_would_end_a_worker_is_not_published_and_the_field_is_nam
         let parent = message.pointer_mut(pointer).unwrap();
         parent.as_object_mut().unwrap().remove(name);
         let message = Envelope::parse(message.to_string()).unwrap();
-        let refused = redis.broker().push(&queue("celery"), &message).await;
+        let refused = redis
+            .broker()
+            .push(&celery_there(), &queue("celery"), &message)
+            .await;
         let Err(BrokerError::Envelope(error)) = refused else {
             panic!("without `{name}`: {refused:?}");
         };
@@ -63,7 +79,10 @@ async fn a_message_that_would_end_a_worker_is_not_published_and_the_field_is_nam
 #[tokio::test]
 async fn a_message_for_another_queue_is_not_published() {
     let redis = fresh!();
-    let refused = redis.broker().push(&queue("legacy"), &other("a")).await;
+    let refused = redis
+        .broker()
+        .push(&celery_there(), &queue("legacy"), &other("a"))
+        .await;
     assert!(matches!(refused, Err(BrokerError::OtherQueue(_))));
     assert!(redis.keys().await.is_empty());
 }
@@ -74,12 +93,33 @@ async fn a_task_published_once_is_not_published_again_under_its_id() {
     let broker = redis.broker();
     let celery = queue("celery");
     let first = pipeline("a");
-    assert!(broker.push_once(&celery, &first).await.unwrap());
-    assert!(!redis.broker().push_once(&celery, &first).await.unwrap());
+    assert!(
+        broker
+            .push_once(&celery_there(), &celery, &first)
+            .await
+            .unwrap()
+    );
+    assert!(
+        !redis
+            .broker()
+            .push_once(&celery_there(), &celery, &first)
+            .await
+            .unwrap()
+    );
     // Not even once it has been run.
     broker.take(&celery, &Holder::random(), 1).await.unwrap();
-    assert!(!broker.push_once(&celery, &first).await.unwrap());
-    assert!(broker.push_once(&celery, &pipeline("a")).await.unwrap());
+    assert!(
+        !broker
+            .push_once(&celery_there(), &celery, &first)
+            .await
+            .unwrap()
+    );
+    assert!(
+        broker
+            .push_once(&celery_there(), &celery, &pipeline("a"))
+            .await
+            .unwrap()
+    );
     assert_eq!(broker.length(&celery).await.unwrap(), 1);
 }
 
@@ -129,15 +169,23 @@ async fn a_broker_that_comes_back_is_used_again() {
     };
     let redis = Redis::open(server.url(), String::new()).await;
     let (broker, port) = (redis.broker(), server.port());
-    broker.push(&queue("celery"), &pipeline("a")).await.unwrap();
+    broker
+        .push(&celery_there(), &queue("celery"), &pipeline("a"))
+        .await
+        .unwrap();
     drop(server);
-    let gone = broker.push(&queue("celery"), &pipeline("b")).await;
+    let gone = broker
+        .push(&celery_there(), &queue("celery"), &pipeline("b"))
+        .await;
     assert!(
         matches!(gone, Err(BrokerError::Unreachable { .. })),
         "{gone:?}"
     );
     let _server = Server::start_on(port).expect("it starts again");
-    broker.push(&queue("celery"), &pipeline("c")).await.unwrap();
+    broker
+        .push(&celery_there(), &queue("celery"), &pipeline("c"))
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -159,19 +207,29 @@ async fn a_task_is_withdrawn_while_nobody_has_taken_it_and_its_children_s_messag
     child.root_id = Some(task.id().to_owned());
     child.parent_id = Some(task.id().to_owned());
     let child = child.for_queue(&celery).unwrap();
-    broker.push(&celery, &child).await.unwrap();
+    broker.push(&celery_there(), &celery, &child).await.unwrap();
     redis.publish("celery", task.id()).await;
     let unknown = broker.withdraw(&celery, task.id()).await.unwrap();
     assert_eq!(unknown, Withdrawal::NeverPublished);
 
-    assert!(broker.push_once(&celery, &task).await.unwrap());
+    assert!(
+        broker
+            .push_once(&celery_there(), &celery, &task)
+            .await
+            .unwrap()
+    );
     assert!(broker.was_published(task.id()).await.unwrap());
     let withdrawn = broker.withdraw(&celery, task.id()).await.unwrap();
     assert_eq!(withdrawn, Withdrawal::Withdrawn);
     assert_eq!(redis.texts("celery").await, [child.raw(), task.id()]);
     assert_eq!(redis.keys().await, [redis.key("celery")]);
 
-    assert!(broker.push_once(&celery, &task).await.unwrap());
+    assert!(
+        broker
+            .push_once(&celery_there(), &celery, &task)
+            .await
+            .unwrap()
+    );
     let _: String = redis.ask("LPOP", "celery", &[]).await;
     let taken = broker.withdraw(&celery, task.id()).await.unwrap();
     assert_eq!(taken, Withdrawal::Taken);

@@ -9,7 +9,7 @@ use switchyard::{
 };
 
 use super::{fresh, on_legacy, other, pipeline, queue, transcript};
-use crate::redis::Redis;
+use crate::{phases::celery_there, redis::Redis};
 
 fn tap(redis: &Redis) -> Tap {
     let settings = TapSettings::new(queue("celery"), queue("legacy"));
@@ -24,7 +24,7 @@ fn once(name: &str, has_parent: bool) -> Envelope {
 }
 
 async fn forward(_: &Envelope) -> Decision {
-    Decision::Forward
+    Decision::Forward(celery_there())
 }
 
 #[tokio::test]
@@ -45,7 +45,7 @@ async fn everything_is_handed_on_in_order_and_only_our_task_is_asked_about() {
         .tick(async |envelope| {
             asked.borrow_mut().push(transcript(envelope));
             // What was before it has gone, it has not.
-            Decision::Forward
+            Decision::Forward(celery_there())
         })
         .await
         .unwrap();
@@ -64,7 +64,7 @@ async fn a_withheld_message_ends_and_is_parked_until_the_decision_is_made() {
     let tick = tap(&redis)
         .tick(async |_| {
             assert_eq!(redis.ask::<u64>("HLEN", "unacked", &[]).await, 1);
-            Decision::Withhold
+            Decision::Withhold(Some(celery_there()))
         })
         .await
         .unwrap();
@@ -135,7 +135,7 @@ async fn what_is_put_back_while_it_is_decided_about_is_left_to_who_takes_it_next
             let mut quick = tap(&redis);
             quick.recover(Duration::ZERO).await.unwrap();
             assert_eq!(quick.tick(forward).await.unwrap().forwarded, 1);
-            Decision::Withhold
+            Decision::Withhold(Some(celery_there()))
         })
         .await
         .unwrap();
@@ -146,14 +146,17 @@ async fn what_is_put_back_while_it_is_decided_about_is_left_to_who_takes_it_next
 /// The same request as two tasks, such as a webhook's and the poller's, one of them answered in doubt.
 #[tokio::test]
 async fn what_was_settled_of_a_transcript_holds_for_its_later_tasks_until_it_is_wanted_anew() {
-    use Decision::{Forward, Withhold};
+    let (on, off) = (
+        Decision::Forward(celery_there()),
+        Decision::Withhold(Some(celery_there())),
+    );
     let redis = fresh!();
     let mut tap = tap(&redis);
     let cases = [
-        ("a", Forward, true, Withhold, Forward),
-        ("b", Withhold, true, Forward, Withhold),
-        ("c", Forward, false, Withhold, Withhold),
-        ("d", Withhold, false, Forward, Forward),
+        ("a", on, true, off, on),
+        ("b", off, true, on, off),
+        ("c", on, false, off, off),
+        ("d", off, false, on, on),
     ];
     for (name, first, is_once, second, expected) in cases {
         let tasks = [(once(name, true), first), (once(name, is_once), second)];
@@ -165,11 +168,7 @@ async fn what_was_settled_of_a_transcript_holds_for_its_later_tasks_until_it_is_
         let last = once(name, true);
         redis.publish("celery", last.raw()).await;
         let tick = tap.tick(async |_| second).await.unwrap();
-        let settled = if tick.forwarded == 1 {
-            Forward
-        } else {
-            Withhold
-        };
+        let settled = if tick.forwarded == 1 { on } else { off };
         assert_eq!(settled, expected, "{name}");
     }
     assert_eq!(redis.texts("legacy").await.len(), 3 + 1 + 2);
@@ -325,4 +324,61 @@ async fn taps_that_die_at_any_moment_lose_nothing_and_keep_the_order() {
     let arrived = redis.texts("legacy").await;
     assert_eq!(arrived.len(), expected.len());
     assert!(arrived == expected, "messages changed places");
+}
+
+#[tokio::test]
+async fn what_is_left_stays_on_the_queue_in_its_place_and_holds_nothing_up() {
+    let redis = fresh!();
+    let mut settings = TapSettings::new(queue("celery"), queue("legacy"));
+    settings.batch = 2;
+    let mut tap = Tap::new(redis.broker(), settings).unwrap();
+    let messages = ["a", "b", "c", "d", "e"].map(pipeline);
+    for message in &messages {
+        redis.publish("celery", message.raw()).await;
+    }
+    let other = other("x");
+    redis.publish("celery", other.raw()).await;
+    let before = redis.texts("celery").await;
+    let leave = async |envelope: &Envelope| {
+        let asked = envelope.id() == messages[4].id();
+        if asked {
+            forward(envelope).await
+        } else {
+            Decision::Leave
+        }
+    };
+    let tick = tap.tick(leave).await.unwrap();
+    assert_eq!((tick.left, tick.forwarded), (2, 0));
+    assert_eq!(redis.texts("celery").await, before);
+    assert_eq!(redis.broker().held().await.unwrap(), 0);
+    // Those behind them come to be seen all the same.
+    for left in [4, 4] {
+        let tick = tap.tick(leave).await.unwrap();
+        assert_eq!(tick.left, left);
+    }
+    assert_eq!(redis.texts("celery").await.len(), 4);
+    let mut legacy = redis.texts("legacy").await;
+    legacy.sort();
+    let mut expected = [on_legacy(&messages[4]), on_legacy(&other)];
+    expected.sort();
+    assert_eq!(legacy, expected);
+    // And when they are decided about at last, they go in order.
+    let tick = tap.tick(forward).await.unwrap();
+    assert_eq!((tick.left, tick.forwarded), (0, 4));
+    let legacy = redis.texts("legacy").await;
+    let expected = messages[..4].iter().map(on_legacy).collect::<Vec<_>>();
+    assert_eq!(legacy[2..], expected);
+}
+
+#[tokio::test]
+async fn without_the_proof_nothing_is_handed_on_whatever_was_settled_before() {
+    let redis = fresh!();
+    let mut tap = tap(&redis);
+    let message = pipeline("a");
+    redis.publish("celery", message.raw()).await;
+    assert_eq!(tap.tick(forward).await.unwrap().forwarded, 1);
+    redis.publish("celery", message.raw()).await;
+    let tick = tap.tick(async |_| Decision::Withhold(None)).await.unwrap();
+    assert_eq!((tick.forwarded, tick.withheld), (0, 1));
+    assert_eq!(redis.texts("legacy").await.len(), 1);
 }

@@ -13,7 +13,7 @@ use switchyard::{
 use tokio::process::{Child, Command};
 
 use super::{fresh, other, pipeline, queue};
-use crate::redis::Redis;
+use crate::{phases::celery_there, redis::Redis};
 
 /// Names a Python with Celery 5.5.3 and its Redis client.
 const CELERY: &str = "SWITCHYARD_TEST_CELERY";
@@ -69,7 +69,7 @@ async fn what_we_publish_a_worker_runs_and_we_read_its_result() {
     let message = task.for_queue(&queue("celery")).unwrap();
     redis
         .broker()
-        .push(&queue("celery"), &message)
+        .push(&celery_there(), &queue("celery"), &message)
         .await
         .unwrap();
     let result = result(&redis, message.id()).await;
@@ -132,11 +132,17 @@ async fn what_a_tap_hands_on_is_run_under_the_same_id_and_its_retry_stays_away_f
     let retry = retry.for_queue(&queue("celery")).unwrap();
     let broker = redis.broker();
     for message in [&ours, &retry, &other("x")] {
-        broker.push(&queue("celery"), message).await.unwrap();
+        broker
+            .push(&celery_there(), &queue("celery"), message)
+            .await
+            .unwrap();
     }
     let settings = TapSettings::new(queue("celery"), queue("legacy"));
     let mut tap = Tap::new(broker, settings).unwrap();
-    let tick = tap.tick(async |_| Decision::Forward).await.unwrap();
+    let tick = tap
+        .tick(async |_| Decision::Forward(celery_there()))
+        .await
+        .unwrap();
     assert_eq!((tick.forwarded, tick.passed_on), (1, 2));
     let ran = result(&redis, ours.id()).await.result;
     assert_eq!(ran["id"], ours.id());
@@ -144,7 +150,7 @@ async fn what_a_tap_hands_on_is_run_under_the_same_id_and_its_retry_stays_away_f
     let retried = result(&redis, retry.id()).await;
     assert_eq!(retried.result, "legacy");
     assert!(
-        tap.tick(async |_| Decision::Forward)
+        tap.tick(async |_| Decision::Forward(celery_there()))
             .await
             .unwrap()
             .is_idle()
@@ -158,7 +164,10 @@ async fn what_a_killed_worker_was_running_comes_back_on_the_legacy_queue() {
     let broker = redis.broker();
     let task = NewTask::new("tests.hang", "tests@here");
     let message = task.for_queue(&queue("celery")).unwrap();
-    broker.push(&queue("celery"), &message).await.unwrap();
+    broker
+        .push(&celery_there(), &queue("celery"), &message)
+        .await
+        .unwrap();
     let held = broker
         .take(&queue("celery"), &Holder::random(), 1)
         .await
@@ -188,7 +197,10 @@ async fn what_a_dead_tap_parked_a_kombu_worker_can_put_back() {
     let python = python!();
     let redis = fresh!();
     let broker = redis.broker();
-    broker.push(&queue("celery"), &other("x")).await.unwrap();
+    broker
+        .push(&celery_there(), &queue("celery"), &other("x"))
+        .await
+        .unwrap();
     let held = broker
         .take(&queue("celery"), &Holder::random(), 1)
         .await
@@ -226,7 +238,10 @@ async fn drained(python: &str, redis: &Redis, from: &str, legacy: &str) {
         let key = ["k".to_owned()];
         let task = NewTask::pipeline(&TranscriptId::new("t"), "bucket", &key, "tests@here");
         let message = task.for_queue(&queue(name)).unwrap();
-        broker.push(&queue(name), &message).await.unwrap();
+        broker
+            .push(&celery_there(), &queue(name), &message)
+            .await
+            .unwrap();
         left.push(message);
     }
     let dead = Holder::random();

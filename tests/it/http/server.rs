@@ -9,7 +9,7 @@ use switchyard::{
     conductor::{Client, ClientConfig, RetryPolicy},
     controller::{
         Mover, Shadow,
-        intake::{Budget, Intake},
+        intake::{Budget, Intake, Standing},
     },
     cost::PriceTable,
     http,
@@ -101,6 +101,7 @@ impl Server {
             budget,
             clock: Arc::clone(&shadow.clock),
             news: Arc::default(),
+            standing: Standing::default(),
         };
         let router = http::router(http::State {
             shadow: shadow.clone(),

@@ -86,6 +86,21 @@ async fn what_is_wrong_with_a_request_is_named_with_its_remedy() {
 }
 
 #[tokio::test]
+async fn once_celery_is_removed_a_doubt_is_no_answer() {
+    let server = Server::without_engine().await;
+    post(&server, "/api/v1/recordings", &recording("celery's")).await;
+    put(&server, Position::Removed).await;
+    let (status, answer) = post(&server, "/api/v1/recordings", &recording("one")).await;
+    assert_eq!((status, &answer["serve"]), (200, &json!("candidate")));
+    server.shadow.store.close().await;
+    let (status, problem) = post(&server, "/api/v1/recordings", &recording("two")).await;
+    assert_eq!(status, 503);
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("Celery is removed"), "{detail}");
+    assert!(detail.ends_with("ask again"), "{detail}");
+}
+
+#[tokio::test]
 async fn a_page_on_the_web_cannot_accept() {
     let server = Server::without_engine().await;
     put(&server, Position::Draining).await;

@@ -9,7 +9,15 @@ use switchyard::{
 };
 
 use super::world::{World, message, queue, request};
-use crate::{celery::fresh, redis::Redis};
+use crate::{celery::fresh, phases::celery_there, redis::Redis};
+
+fn forward() -> Decision {
+    Decision::Forward(celery_there())
+}
+
+fn withhold() -> Decision {
+    Decision::Withhold(Some(celery_there()))
+}
 
 /// A message of ours on the queue, and the candidate's route for it, as after our transaction.
 async fn offered(redis: &Redis) -> (World, String) {
@@ -18,7 +26,7 @@ async fn offered(redis: &Redis) -> (World, String) {
     let message = message("t");
     redis.publish("switchyard", message.raw()).await;
     let ours = request(message.id(), "t", Wish::Once);
-    let answer = world.intake.decide(&ours, Way::Tap).await;
+    let answer = world.intake.decide(&ours, Way::Tap).await.unwrap();
     assert_eq!(answer.serve, Owner::Candidate);
     assert_eq!(world.route("t").await.state, RouteState::Offered);
     (world, message.id().to_owned())
@@ -79,7 +87,7 @@ async fn a_tap_that_dies_with_the_message_in_hand_leaves_the_offer_too() {
 async fn a_tap_that_dies_after_the_broker_is_made_up_for() {
     let redis = fresh!();
     let (world, task) = offered(&redis).await;
-    let settled = settle(&redis, &task, Decision::Withhold).await;
+    let settled = settle(&redis, &task, withhold()).await;
     assert_eq!(settled, Settled::Withheld);
     world.intake.settle_offers().await.unwrap();
     let route = world.route("t").await;
@@ -96,7 +104,7 @@ async fn a_message_that_was_handed_on_in_doubt_makes_the_route_the_control_s() {
     let redis = fresh!();
     let (world, task) = offered(&redis).await;
     // Our transaction was committed, and its answer came too late.
-    let settled = settle(&redis, &task, Decision::Forward).await;
+    let settled = settle(&redis, &task, forward()).await;
     assert!(matches!(settled, Settled::Forwarded(_)));
     world.intake.settle_offers().await.unwrap();
     let route = world.route("t").await;
@@ -121,7 +129,7 @@ async fn a_message_that_is_nowhere_makes_the_route_the_control_s_after_a_minute(
     assert_eq!(world.route("t").await.owner, Owner::Control);
     // Should it turn up after all, it is not withheld by whoever decided before.
     redis.publish("switchyard", message("t").raw()).await;
-    let settled = settle(&redis, &task, Decision::Withhold).await;
+    let settled = settle(&redis, &task, withhold()).await;
     assert!(matches!(settled, Settled::Forwarded(_)));
 }
 
@@ -129,25 +137,22 @@ async fn a_message_that_is_nowhere_makes_the_route_the_control_s_after_a_minute(
 async fn what_was_settled_of_a_task_holds_for_its_later_messages() {
     let redis = fresh!();
     let broker = redis.broker();
-    for (first, then) in [
-        (Decision::Withhold, Decision::Forward),
-        (Decision::Forward, Decision::Withhold),
-    ] {
+    for (first, then) in [(withhold(), forward()), (forward(), withhold())] {
         let message = message("t");
         for decision in [first, then] {
             redis.publish("switchyard", message.raw()).await;
             let settled = settle(&redis, message.id(), decision).await;
             assert_eq!(
                 settled == Settled::Withheld,
-                first == Decision::Withhold,
+                first == withhold(),
                 "{first:?} {decision:?}"
             );
         }
         let from = queue("switchyard");
         let fate = broker.fate(message.id(), &from, Claim::ForControl);
         let expected = match first {
-            Decision::Withhold => Fate::Withheld,
-            Decision::Forward => Fate::Forwarded,
+            Decision::Forward(_) => Fate::Forwarded,
+            Decision::Withhold(_) | Decision::Leave => Fate::Withheld,
         };
         assert_eq!(fate.await.unwrap(), expected);
     }
@@ -174,7 +179,7 @@ async fn a_second_task_is_withheld_only_while_the_first_one_s_is_ours() {
     // It waits on the queue, and will be answered.
     let answer = world.ask("second", "t", Wish::Once).await;
     assert_eq!(answer.serve, Owner::Candidate);
-    settle(&redis, &first, Decision::Withhold).await;
+    settle(&redis, &first, withhold()).await;
     let answer = world.ask("third", "t", Wish::Once).await;
     assert_eq!(answer.serve, Owner::Candidate);
     assert_eq!(world.route("t").await.state, RouteState::Open);
@@ -184,7 +189,7 @@ async fn a_second_task_is_withheld_only_while_the_first_one_s_is_ours() {
 async fn a_second_task_ends_an_offer_whose_message_is_gone() {
     let redis = fresh!();
     let (world, first) = offered(&redis).await;
-    settle(&redis, &first, Decision::Forward).await;
+    settle(&redis, &first, forward()).await;
     let answer = world.ask("second", "t", Wish::Once).await;
     assert_eq!(answer.serve, Owner::Control);
     assert_eq!(world.route("t").await.owner, Owner::Control);
@@ -234,4 +239,23 @@ async fn an_offer_over_http_whose_caller_published_it_is_settled_by_the_tap() {
     let tick = world.tapping().tick().await.unwrap();
     assert_eq!((tick.withheld, tick.forwarded), (1, 0));
     assert_eq!(world.route("t").await.state, RouteState::Open);
+}
+
+#[tokio::test]
+async fn once_celery_is_removed_an_offer_that_is_not_taken_up_is_the_candidate_s() {
+    let redis = fresh!();
+    let (world, task) = offered(&redis).await;
+    world.flip(Position::Removed).await;
+    let _: u64 = redis.ask("DEL", "switchyard", &[]).await;
+    world.pass(3600);
+    world.intake.settle_offers().await.unwrap();
+    let route = world.route("t").await;
+    assert_eq!(
+        (route.owner, route.state),
+        (Owner::Candidate, RouteState::Open)
+    );
+    // Nor was its message claimed for Celery.
+    redis.publish("switchyard", message("t").raw()).await;
+    let settled = settle(&redis, &task, withhold()).await;
+    assert_eq!(settled, Settled::Withheld);
 }

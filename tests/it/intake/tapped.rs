@@ -90,3 +90,88 @@ async fn a_database_that_is_gone_stops_nothing() {
     let tick = world.tapping().tick().await.unwrap();
     assert_eq!((tick.forwarded, tick.withheld), (1, 0));
 }
+
+#[tokio::test]
+async fn once_celery_is_removed_nothing_is_handed_on_in_doubt() {
+    let redis = fresh!();
+    let world = World::with_celery(&redis).await;
+    let world = world.in_phase(Position::Removed).await;
+    let odd = message("").raw().to_owned();
+    let ours = message("t");
+    for text in [odd.as_str(), ours.raw()] {
+        redis.publish("switchyard", text).await;
+    }
+    let mut tapping = world.tapping();
+    let tick = tapping.tick().await.unwrap();
+    assert_eq!((tick.forwarded, tick.withheld, tick.left), (0, 1, 1));
+    assert_eq!(redis.texts("switchyard").await, [odd.as_str()]);
+    // What cannot be answered since our database is gone waits for it.
+    world.intake.store.close().await;
+    let another = message("u");
+    redis.publish("switchyard", another.raw()).await;
+    let tick = tapping.tick().await.unwrap();
+    assert_eq!((tick.forwarded, tick.withheld, tick.left), (0, 0, 2));
+    assert_eq!(
+        redis.texts("switchyard").await,
+        [odd.as_str(), another.raw()]
+    );
+    assert!(redis.texts("celery").await.is_empty());
+}
+
+#[tokio::test]
+async fn once_celery_is_removed_what_was_its_own_is_processed_anew_by_the_candidate() {
+    let redis = fresh!();
+    let world = World::with_celery(&redis).await;
+    let first = message("t");
+    redis.publish("switchyard", first.raw()).await;
+    assert_eq!(world.tapping().tick().await.unwrap().forwarded, 1);
+    world.flip(Position::Removed).await;
+    // The same message once more, and another on the same transcript.
+    for message in [&first, &message("t")] {
+        redis.publish("switchyard", message.raw()).await;
+    }
+    let tick = world.tapping().tick().await.unwrap();
+    assert_eq!((tick.forwarded, tick.withheld), (0, 2));
+    let routes = world.routes("t").await;
+    let owners: Vec<_> = routes
+        .iter()
+        .map(|route| (route.generation, route.owner))
+        .collect();
+    assert_eq!(owners, [(2, Owner::Candidate), (1, Owner::Control)]);
+    assert_eq!(
+        routes[0].state.as_str(),
+        "open",
+        "it is the candidate's for certain"
+    );
+    assert_eq!(redis.texts("celery").await.len(), 1);
+}
+
+#[tokio::test]
+async fn once_celery_is_removed_a_transcript_of_no_recording_is_refused_aloud() {
+    let redis = fresh!();
+    let Some(reflector) = Reflector::fresh(Columns::All).await else {
+        return;
+    };
+    let world = World::with_celery(&redis).await.reading(&reflector);
+    let world = world.in_phase(Position::Removed).await;
+    redis.publish("switchyard", message("t").raw()).await;
+    let tick = world.tapping().tick().await.unwrap();
+    assert_eq!((tick.forwarded, tick.withheld, tick.left), (0, 1, 0));
+    assert!(world.routes("t").await.is_empty());
+    let intake = &world.intake;
+    let notices = intake
+        .store
+        .notices_to_deliver(&intake.environment, (intake.clock)());
+    let notices = notices.await.unwrap();
+    let refused = notices
+        .iter()
+        .find(|notice| notice.kind == "refused")
+        .unwrap();
+    assert!(
+        refused.text.contains("is of no recording"),
+        "{}",
+        refused.text
+    );
+    assert_eq!(refused.document["transcript"], "t");
+    reflector.remove().await;
+}

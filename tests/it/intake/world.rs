@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use switchyard::{
     conductor::{Client, ClientConfig, RetryPolicy},
-    controller::intake::{Answer, Budget, Celery, Intake, Request, Tapping},
+    controller::intake::{Answer, Budget, Celery, Intake, Request, Standing, Tapping},
     legacy::celery::{Envelope, Limits, NewTask, Queue, Results, Tap, TapSettings},
     model::{EnvironmentName, FlagName, TranscriptId},
     rollout::Position,
@@ -92,6 +92,7 @@ impl World {
                 budget: PATIENT,
                 clock: Arc::new(move || *time.lock().unwrap()),
                 news: Arc::new(Notify::new()),
+                standing: Standing::default(),
             },
             engine,
             clock,
@@ -154,7 +155,8 @@ impl World {
 
     pub async fn ask(&self, task: &str, transcript: &str, wish: Wish) -> Answer {
         let request = request(task, transcript, wish);
-        self.intake.decide(&request, Way::Http).await
+        let answer = self.intake.decide(&request, Way::Http).await;
+        answer.expect("Celery is there")
     }
 }
 

@@ -3,7 +3,7 @@ use std::time::Duration;
 use chrono::DateTime;
 use serde_json::json;
 use switchyard::{
-    legacy::reflector::{Reflector, ReflectorError, TranscriptStatus},
+    legacy::reflector::{Reflector, ReflectorError, TranscriptStatus, WhichPast},
     model::Outcome,
 };
 
@@ -83,7 +83,8 @@ async fn more_tasks_may_read_than_there_are_connections() {
                 assert!(reflector.snapshot(&id).await?.is_some());
                 assert!(reflector.status(&id).await?.is_some());
                 assert!(reflector.check().await?.faults.is_empty());
-                reflector.past(DateTime::UNIX_EPOCH, None, 1).await
+                let which = WhichPast::since(DateTime::UNIX_EPOCH);
+                reflector.past(&which, None, 1).await
             })
         })
         .collect();
@@ -286,7 +287,8 @@ async fn past_recordings_are_listed_oldest_first_and_page_by_page() {
     let from = from.unwrap().to_utc();
     let mut found = Vec::new();
     loop {
-        let page = world.reflector.past(from, found.last(), 2).await.unwrap();
+        let which = WhichPast::since(from);
+        let page = world.reflector.past(&which, found.last(), 2).await.unwrap();
         assert!(page.len() <= 2);
         if page.is_empty() {
             break;
@@ -298,6 +300,18 @@ async fn past_recordings_are_listed_oldest_first_and_page_by_page() {
     assert_eq!(found[0].recording, recorded("base").subject.recording.id);
     assert_eq!(found[0].duration_ms, Some(1000.0));
     assert_eq!(found[0].room, None);
+
+    let mut which = WhichPast::since(from);
+    which.to = Some(found[3].created_at);
+    let found = world.reflector.past(&which, None, 9).await.unwrap();
+    let ids: Vec<_> = found.iter().map(|past| past.transcript.as_str()).collect();
+    assert_eq!(
+        ids,
+        ["a", "b", "c"],
+        "up to a time, which is not among them"
+    );
+    which.room = Some("no such room".into());
+    assert_eq!(world.reflector.past(&which, None, 9).await.unwrap(), []);
     world.remove().await;
 }
 
@@ -313,8 +327,8 @@ async fn a_role_that_may_write_still_changes_nothing() {
     assert!(reflector.snapshot(&id).await.unwrap().is_some());
     assert!(reflector.status(&id).await.unwrap().is_some());
     assert!(reflector.check().await.unwrap().may_write);
-    let long_ago = DateTime::UNIX_EPOCH;
-    assert_eq!(reflector.past(long_ago, None, 9).await.unwrap().len(), 1);
+    let all = WhichPast::since(DateTime::UNIX_EPOCH);
+    assert_eq!(reflector.past(&all, None, 9).await.unwrap().len(), 1);
     assert_eq!(world.everything().await, before);
     reflector.close().await;
     world.remove().await;

@@ -4,16 +4,17 @@
 --   KEYS  unacked, unacked_index, unreadable, held, the task's two marks (withheld, forwarded), its
 --         transcript's mark, the list to push on
 --   ARGV  its receipt, `withhold` or `forward`, for how many seconds marks are kept, what it wants of the
---         transcript (`once`, `anew`, or `nothing` that is known), the text to push
+--         transcript (`once`, `anew`, or `nothing` that is known), whether anything may be handed on
+--         (`1` or `0`), the text to push
 -- Out: `withheld`, `forwarded`, or `not held` when somebody has put the message back.
 local unacked, unacked_index, unreadable, held, withheld, forwarded, settled, list = unpack(KEYS)
-local receipt, wish, keep, wanted, text = unpack(ARGV)
+local receipt, wish, keep, wanted, may_forward, text = unpack(ARGV)
 
 if redis.call('HEXISTS', unacked, receipt) + redis.call('HEXISTS', unreadable, receipt) == 0 then
     redis.call('ZREM', held, receipt)
     return 'not held'
 end
-if redis.call('EXISTS', withheld) == 1 then
+if may_forward == '0' or redis.call('EXISTS', withheld) == 1 then
     wish = 'withhold'
 elseif redis.call('EXISTS', forwarded) == 1 then
     wish = 'forward'

@@ -21,6 +21,8 @@ pub enum Settled {
     Withheld,
     /// It was handed on.
     Forwarded(Forwarded),
+    /// It stays in our hands until it is put back.
+    Left,
     /// Neither: somebody has put it back meanwhile, so it will be taken again.
     NotHeld,
 }
@@ -61,7 +63,7 @@ pub enum Claim {
 impl Broker {
     /// Does with a message as was decided about its task, unless another message of that task, or
     /// of that transcript, was settled otherwise in the last seven days: then this one goes the same
-    /// way.
+    /// way, unless nothing may be handed on any more.
     ///
     /// On an error it may have been settled: [`Broker::fate`] tells.
     pub async fn settle(
@@ -71,6 +73,11 @@ impl Broker {
         decision: Decision,
         to: &Queue,
     ) -> Result<Settled, BrokerError> {
+        let (wish, may_forward) = match decision {
+            Decision::Forward(_) => ("forward", true),
+            Decision::Withhold(may) => ("withhold", may.is_some()),
+            Decision::Leave => return Ok(Settled::Left),
+        };
         let list = &to.lists()[held.step.min(to.lists().len() - 1)];
         let rewritten = held
             .text()
@@ -85,10 +92,7 @@ impl Broker {
             .key(self.key(&format!("switchyard.settled:{transcript}")))
             .key(self.key(list))
             .arg(&held.receipt)
-            .arg(match decision {
-                Decision::Forward => "forward",
-                Decision::Withhold => "withhold",
-            })
+            .arg(wish)
             .arg(REMEMBERED.as_secs())
             .arg(match asked {
                 Asked {
@@ -96,7 +100,8 @@ impl Broker {
                 } => "nothing",
                 Asked { is_anew: true, .. } => "anew",
                 Asked { is_anew: false, .. } => "once",
-            });
+            })
+            .arg(if may_forward { "1" } else { "0" });
         let forwarded = match rewritten {
             Ok(text) => {
                 call.arg(text);
