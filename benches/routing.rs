@@ -227,13 +227,16 @@ async fn evaluate(store: &Store) {
         .map(|asker| tokio::spawn(ask(client.clone(), url.clone(), asker)))
         .collect();
     let mut all = Vec::with_capacity(EVALUATIONS);
+    let mut in_doubt = 0;
     for asked in asking {
-        all.extend(asked.await.expect("it asks"));
+        let (took, doubts) = asked.await.expect("it asks");
+        all.extend(took);
+        in_doubt += doubts;
     }
     let took = began.elapsed().as_secs_f64();
     all.sort();
     println!(
-        "  {:.0} flags a second, {AT_ONCE} at once",
+        "  {:.0} flags a second, {AT_ONCE} at once, {in_doubt} in doubt",
         all.len() as f64 / took
     );
     told("a flag over loopback", &all);
@@ -241,7 +244,9 @@ async fn evaluate(store: &Store) {
     serving.abort();
 }
 
-async fn ask(client: reqwest::Client, url: String, asker: usize) -> Vec<Duration> {
+/// How long each answer took, and how many were in doubt.
+async fn ask(client: reqwest::Client, url: String, asker: usize) -> (Vec<Duration>, usize) {
+    let mut in_doubt = 0;
     let mut all = Vec::with_capacity(EVALUATIONS / AT_ONCE);
     for number in 0..EVALUATIONS / AT_ONCE {
         let context = json!({ "targetingKey": format!("{asker}-{number}"),
@@ -251,9 +256,9 @@ async fn ask(client: reqwest::Client, url: String, asker: usize) -> Vec<Duration
         let answer = answer.send().await.expect("it answers");
         let told: serde_json::Value = answer.json().await.expect("JSON");
         all.push(began.elapsed());
-        assert_ne!(told["reason"], "ERROR", "{told}");
+        in_doubt += usize::from(told["reason"] == "ERROR");
     }
-    all
+    (all, in_doubt)
 }
 
 fn state(store: &Store, shutdown: CancellationToken) -> http::State {
