@@ -15,7 +15,7 @@ use std::{
 use serde::Deserialize;
 use url::Url;
 
-use crate::model::{Bounds, EnvironmentName, FlagName};
+use crate::model::{Bounds, EnvironmentName, FlagName, HealthLimits};
 
 pub use secret::Secret;
 
@@ -188,6 +188,9 @@ pub struct Environment {
     /// What has to be seen before the migration goes forward here.
     #[serde(default)]
     pub rollout: Bounds,
+    /// How closely Conductor is watched.
+    #[serde(default)]
+    pub health: HealthLimits,
     /// Prices, for the cost lines of reports. What has no price is shown as unknown.
     #[serde(default)]
     pub prices: Vec<crate::model::Price>,
@@ -630,6 +633,37 @@ impl Environment {
             return invalid(
                 "routing.answer_ms",
                 "write 10 to 60000; users wait that long at most before Celery serves them"
+                    .to_owned(),
+            );
+        }
+        let health = &self.health;
+        for (key, seconds) in [
+            ("health.every_s", health.every_s),
+            ("health.timeout_s", health.timeout_s),
+            ("health.canary_s", health.canary_s),
+            ("health.polled_s", health.polled_s),
+            ("health.starting_s", health.starting_s),
+            ("health.stalled_s", health.stalled_s),
+            ("health.cool_down_s", health.cool_down_s),
+            ("health.good_looks", health.good_looks.into()),
+        ] {
+            if !(1..=100_000).contains(&seconds) {
+                return invalid(key, "write a number from 1 to 100000".to_owned());
+            }
+        }
+        for (key, seconds) in [
+            ("health.confirm_s", health.confirm_s),
+            ("health.steady_s", health.steady_s),
+            ("health.drain_s", health.drain_s),
+        ] {
+            if !(0..=100_000).contains(&seconds) {
+                return invalid(key, "write a number from 0 to 100000".to_owned());
+            }
+        }
+        if health.every_s + health.timeout_s.max(health.canary_s) > 20 {
+            return invalid(
+                "health.every_s",
+                "routers rely on no look older than 30 s; write less, so that it and the longer of `timeout_s` and `canary_s` are 20 together at most"
                     .to_owned(),
             );
         }

@@ -2,6 +2,7 @@
 
 mod control;
 mod dispatch;
+pub mod health;
 pub mod intake;
 mod moving;
 mod outcome;

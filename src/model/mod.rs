@@ -5,6 +5,7 @@
 
 mod bounds;
 pub mod digest;
+mod health;
 mod ids;
 mod outcome;
 mod recording;
@@ -15,6 +16,7 @@ mod transcript;
 mod usage;
 
 pub use bounds::Bounds;
+pub use health::HealthLimits;
 pub use ids::{
     EnvironmentName, FlagName, ObjectKey, RecordingId, RoomId, RunId, TranscriptId, WorkflowId,
 };

@@ -5,7 +5,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{Owner, Percent, Position};
+use super::{Admission, Owner, Percent, Position};
 use crate::model::{EnvironmentName, FlagName, RecordingId, RoomId, Subject};
 
 /// How many buckets there are; each is 0.01 %.
@@ -162,6 +162,72 @@ pub fn route(position: Position, salt: &str, keys: &Keys) -> Route {
             beside: Beside::None,
             bucket: None,
             reason: format!("phase {phase}: the candidate serves alone"),
+        },
+    }
+}
+
+/// What becomes of a route under what Conductor may be given. `others` is how many recordings it is
+/// serving already.
+pub fn admitted(
+    route: Route,
+    admission: &Admission,
+    others: i64,
+    salt: &str,
+    keys: &Keys,
+) -> Route {
+    let (is_in, why) = match admission {
+        Admission::All => return route,
+        Admission::None(why) => (false, why.clone()),
+        Admission::OneAtATime if route.owner == Owner::Control => (
+            false,
+            "the breaker is half open: nothing runs beside".to_owned(),
+        ),
+        Admission::OneAtATime if others > 0 => (
+            false,
+            "the breaker is half open: Conductor is at another recording".to_owned(),
+        ),
+        Admission::OneAtATime => (
+            true,
+            "the breaker is half open: one recording at a time".to_owned(),
+        ),
+        Admission::Percent(percent) => {
+            let salt = format!("{salt}:recovery");
+            let by = match keys {
+                Keys::Known {
+                    room: Some(room), ..
+                } => Bucketed::new(&salt, "room", room.as_str(), *percent),
+                Keys::Known { recording, .. } => {
+                    Bucketed::new(&salt, "recording", recording.as_str(), *percent)
+                }
+                Keys::Unknown | Keys::NoRecording => Bucketed {
+                    bucket: BUCKETS,
+                    is_in: *percent == Percent::ALL,
+                    reason: format!("what is not known is in {} % alone", Percent::ALL),
+                },
+            };
+            (
+                by.is_in,
+                format!("the breaker is recovering: {}", by.reason),
+            )
+        }
+    };
+    match (route.owner, route.beside) {
+        (Owner::Control, Beside::None) => route,
+        (Owner::Candidate, _) if is_in => Route {
+            reason: format!("{}; {why}", route.reason),
+            ..route
+        },
+        (Owner::Control, Beside::Candidate) if is_in => route,
+        (Owner::Candidate, _) => Route {
+            owner: Owner::Control,
+            beside: Beside::None,
+            reason: format!("{}; the control serves, since {why}", route.reason),
+            ..route
+        },
+        (Owner::Control, Beside::Candidate) => Route {
+            beside: Beside::None,
+            reason: format!("{}; shed, since {why}", route.reason),
+            ..route
         },
     }
 }

@@ -5,14 +5,14 @@ use chrono::{DateTime, Utc};
 use sqlx::{Any, Row, Transaction};
 
 use super::{
-    Store, millis,
+    Store, health, millis,
     phases::read_phase,
     plain,
     routes::{self, RouteRow},
 };
 use crate::{
     model::{EnvironmentName, FlagName, Subject, TranscriptId},
-    rollout::{Keys, Owner, route},
+    rollout::{Admission, Beside, Keys, Owner, Route, admitted, route},
 };
 
 /// The way a request came.
@@ -119,6 +119,7 @@ impl Store {
         };
         let phase = read_phase(&mut *tx, &arrival.environment, &arrival.flag).await?;
         let decided = route(phase.position, salt, keys);
+        let decided = under_breaker(&mut tx, arrival, decided, (salt, keys), now).await?;
         let row = RouteRow {
             environment: arrival.environment.clone(),
             flag: arrival.flag.clone(),
@@ -189,6 +190,30 @@ impl Store {
             .context("reading a task's route")?;
         row.as_ref().map(RouteRow::read).transpose()
     }
+}
+
+/// What becomes of a route under the breaker. In doubt the control serves, alone.
+async fn under_breaker(
+    tx: &mut Transaction<'static, Any>,
+    arrival: &Arrival,
+    decided: Route,
+    (salt, keys): (&str, &Keys),
+    now: DateTime<Utc>,
+) -> anyhow::Result<Route> {
+    if decided.owner == Owner::Control && decided.beside == Beside::None {
+        return Ok(decided);
+    }
+    let admission = match health::read_breaker(&mut **tx, &arrival.environment).await? {
+        Some(row) => row.breaker.admits(now),
+        None => Admission::None("nobody has looked at Conductor yet".to_owned()),
+    };
+    let others = match admission {
+        Admission::OneAtATime => {
+            health::served_by_candidate(tx, &arrival.environment, &arrival.flag).await?
+        }
+        Admission::All | Admission::Percent(_) | Admission::None(_) => 0,
+    };
+    Ok(admitted(decided, &admission, others, salt, keys))
 }
 
 async fn answered_before(
