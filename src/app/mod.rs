@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod health;
 mod intake;
 mod mirror;
 mod moving;
@@ -377,6 +378,7 @@ impl App {
         let router = http::router(http::State {
             shadow: self.shadow()?,
             intake,
+            health: self.environment.health,
             shutdown: shutdown.clone(),
         });
         axum::serve(listener, router)

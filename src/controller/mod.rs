@@ -2,6 +2,7 @@
 
 mod control;
 mod dispatch;
+mod fallback;
 pub mod health;
 pub mod intake;
 mod moving;
@@ -12,12 +13,15 @@ pub mod spending;
 pub mod status;
 mod takeover;
 mod telling;
+mod watchdog;
 
 pub use control::{FROM_ROWS, FROM_ROWS_AND_MESSAGES, as_before_the_run, keep_control};
 pub use dispatch::{Again, Dispatched, Wanted, dispatch};
+pub use fallback::{Fallback, FellBack};
 pub use moving::{Approved, Moved, Mover, OVERRIDE_LASTS, Plan};
 pub use outcome::candidate_outcome;
 pub use register::{Change, Registered, register};
 pub use shadow::{Clock, Followed, Shadow, epoch};
 pub use takeover::{GaveBack, GiveBack, Refusal};
 pub use telling::Telling;
+pub use watchdog::{Lost, Watchdog, diagnose};

@@ -16,7 +16,7 @@ use tracing::error;
 
 use crate::{
     controller::{Shadow, intake::Intake},
-    model::RunId,
+    model::{HealthLimits, RunId},
     report::ReportData,
 };
 use error::Error;
@@ -29,6 +29,8 @@ pub struct State {
     pub shadow: Shadow,
     /// Answers who serves a recording.
     pub intake: Intake,
+    /// How closely Conductor is watched.
+    pub health: HealthLimits,
     /// Ends streams of events, which would hold a stop up for as long as somebody listens.
     pub shutdown: CancellationToken,
 }
@@ -38,6 +40,7 @@ pub struct State {
 struct Door {
     shadow: Shadow,
     intake: Intake,
+    health: HealthLimits,
     events: Events,
 }
 
@@ -68,6 +71,7 @@ pub fn router(state: State) -> Router {
         events: Events::new(state.shadow.clone(), state.shutdown),
         shadow: state.shadow,
         intake: state.intake,
+        health: state.health,
     };
     // Health is asked by probes, which know the machine by other names, and gives nothing away.
     let guarded = Router::new()

@@ -6,14 +6,16 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
-use crate::conductor::{
-    Client, Error,
-    wire::{
-        StartWorkflowRequest, Task, TaskDef, TaskResult, TaskResultStatus, WorkflowDef,
-        WorkflowStatus,
+use crate::{
+    conductor::{
+        Client, Error,
+        wire::{
+            StartWorkflowRequest, Task, TaskDef, TaskResult, TaskResultStatus, WorkflowDef,
+            WorkflowStatus,
+        },
     },
+    model::WorkflowId,
 };
-use crate::model::WorkflowId;
 
 /// The name of the workflow and of its one task.
 pub const NAME: &str = "switchyard_canary";
@@ -32,7 +34,7 @@ pub(super) async fn fly(
     client: &Client,
     holder: &str,
     now: DateTime<Utc>,
-) -> Result<String, Error> {
+) -> anyhow::Result<String> {
     let began = tokio::time::Instant::now();
     let id = match start(client, holder).await {
         Err(Error::NotFound { .. }) => {
@@ -52,7 +54,7 @@ pub(super) async fn fly(
             WorkflowStatus::Completed => break,
             WorkflowStatus::Failed | WorkflowStatus::TimedOut | WorkflowStatus::Terminated => {
                 drop(client.remove(&id).await);
-                return Ok(format!("it ended as {}", status.as_str()));
+                anyhow::bail!("it ended as {}", status.as_str());
             }
         }
         if tasks.is_empty() {

@@ -42,14 +42,26 @@ pub(super) async fn conductor(
         tokio::time::timeout(patience, client.all_poll_data()).await
     };
     let canary = async {
-        let flown = canary::fly(client, holder, now).await;
-        flown.map_err(|error| format!("a workflow did not go through: {error}"))
+        let patience = Duration::from_secs(limits.canary_s.unsigned_abs());
+        let found = match tokio::time::timeout(patience, canary::fly(client, holder, now)).await {
+            Ok(Ok(found)) => Ok(found),
+            Ok(Err(error)) => Err(format!("a workflow did not go through: {error:#}")),
+            Err(_) => Err(format!(
+                "a workflow did not go through within {} s",
+                limits.canary_s
+            )),
+        };
+        Probe {
+            name: "canary",
+            layer: Layer::Conductor,
+            found,
+        }
     };
     let (server, definitions, queues, canary, polls) = tokio::join!(
         ask("server", boxed(server(client))),
         ask("definitions", boxed(defined(client))),
         ask("queues", boxed(queues(client))),
-        within("canary", Layer::Conductor, limits.canary_s, canary),
+        canary,
         polls,
     );
     let mut probes = vec![server, definitions, queues, canary];

@@ -9,14 +9,13 @@ mod looks;
 use std::{collections::HashSet, pin::Pin, sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::shadow::Clock;
 use crate::{
     conductor::{Client, Error},
-    model::{HealthLimits, RunId},
+    model::{EnvironmentName, HealthLimits, RunId},
     rollout::{
         Breaker, BreakerState, LIVE_RUNS, Layer, NotClosed, Phase, Probe, Signals, shared_fate,
         weigh,
@@ -293,52 +292,24 @@ impl Health {
 
     /// Pauses live runs under way: what they would do next would fail.
     async fn pause(&mut self) -> anyhow::Result<()> {
-        let client = &self.client;
-        let runs = self.live().await?;
-        let pausing = runs
-            .into_iter()
-            .filter(|run| !self.paused.contains(&run.id))
-            .map(async |run| {
-                let id = run.workflow_id?;
-                match client.pause(&id).await {
-                    Ok(()) => Some(run.id),
-                    Err(error) => {
-                        warn!(run.id = %run.id, "cannot pause a run, trying again: {error}");
-                        None
-                    }
-                }
-            });
-        let paused: Vec<_> = futures_util::stream::iter(pausing)
-            .buffer_unordered(AT_ONCE)
-            .filter_map(async |paused| paused)
-            .collect()
-            .await;
-        self.paused.extend(paused);
+        let mut runs = self.live().await?;
+        runs.retain(|run| !self.paused.contains(&run.id));
+        for some in runs.chunks(AT_ONCE) {
+            let pausing = some.iter().map(|run| pause(&self.client, run));
+            let paused = futures_util::future::join_all(pausing).await;
+            self.paused.extend(paused.into_iter().flatten());
+        }
         Ok(())
     }
 
     /// Resumes live runs under way. False where Conductor could not be asked for one of them.
     async fn resume(&mut self) -> anyhow::Result<bool> {
-        let client = &self.client;
-        let resuming = self.live().await?.into_iter().map(async |run| {
-            let Some(id) = run.workflow_id else {
-                return true;
-            };
-            match client.resume(&id).await {
-                // Conductor refuses with 500 what is not paused.
-                Ok(()) | Err(Error::Refused { status: 500, .. }) => true,
-                Err(error) if !error.is_outage() => true,
-                Err(error) => {
-                    warn!(run.id = %run.id, "cannot resume a run, trying again: {error}");
-                    false
-                }
-            }
-        });
-        let resumed: Vec<_> = futures_util::stream::iter(resuming)
-            .buffer_unordered(AT_ONCE)
-            .collect()
-            .await;
-        let all = resumed.into_iter().all(|resumed| resumed);
+        let mut all = true;
+        for some in self.live().await?.chunks(AT_ONCE) {
+            let resuming = some.iter().map(|run| resume(&self.client, run));
+            let resumed = futures_util::future::join_all(resuming).await;
+            all &= resumed.into_iter().all(|resumed| resumed);
+        }
         if all {
             self.paused.clear();
         }
@@ -387,7 +358,9 @@ impl Health {
         let environment = &self.about.environment;
         let mut changes = Vec::new();
         let was = before.map(|row| (row.breaker.state, row.breaker.step));
-        if was != Some((now.state, now.step)) {
+        // Nobody is told that all is well at first.
+        let is_news = was.is_some() || now.state != BreakerState::Closed;
+        if is_news && was != Some((now.state, now.step)) {
             changes.push(BreakerChange {
                 by: "switchyard".to_owned(),
                 action: "breaker",
@@ -423,16 +396,41 @@ impl Health {
     }
 }
 
+async fn pause(client: &Client, run: &Run) -> Option<RunId> {
+    match client.pause(run.workflow_id.as_ref()?).await {
+        Ok(()) => Some(run.id.clone()),
+        Err(error) => {
+            warn!(run.id = %run.id, "cannot pause a run, trying again: {error}");
+            None
+        }
+    }
+}
+
+async fn resume(client: &Client, run: &Run) -> bool {
+    let Some(id) = &run.workflow_id else {
+        return true;
+    };
+    match client.resume(id).await {
+        // Conductor refuses with 500 what is not paused.
+        Ok(()) | Err(Error::Refused { status: 500, .. }) => true,
+        Err(error) if !error.is_outage() => true,
+        Err(error) => {
+            warn!(run.id = %run.id, "cannot resume a run, trying again: {error}");
+            false
+        }
+    }
+}
+
 /// How the breaker of an environment stands.
 pub async fn standing(
     store: &Store,
-    about: &About,
+    environment: &EnvironmentName,
     limits: &HealthLimits,
     now: DateTime<Utc>,
 ) -> anyhow::Result<Standing> {
-    let row = store.breaker(&about.environment).await?;
-    let probes = store.probes(&about.environment).await?;
-    let environment = about.environment.to_string();
+    let row = store.breaker(environment).await?;
+    let probes = store.probes(environment).await?;
+    let environment = environment.to_string();
     let Some(BreakerRow {
         breaker, holding, ..
     }) = row

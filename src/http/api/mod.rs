@@ -1,5 +1,6 @@
 //! The JSON API, one file per resource.
 
+mod breaker;
 pub(super) mod health;
 mod recordings;
 pub(super) mod runs;
@@ -11,6 +12,11 @@ use super::{Door, Error};
 /// Everything below `/api`.
 pub(super) fn routes() -> Router<Door> {
     Router::new()
-        .nest("/v1", runs::routes().merge(recordings::routes()))
+        .nest(
+            "/v1",
+            runs::routes()
+                .merge(recordings::routes())
+                .merge(breaker::routes()),
+        )
         .fallback(|| async { Error::NotFound("the API has no such address".to_owned()) })
 }
