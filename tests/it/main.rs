@@ -7,7 +7,9 @@ mod deliveries;
 #[path = "../support/door.rs"]
 mod door;
 mod engine;
+mod health;
 mod http;
+
 mod intake;
 mod objects;
 mod phases;

@@ -11,7 +11,7 @@ use switchyard::{
     cost::PriceTable,
     http,
     legacy::recorded,
-    model::{EnvironmentName, FlagName, Origin, RunId, RunState, WorkflowId},
+    model::{EnvironmentName, FlagName, HealthLimits, Origin, RunId, RunState, WorkflowId},
     store::{Attempt, Control, NewRun, Store},
 };
 use tokio::task::JoinHandle;
@@ -84,6 +84,7 @@ impl Server {
         let router = http::router(http::State {
             shadow: shadow.clone(),
             intake,
+            health: HealthLimits::default(),
             shutdown: shutdown.clone(),
         });
         let listener = loopback().await;
