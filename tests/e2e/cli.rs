@@ -9,10 +9,10 @@ use switchyard::model::{EnvironmentName, FlagName};
 
 use crate::program::{Process, SECRETS, Site, case};
 
-const COMMANDS: [&str; 23] = [
+const COMMANDS: [&str; 24] = [
     "demo", "up", "serve", "tap", "worker", "engine", "objects", "check", "register", "dispatch",
-    "runs", "routes", "phase", "hold", "audit", "compare", "report", "takeover", "costs", "sweep",
-    "mirror", "events", "sandbox",
+    "runs", "routes", "phase", "hold", "audit", "health", "compare", "report", "takeover", "costs",
+    "sweep", "mirror", "events", "sandbox",
 ];
 
 async fn run(arguments: &[&str]) -> crate::program::Ended {

@@ -7,6 +7,8 @@ mod deliveries;
 #[path = "../support/door.rs"]
 mod door;
 mod engine;
+#[path = "../support/faulty.rs"]
+mod faulty;
 mod health;
 mod http;
 

@@ -9,13 +9,6 @@ use std::{
     time::Duration,
 };
 
-use axum::{
-    Router,
-    body::{Body, Bytes},
-    extract::{Request, State},
-    http::StatusCode,
-    response::{IntoResponse, Response},
-};
 use chrono::{DateTime, TimeDelta, Utc};
 use switchyard::{
     conductor::{Client, ClientConfig, RetryPolicy},
@@ -30,33 +23,10 @@ use switchyard::{
 
 use crate::{
     engine::harness::{Server, own_store},
+    faulty::{Fault, Faulty},
     intake::world::noon,
-    phases, standup,
+    phases,
 };
-
-/// How the proxy fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// Not at all.
-    None,
-    /// It breaks the connection in the middle of an answer.
-    Resets,
-    /// It answers 200 with a page.
-    Nonsense,
-    /// It answers late.
-    Delays,
-    /// It answers 500.
-    Errors,
-    /// Starts are taken, and no task is ever handed out.
-    DoesNothing,
-}
-
-#[derive(Clone)]
-struct Proxy {
-    target: String,
-    fault: Arc<Mutex<Fault>>,
-    http: reqwest::Client,
-}
 
 /// An engine, what is between it and us, and who looks at it.
 pub struct Between {
@@ -64,7 +34,7 @@ pub struct Between {
     pub server: Server,
     pub health: Health,
     pub neighbour_is_down: Arc<AtomicBool>,
-    fault: Arc<Mutex<Fault>>,
+    proxy: Faulty,
     clock: Arc<Mutex<DateTime<Utc>>>,
     url: String,
     _folder: tempfile::TempDir,
@@ -83,18 +53,10 @@ impl Between {
     pub async fn new() -> Self {
         let server = Server::embedded().await;
         let (store, folder) = own_store().await;
-        let fault = Arc::new(Mutex::new(Fault::None));
         let mut target = server.client.base_url().clone();
         target.set_path("");
-        let proxy = Proxy {
-            target: target.as_str().trim_end_matches('/').to_owned(),
-            fault: Arc::clone(&fault),
-            http: standup::http(),
-        };
-        let routes = Router::new().fallback(pass).with_state(proxy);
-        let listener = standup::loopback().await;
-        let url = format!("http://{}/api", listener.local_addr().unwrap());
-        tokio::spawn(async move { axum::serve(listener, routes).await });
+        let (proxy, root) = Faulty::before(target.as_str()).await;
+        let url = format!("{root}/api");
         let clock = Arc::new(Mutex::new(noon()));
         let neighbour_is_down = Arc::new(AtomicBool::new(false));
         let health = health(&store, &url, &clock, &neighbour_is_down);
@@ -108,7 +70,7 @@ impl Between {
             server,
             health,
             neighbour_is_down,
-            fault,
+            proxy,
             clock,
             url,
             _folder: folder,
@@ -121,7 +83,7 @@ impl Between {
     }
 
     pub fn fails(&self, fault: Fault) {
-        *self.fault.lock().unwrap() = fault;
+        self.proxy.fails(fault);
     }
 
     pub fn pass(&self, seconds: i64) {
@@ -186,34 +148,4 @@ fn health(
         limits(),
         Arc::new(move || *time.lock().unwrap()),
     )
-}
-
-async fn pass(State(proxy): State<Proxy>, request: Request) -> Response {
-    let fault = *proxy.fault.lock().unwrap();
-    let path = request.uri().path().to_owned();
-    match fault {
-        Fault::None => {}
-        Fault::Resets => {
-            let broken = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
-            let stream = futures_util::stream::iter([Err::<Bytes, _>(broken)]);
-            return Body::from_stream(stream).into_response();
-        }
-        Fault::Nonsense => return "<html>Welcome to nginx!</html>".into_response(),
-        Fault::Delays => tokio::time::sleep(Duration::from_secs(3)).await,
-        Fault::Errors => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-        Fault::DoesNothing if path.starts_with("/api/tasks/poll/") => {
-            return "[]".into_response();
-        }
-        Fault::DoesNothing => {}
-    }
-    let (parts, body) = request.into_parts();
-    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
-    let url = format!("{}{}", proxy.target, parts.uri);
-    let asked = proxy.http.request(parts.method, url).body(body);
-    let asked = match parts.headers.get("content-type") {
-        Some(kind) => asked.header("content-type", kind),
-        None => asked,
-    };
-    let answer = asked.send().await.expect("the engine answers");
-    (answer.status(), answer.bytes().await.unwrap()).into_response()
 }

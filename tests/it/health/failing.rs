@@ -9,8 +9,8 @@ use switchyard::{
     store::Effects,
 };
 
-use super::between::{Between, Fault, limits};
-use crate::{phases, store::samples::new_run};
+use super::between::{Between, limits};
+use crate::{faulty::Fault, phases, store::samples::new_run};
 
 async fn in_cutover() -> Between {
     let mut between = Between::new().await;

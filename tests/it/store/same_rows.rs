@@ -6,6 +6,7 @@ use switchyard::{
     store::{IntentKind, Spooled, Store, StoredComparison},
 };
 
+use super::health::write_health;
 use super::ledger::write_live;
 use super::mirrors::write_mirror;
 use super::routes::write_routes;
@@ -119,6 +120,7 @@ async fn the_same_calls_leave_the_same_rows_on_both_databases() {
         let store = database.store().await;
         write_everything(&store).await.expect("it is written");
         write_routes(&store).await;
+        write_health(&store).await;
         write_live(&store).await;
         write_mirror(&store).await;
     }
