@@ -636,37 +636,7 @@ impl Environment {
                     .to_owned(),
             );
         }
-        let health = &self.health;
-        for (key, seconds) in [
-            ("health.every_s", health.every_s),
-            ("health.timeout_s", health.timeout_s),
-            ("health.canary_s", health.canary_s),
-            ("health.polled_s", health.polled_s),
-            ("health.starting_s", health.starting_s),
-            ("health.stalled_s", health.stalled_s),
-            ("health.cool_down_s", health.cool_down_s),
-            ("health.good_looks", health.good_looks.into()),
-        ] {
-            if !(1..=100_000).contains(&seconds) {
-                return invalid(key, "write a number from 1 to 100000".to_owned());
-            }
-        }
-        for (key, seconds) in [
-            ("health.confirm_s", health.confirm_s),
-            ("health.steady_s", health.steady_s),
-            ("health.drain_s", health.drain_s),
-        ] {
-            if !(0..=100_000).contains(&seconds) {
-                return invalid(key, "write a number from 0 to 100000".to_owned());
-            }
-        }
-        if health.every_s + health.timeout_s.max(health.canary_s) > 20 {
-            return invalid(
-                "health.every_s",
-                "routers rely on no look older than 30 s; write less, so that it and the longer of `timeout_s` and `canary_s` are 20 together at most"
-                    .to_owned(),
-            );
-        }
+        self.validate_health(section)?;
         let rollout = &self.rollout;
         for (key, least) in [
             ("rollout.healthy_min", rollout.healthy_min),
@@ -708,6 +678,47 @@ impl Environment {
             {
                 return invalid(key, format!("`{}` does not exist", path.display()));
             }
+        }
+        Ok(())
+    }
+
+    fn validate_health(&self, section: &str) -> Result<(), Error> {
+        let invalid = |key: &str, message: String| {
+            Err(Error::Invalid {
+                key: format!("{section}.{key}"),
+                message,
+            })
+        };
+        let health = &self.health;
+        for (key, seconds) in [
+            ("health.every_s", health.every_s),
+            ("health.timeout_s", health.timeout_s),
+            ("health.canary_s", health.canary_s),
+            ("health.polled_s", health.polled_s),
+            ("health.starting_s", health.starting_s),
+            ("health.stalled_s", health.stalled_s),
+            ("health.cool_down_s", health.cool_down_s),
+            ("health.good_looks", health.good_looks.into()),
+        ] {
+            if !(1..=100_000).contains(&seconds) {
+                return invalid(key, "write a number from 1 to 100000".to_owned());
+            }
+        }
+        for (key, seconds) in [
+            ("health.confirm_s", health.confirm_s),
+            ("health.steady_s", health.steady_s),
+            ("health.drain_s", health.drain_s),
+        ] {
+            if !(0..=100_000).contains(&seconds) {
+                return invalid(key, "write a number from 0 to 100000".to_owned());
+            }
+        }
+        if health.every_s + health.timeout_s.max(health.canary_s) > 20 {
+            return invalid(
+                "health.every_s",
+                "routers rely on no look older than 30 s; write less, so that it and the longer of `timeout_s` and `canary_s` are 20 together at most"
+                    .to_owned(),
+            );
         }
         Ok(())
     }

@@ -161,17 +161,14 @@ impl Breaker {
         self.checked_at = now;
         self.opened.retain(|at| now - *at < LATCHES_WITHIN);
         self.sign.clone_from(&signals.bad);
-        match &signals.bad {
-            Some(sign) => {
-                self.good = 0;
-                self.good_since = None;
-                self.after_bad(sign, signals.only_watched, now, limits)
-            }
-            None => {
-                self.good += 1;
-                self.good_since = self.good_since.or(Some(now));
-                self.after_good(now, limits)
-            }
+        if let Some(sign) = &signals.bad {
+            self.good = 0;
+            self.good_since = None;
+            self.after_bad(sign, signals.only_watched, now, limits)
+        } else {
+            self.good += 1;
+            self.good_since = self.good_since.or(Some(now));
+            self.after_good(now, limits)
         }
     }
 

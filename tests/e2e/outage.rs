@@ -12,7 +12,7 @@ use switchyard::{
     config::Config,
     model::EnvironmentName,
     rollout::{BreakerState, Owner},
-    store::{RouteRow, Store},
+    store::{RouteRow, RouteState, Store},
 };
 use tempfile::TempDir;
 
@@ -314,7 +314,15 @@ impl Story {
             (sent >= count && posted >= count).then_some(())
         })
         .await;
-        self.legacy.until_idle(&[]).await;
+        until("nothing is left to do", async || {
+            let environment = EnvironmentName::new("test");
+            let routes = self.store.recent_routes(&environment, 100).await;
+            let all = routes.expect("a read");
+            let over = all.iter().all(|route| route.state == RouteState::Over);
+            let queued = self.legacy.queue("celery").await.len();
+            (over && queued == 0).then_some(())
+        })
+        .await;
         let posts = self.legacy.requests_to("zulip").await;
         let posts: Vec<_> = posts.iter().map(|post| &post["method"]).collect();
         assert_eq!(posts, vec!["POST"; count]);
