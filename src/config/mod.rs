@@ -623,37 +623,8 @@ impl Environment {
                 "it is served on the port of `objects.endpoint`, which is missing".to_owned(),
             );
         }
-        if ![10, 5, 2, 1].contains(&self.rollout.failure_percent) {
-            return invalid(
-                "rollout.failure_percent",
-                "there are tables for 10, 5, 2 and 1".to_owned(),
-            );
-        }
-        if !(10..=60_000).contains(&self.routing.answer_ms) {
-            return invalid(
-                "routing.answer_ms",
-                "write 10 to 60000; users wait that long at most before Celery serves them"
-                    .to_owned(),
-            );
-        }
         self.validate_health(section)?;
-        let rollout = &self.rollout;
-        for (key, least) in [
-            ("rollout.healthy_min", rollout.healthy_min),
-            ("rollout.parallel_runs", rollout.parallel_runs),
-            ("rollout.shadow_pairs", rollout.shadow_pairs),
-            ("rollout.evidence_days", rollout.evidence_days),
-            ("rollout.rehearsal_days", rollout.rehearsal_days),
-            ("rollout.dwell_hours", rollout.dwell_hours),
-            ("rollout.step_runs", rollout.step_runs),
-            ("rollout.soak_days", rollout.soak_days),
-            ("rollout.quiet_days", rollout.quiet_days),
-            ("rollout.legacy_quiet_days", rollout.legacy_quiet_days),
-        ] {
-            if !(0..=100_000).contains(&least) {
-                return invalid(key, "write a number from 0 to 100000".to_owned());
-            }
-        }
+        self.validate_rollout(section)?;
         if self.llm.context_window < 4096 {
             return invalid(
                 "llm.context_window",
@@ -677,6 +648,46 @@ impl Environment {
                 && !path.exists()
             {
                 return invalid(key, format!("`{}` does not exist", path.display()));
+            }
+        }
+        Ok(())
+    }
+
+    fn validate_rollout(&self, section: &str) -> Result<(), Error> {
+        let invalid = |key: &str, message: String| {
+            Err(Error::Invalid {
+                key: format!("{section}.{key}"),
+                message,
+            })
+        };
+        if !(10..=60_000).contains(&self.routing.answer_ms) {
+            return invalid(
+                "routing.answer_ms",
+                "write 10 to 60000; users wait that long at most before Celery serves them"
+                    .to_owned(),
+            );
+        }
+        if ![10, 5, 2, 1].contains(&self.rollout.failure_percent) {
+            return invalid(
+                "rollout.failure_percent",
+                "there are tables for 10, 5, 2 and 1".to_owned(),
+            );
+        }
+        let rollout = &self.rollout;
+        for (key, least) in [
+            ("rollout.healthy_min", rollout.healthy_min),
+            ("rollout.parallel_runs", rollout.parallel_runs),
+            ("rollout.shadow_pairs", rollout.shadow_pairs),
+            ("rollout.evidence_days", rollout.evidence_days),
+            ("rollout.rehearsal_days", rollout.rehearsal_days),
+            ("rollout.dwell_hours", rollout.dwell_hours),
+            ("rollout.step_runs", rollout.step_runs),
+            ("rollout.soak_days", rollout.soak_days),
+            ("rollout.quiet_days", rollout.quiet_days),
+            ("rollout.legacy_quiet_days", rollout.legacy_quiet_days),
+        ] {
+            if !(0..=100_000).contains(&least) {
+                return invalid(key, "write a number from 0 to 100000".to_owned());
             }
         }
         Ok(())

@@ -69,7 +69,6 @@ fn broken() -> Response {
 async fn pass(State(proxy): State<Faulty>, request: Request) -> Response {
     let fault = *proxy.fault.lock().expect("nobody panics with it");
     match fault {
-        Fault::None => {}
         Fault::Resets => return broken(),
         Fault::Nonsense => return "<html>Welcome to nginx!</html>".into_response(),
         Fault::Delays => tokio::time::sleep(Duration::from_secs(10)).await,
@@ -77,7 +76,7 @@ async fn pass(State(proxy): State<Faulty>, request: Request) -> Response {
         Fault::DoesNothing if request.uri().path().starts_with("/api/tasks/poll/") => {
             return "[]".into_response();
         }
-        Fault::DoesNothing => {}
+        Fault::DoesNothing | Fault::None => {}
     }
     let (parts, body) = request.into_parts();
     let Ok(body) = axum::body::to_bytes(body, usize::MAX).await else {

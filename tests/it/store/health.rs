@@ -44,13 +44,15 @@ fn probe(ok: bool) -> Probe {
 
 /// Every call that writes.
 pub async fn write_health(store: &Store) {
-    let about = phases::about("staging");
+    let about = phases::about("production");
     let written = store.set_breaker(&about, &row(0), &[], at(1)).await;
     assert!(written.expect("it is written"));
     let written = store.set_breaker(&about, &row(1), &[change()], at(2)).await;
     assert!(written.expect("it is written"));
     for (ok, ms) in [(true, 1), (true, 2), (false, 3)] {
-        let noted = store.note_probe(&staging(), &probe(ok), at(ms)).await;
+        let noted = store
+            .note_probe(&about.environment, &probe(ok), at(ms))
+            .await;
         noted.expect("it is noted");
     }
 }
