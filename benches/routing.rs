@@ -24,11 +24,11 @@ use switchyard::{
     conductor::{Client, ClientConfig},
     controller::{
         Mover, Shadow,
-        intake::{Budget, Intake},
+        intake::{Budget, Intake, Standing},
     },
     cost::PriceTable,
     http,
-    model::{Bounds, EnvironmentName, FlagName},
+    model::{Bounds, EnvironmentName, FlagName, HealthLimits},
     rollout::{
         Keys, Known, Percent, Position, Says, Surroundings, Whose,
         rules::{Change, Signed},
@@ -287,6 +287,7 @@ fn state(store: &Store, shutdown: CancellationToken) -> http::State {
         budget: Budget::default(),
         clock: Arc::new(now),
         news: Arc::default(),
+        standing: Standing::default(),
     };
     let mover = Mover {
         about: About {
@@ -311,6 +312,7 @@ fn state(store: &Store, shutdown: CancellationToken) -> http::State {
         shadow,
         intake,
         mover,
+        health: HealthLimits::default(),
         shutdown,
     }
 }

@@ -14,7 +14,7 @@ use url::Url;
 use super::{App, Doors, Kept};
 use crate::{
     config::{self, Config},
-    model::Bounds,
+    model::{Bounds, HealthLimits},
     objects::Objects,
     sandbox::{Answers, Sandbox, Service},
 };
@@ -152,6 +152,7 @@ fn settings(wanted: &DemoSettings, doors: &Doors, sandbox: &Sandbox) -> anyhow::
         routing: config::Routing::default(),
         shadow: crate::model::Caps::default(),
         rollout: Bounds::default(),
+        health: HealthLimits::default(),
         prices: demo_prices(),
     };
     Ok(Config {

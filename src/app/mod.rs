@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod health;
 mod intake;
 mod mirror;
 mod moving;
@@ -380,6 +381,7 @@ impl App {
             shadow: self.shadow()?,
             intake,
             mover: self.mover()?,
+            health: self.environment.health,
             shutdown: shutdown.clone(),
         });
         axum::serve(listener, router)

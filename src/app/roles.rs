@@ -93,7 +93,7 @@ pub async fn run_all(app: App, doors: Doors, shutdown: CancellationToken) -> any
         users.spawn(tapping.run(shutdown.clone()));
     }
     users.spawn(app.work(shutdown.clone())?);
-    users.spawn(app.shadow()?.run(shutdown.clone()));
+    users.spawn(app.look_after(shutdown.clone())?);
     users.spawn(app.routing()?.run(shutdown.clone()));
     users.spawn(app.notices()?.run(shutdown.clone()));
 

@@ -10,6 +10,7 @@ mod demo;
 mod dispatch;
 mod events;
 mod follow;
+mod health;
 mod hold;
 mod mirror;
 mod output;
@@ -137,6 +138,9 @@ enum Command {
     Cleanup(cleanup::Args),
     /// Lists who changed what, or verifies that the record of it is whole.
     Audit(audit::Args),
+    /// Shows what was seen of Conductor and of what both pipelines need, and how the breaker stands; or
+    /// closes the breaker.
+    Health(health::Args),
     /// Compares a run with its control again, by the policy as it is now.
     Compare(compare::Args),
     /// Shows the newest comparison of a run.
@@ -290,6 +294,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Hold(args) => hold::run(args, &globals).await,
         Command::Cleanup(args) => cleanup::run(args, &globals).await,
         Command::Audit(args) => audit::run(args, &globals).await,
+        Command::Health(args) => health::run(args, &globals).await,
         Command::Compare(args) => compare::run(args, &globals).await,
         Command::Report(args) => report::run(args, &globals).await,
         Command::Takeover(args) => takeover::run(args, &globals).await,

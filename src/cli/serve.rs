@@ -30,7 +30,7 @@ pub(super) async fn serve(args: ServeArgs, globals: &Globals) -> anyhow::Result<
     };
     let (served, (), (), (), (), ()) = tokio::join!(
         app.serve_http(listener, intake.clone(), shutdown.clone()),
-        app.shadow()?.run(shutdown.clone()),
+        app.look_after(shutdown.clone())?,
         app.routing()?.run(shutdown.clone()),
         app.notices()?.run(shutdown.clone()),
         intake.run(shutdown.clone()),

@@ -15,7 +15,7 @@ use std::{
 use serde::Deserialize;
 use url::Url;
 
-use crate::model::{Bounds, Caps, EnvironmentName, FlagName};
+use crate::model::{Bounds, Caps, EnvironmentName, FlagName, HealthLimits};
 
 pub use secret::Secret;
 
@@ -193,6 +193,9 @@ pub struct Environment {
     /// What has to be seen before the migration goes forward here.
     #[serde(default)]
     pub rollout: Bounds,
+    /// How closely Conductor is watched.
+    #[serde(default)]
+    pub health: HealthLimits,
     /// Prices, for the cost lines of reports. What has no price is shown as unknown.
     #[serde(default)]
     pub prices: Vec<crate::model::Price>,
@@ -700,6 +703,7 @@ impl Environment {
         if let Some(notices) = &self.notices {
             notices.validate(section)?;
         }
+        self.validate_health(section)?;
         if self.llm.context_window < 4096 {
             return invalid(
                 "llm.context_window",
@@ -724,6 +728,47 @@ impl Environment {
             {
                 return invalid(key, format!("`{}` does not exist", path.display()));
             }
+        }
+        Ok(())
+    }
+
+    fn validate_health(&self, section: &str) -> Result<(), Error> {
+        let invalid = |key: &str, message: String| {
+            Err(Error::Invalid {
+                key: format!("{section}.{key}"),
+                message,
+            })
+        };
+        let health = &self.health;
+        for (key, seconds) in [
+            ("health.every_s", health.every_s),
+            ("health.timeout_s", health.timeout_s),
+            ("health.canary_s", health.canary_s),
+            ("health.polled_s", health.polled_s),
+            ("health.starting_s", health.starting_s),
+            ("health.stalled_s", health.stalled_s),
+            ("health.cool_down_s", health.cool_down_s),
+            ("health.good_looks", health.good_looks.into()),
+        ] {
+            if !(1..=100_000).contains(&seconds) {
+                return invalid(key, "write a number from 1 to 100000".to_owned());
+            }
+        }
+        for (key, seconds) in [
+            ("health.confirm_s", health.confirm_s),
+            ("health.steady_s", health.steady_s),
+            ("health.drain_s", health.drain_s),
+        ] {
+            if !(0..=100_000).contains(&seconds) {
+                return invalid(key, "write a number from 0 to 100000".to_owned());
+            }
+        }
+        if health.every_s + health.timeout_s.max(health.canary_s) > 20 {
+            return invalid(
+                "health.every_s",
+                "routers rely on no look older than 30 s; write less, so that it and the longer of `timeout_s` and `canary_s` are 20 together at most"
+                    .to_owned(),
+            );
         }
         Ok(())
     }

@@ -3,6 +3,8 @@
 mod control;
 mod dispatch;
 mod export;
+mod fallback;
+pub mod health;
 pub mod intake;
 mod moving;
 mod notices;
@@ -15,10 +17,12 @@ pub mod spending;
 pub mod status;
 mod takeover;
 mod telling;
+mod watchdog;
 
 pub use control::{FROM_ROWS, FROM_ROWS_AND_MESSAGES, as_before_the_run, keep_control};
 pub use dispatch::{Again, Dispatched, Wanted, dispatch};
 pub use export::export;
+pub use fallback::{Fallback, FellBack};
 pub use moving::{Approved, Around, Moved, Mover, OVERRIDE_LASTS, Plan};
 pub use notices::{Deliver, NOTICES_LEASE, Notices};
 pub use outcome::candidate_outcome;
@@ -28,3 +32,4 @@ pub use routing::{Asked, Basis, Routing, RoutingStatus, SWITCHYARD, Weighed, wei
 pub use shadow::{Clock, Followed, Shadow, epoch};
 pub use takeover::{GaveBack, GiveBack, Refusal};
 pub use telling::Telling;
+pub use watchdog::{Lost, Watchdog, diagnose};

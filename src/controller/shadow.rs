@@ -70,37 +70,25 @@ const EVERY: Duration = Duration::from_secs(1);
 /// How long a process that fell silent while it compared is waited for.
 const COMPARING: TimeDelta = TimeDelta::seconds(30);
 
-/// How many ticks pass between two reminders to the engine. Engines notice timeouts late, or
-/// never, unless asked to decide.
-const REMIND_EVERY: u32 = 15;
-
 impl Shadow {
     /// Ticks until told to stop. A tick that fails is told and tried again.
     pub async fn run(self, shutdown: CancellationToken) {
         let mut ticks = tokio::time::interval(EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut count = 0_u32;
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 _ = ticks.tick() => {}
             }
-            count = count.wrapping_add(1);
-            if let Err(error) = self.tick(count.is_multiple_of(REMIND_EVERY)).await {
+            if let Err(error) = self.tick().await {
                 warn!("cannot follow the runs, trying again: {error:#}");
             }
         }
     }
 
     /// Looks once at every open run, and compares what has ended.
-    pub async fn tick(&self, remind: bool) -> anyhow::Result<()> {
+    pub async fn tick(&self) -> anyhow::Result<()> {
         for run in self.store.open_runs(&self.environment).await? {
-            if remind
-                && let Some(id) = &run.workflow_id
-                && let Err(error) = self.client.decide(id).await
-            {
-                warn!(run.id = %run.id, "cannot remind the engine of a run: {error}");
-            }
             if let Err(error) = self.follow(&run).await {
                 warn!(run.id = %run.id, "cannot follow a run, trying again: {error:#}");
             }
@@ -162,6 +150,14 @@ impl Shadow {
     /// Starts a run again that the engine does not know: it lost it, or our start never arrived.
     /// Nothing is done twice, since finished tasks are found in our store.
     async fn recover(&self, run: &Run) -> anyhow::Result<Followed> {
+        let breaker = self.store.breaker(&self.environment).await?;
+        if breaker.is_some_and(|row| row.breaker.is_unwell((self.clock)())) {
+            // It is given back, or found again once the engine is well.
+            return Ok(Followed {
+                state: run.state,
+                progress: None,
+            });
+        }
         if restart(&self.store, &self.client, run, (self.clock)()).await? {
             warn!(run.id = %run.id, "the engine did not know run `{}`, started it again", run.id);
         }

@@ -15,9 +15,9 @@ use crate::{
         celery::{Broker, NewTask, Queue},
         reflector::Publisher,
     },
-    model::{EnvironmentName, RunId, RunState},
+    model::{EnvironmentName, FlagName, RunId, RunState},
     rollout::{MayDispatch, Owner},
-    store::{Run, Stage, Store, Takeover},
+    store::{RouteRow, Run, Stage, Store, Takeover},
 };
 
 /// What it takes to give a recording back.
@@ -75,6 +75,19 @@ const TASKS: Uuid = Uuid::from_u128(0x2b1f_93d8_04c7_5e6a_8f21_6ab0_95d3_c74e);
 /// How often is looked whether the run is still acting.
 const EVERY: Duration = Duration::from_millis(250);
 
+/// The same for the same name.
+fn task_id(name: &str) -> String {
+    Uuid::new_v5(&TASKS, name.as_bytes()).to_string()
+}
+
+/// The task that a route is handed back as.
+fn task_of(route: &RouteRow) -> String {
+    task_id(&format!(
+        "{}/{}/{}/{}",
+        route.environment, route.flag, route.transcript_id, route.generation
+    ))
+}
+
 impl GiveBack {
     /// Takes the recording of a run away from it and hands it to Celery. Every step may be
     /// repeated: called again after a crash it goes on where it stopped.
@@ -87,8 +100,9 @@ impl GiveBack {
             return Ok(Err(Refusal::Shadow(run.id.clone())));
         }
         // Before anything is taken from the run.
-        if let Err(refusal) = self.may_dispatch(run).await? {
-            return Ok(Err(refusal));
+        let place = (&run.environment, &run.flag);
+        if self.may_dispatch(place).await?.is_none() {
+            return Ok(Err(Refusal::NoCelery(run.environment.clone())));
         }
         let epoch = match self.fence(run, reason).await? {
             Ok(epoch) => epoch,
@@ -115,14 +129,8 @@ impl GiveBack {
         let transcript = &subject.transcript.id;
         let bucket = &subject.recording.bucket_name;
         let mut task = NewTask::pipeline(transcript, bucket, &subject.track_keys, "switchyard");
-        let name = format!("{}/{epoch}", run.id);
-        task.id = Uuid::new_v5(&TASKS, name.as_bytes()).to_string();
-        let message = task
-            .for_queue(&self.queue)
-            .context("writing a Celery task")?;
-        let proof = self.may_dispatch(run).await?;
-        let proof = proof.context("Celery was removed meanwhile")?;
-        let published = self.broker.push_once(&proof, &self.queue, &message).await;
+        task.id = task_id(&format!("{}/{epoch}", run.id));
+        let published = self.publish(place, &task).await;
         let published = published.context("publishing a Celery task; run the takeover again")?;
         info!(run.id = %run.id, "gave the recording of run `{}` back to Celery", run.id);
         Ok(Ok(GaveBack {
@@ -132,11 +140,65 @@ impl GiveBack {
         }))
     }
 
-    /// Whether Celery may be given the recording, as the migration stands now.
-    async fn may_dispatch(&self, run: &Run) -> anyhow::Result<Result<MayDispatch, Refusal>> {
-        let phase = self.store.phase(&run.environment, &run.flag).await?;
-        let proof = MayDispatch::of(&phase.position);
-        Ok(proof.ok_or_else(|| Refusal::NoCelery(run.environment.clone())))
+    /// The proof that Celery may be given a recording, as the migration stands now.
+    async fn may_dispatch(
+        &self,
+        (environment, flag): (&EnvironmentName, &FlagName),
+    ) -> anyhow::Result<Option<MayDispatch>> {
+        let phase = self.store.phase(environment, flag).await?;
+        Ok(MayDispatch::of(&phase.position))
+    }
+
+    /// Hands a route back that the candidate alone has the task of and has not begun on. False when it
+    /// has begun, or the route is not the candidate's.
+    pub async fn hand_back(&self, route: &RouteRow, reason: &str) -> anyhow::Result<bool> {
+        let place = (&route.environment, &route.flag);
+        if self.may_dispatch(place).await?.is_none() {
+            return Ok(false);
+        }
+        let id = task_of(route);
+        let now = (self.clock)();
+        if !self.store.hand_route_back(route, &id, reason, now).await? {
+            return Ok(false);
+        }
+        self.publish_of(route).await?;
+        warn!(transcript.id = %route.transcript_id, "handed transcript `{}` back to Celery: {reason}", route.transcript_id);
+        Ok(true)
+    }
+
+    /// Publishes what a [`GiveBack::hand_back`] came not to, if the route is of one; true if it was not
+    /// published before.
+    pub async fn hand_back_again(&self, route: &RouteRow) -> anyhow::Result<bool> {
+        if route.task_id != task_of(route) {
+            return Ok(false);
+        }
+        self.publish_of(route).await
+    }
+
+    async fn publish_of(&self, route: &RouteRow) -> anyhow::Result<bool> {
+        let RouteRow {
+            transcript_id,
+            bucket_name,
+            track_keys,
+            ..
+        } = route;
+        let mut task = NewTask::pipeline(transcript_id, bucket_name, track_keys, "switchyard");
+        task.id = task_of(route);
+        self.publish((&route.environment, &route.flag), &task).await
+    }
+
+    async fn publish(
+        &self,
+        place: (&EnvironmentName, &FlagName),
+        task: &NewTask,
+    ) -> anyhow::Result<bool> {
+        let proof = self.may_dispatch(place).await?;
+        let proof = proof.context("Celery was removed meanwhile")?;
+        let message = task
+            .for_queue(&self.queue)
+            .context("writing a Celery task")?;
+        let published = self.broker.push_once(&proof, &self.queue, &message).await;
+        published.context("publishing a Celery task")
     }
 
     /// Raises the epoch, unless an earlier call did.

@@ -57,6 +57,14 @@ impl Engine {
             .await?
     }
 
+    /// Offers tasks of a run that nothing offers any more; whether there were any.
+    pub async fn repair(&self, id: &str) -> Result<bool, Error> {
+        self.run_by_id(id).await?;
+        let lost = rows::lost_tasks(&self.inner.store.pool, Some(id)).await?;
+        self.offer_lost_tasks(Some(id)).await?;
+        Ok(!lost.is_empty())
+    }
+
     /// Schedules what failed again.
     pub async fn retry(&self, id: &str) -> Result<(), Error> {
         self.change(id, |run, engine| {

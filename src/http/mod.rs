@@ -18,7 +18,7 @@ use tracing::error;
 
 use crate::{
     controller::{Mover, Shadow, intake::Intake},
-    model::RunId,
+    model::{HealthLimits, RunId},
     report::ReportData,
 };
 use error::Error;
@@ -34,6 +34,8 @@ pub struct State {
     pub intake: Intake,
     /// Moves the migration.
     pub mover: Mover,
+    /// How closely Conductor is watched.
+    pub health: HealthLimits,
     /// Ends streams of events, which would hold a stop up for as long as somebody listens.
     pub shutdown: CancellationToken,
 }
@@ -44,6 +46,7 @@ struct Door {
     shadow: Shadow,
     intake: Intake,
     mover: Mover,
+    health: HealthLimits,
     events: Events,
     changes: Changes,
 }
@@ -77,6 +80,7 @@ pub fn router(state: State) -> Router {
         shadow: state.shadow,
         intake: state.intake,
         mover: state.mover,
+        health: state.health,
     };
     // Health is asked by probes, which know the machine by other names, and gives nothing away.
     let guarded = Router::new()

@@ -6,6 +6,7 @@
 mod bounds;
 mod caps;
 pub mod digest;
+mod health;
 mod ids;
 mod outcome;
 mod recording;
@@ -17,6 +18,7 @@ mod usage;
 
 pub use bounds::Bounds;
 pub use caps::Caps;
+pub use health::HealthLimits;
 pub use ids::{
     EnvironmentName, FlagName, ObjectKey, RecordingId, RoomId, RunId, TranscriptId, WorkflowId,
 };

@@ -11,6 +11,7 @@ mod pace;
 mod phase;
 mod position;
 mod precondition;
+mod probe;
 pub mod ratio;
 mod route;
 pub mod rules;
@@ -20,7 +21,7 @@ pub use advance::{
     Advance, Approvals, BreakerFacts, Ended, Evidence, Facts, HealthFacts, Hold, Move, Override,
     Refusal, RehearsalFacts, Surroundings, advance, needed_approvals, overdue, preconditions,
 };
-pub use breaker::BreakerState;
+pub use breaker::{Admission, Breaker, BreakerState, NotClosed, STALE};
 pub use celery::MayDispatch;
 pub use effects::Isolation;
 pub use ownership::{Live, Owner, Ownership};
@@ -28,7 +29,8 @@ pub use pace::{Next, Pace};
 pub use phase::{NoPercent, NoPhase, Percent, Phase};
 pub use position::{NoPosition, Position};
 pub use precondition::{Check, FAILURE_PERCENTS, NoCheck, Precondition, Standing, required, span};
+pub use probe::{LIVE_RUNS, Layer, Probe, Signals, shared_fate, weigh};
 pub use ratio::Ratio;
-pub use route::{BUCKETS, Beside, Keys, Known, Route, Situation, bucket, route, salt};
+pub use route::{BUCKETS, Beside, Keys, Known, Route, Situation, admitted, bucket, route, salt};
 pub use rules::{Rule, Rules, Says, Whose};
 pub use shedding::{Used, shed};

@@ -7,7 +7,7 @@ use std::fmt::Display;
 
 use sha2::{Digest, Sha256};
 
-use super::{Owner, Percent, Position, Rules, Says};
+use super::{Admission, Owner, Percent, Position, Rules, Says};
 use crate::model::{EnvironmentName, FlagName, RecordingId, RoomId, Subject};
 
 /// How many buckets there are; each is 0.01 %.
@@ -277,6 +277,70 @@ pub fn route(situation: &Situation<'_>, keys: &Keys) -> Route {
         (Position::Shadow(percent), Keys::Known(known)) => situation.shadow(percent, known),
         (Position::Cutover(percent), Keys::Known(known)) => situation.cutover(Some(percent), known),
         (Position::Soak, Keys::Known(known)) => situation.cutover(None, known),
+    }
+}
+
+/// What becomes of a route under what Conductor may be given. `others` is how many recordings it is
+/// serving already.
+pub fn admitted(
+    route: Route,
+    admission: &Admission,
+    others: i64,
+    salt: &str,
+    keys: &Keys,
+) -> Route {
+    let (is_in, why) = match admission {
+        Admission::All => return route,
+        Admission::None(why) => (false, why.clone()),
+        Admission::OneAtATime if route.owner == Owner::Control => (
+            false,
+            "the breaker is half open: nothing runs beside".to_owned(),
+        ),
+        Admission::OneAtATime if others > 0 => (
+            false,
+            "the breaker is half open: Conductor is at another recording".to_owned(),
+        ),
+        Admission::OneAtATime => (
+            true,
+            "the breaker is half open: one recording at a time".to_owned(),
+        ),
+        Admission::Percent(percent) => {
+            let salt = format!("{salt}:recovery");
+            let by = match keys {
+                Keys::Known(known) => match &known.room {
+                    Some(room) => Bucketed::new(&salt, "room", room.as_str(), *percent),
+                    None => Bucketed::new(&salt, "recording", known.recording.as_str(), *percent),
+                },
+                Keys::Unknown | Keys::NoRecording => Bucketed {
+                    bucket: BUCKETS,
+                    is_in: *percent == Percent::ALL,
+                    reason: format!("what is not known is in {} % alone", Percent::ALL),
+                },
+            };
+            (
+                by.is_in,
+                format!("the breaker is recovering: {}", by.reason),
+            )
+        }
+    };
+    match (route.owner, route.beside) {
+        (Owner::Control, Beside::None) => route,
+        (Owner::Candidate, _) if is_in => Route {
+            reason: format!("{}; {why}", route.reason),
+            ..route
+        },
+        (Owner::Control, Beside::Candidate) if is_in => route,
+        (Owner::Candidate, _) => Route {
+            owner: Owner::Control,
+            beside: Beside::None,
+            reason: format!("{}; the control serves, since {why}", route.reason),
+            ..route
+        },
+        (Owner::Control, Beside::Candidate) => Route {
+            beside: Beside::None,
+            reason: format!("{}; shed, since {why}", route.reason),
+            ..route
+        },
     }
 }
 

@@ -5,13 +5,13 @@ use chrono::{DateTime, Utc};
 use sqlx::{Any, Row, Transaction};
 
 use super::{
-    Store, millis, plain,
+    Store, health, millis, plain,
     routes::{self, RouteRow},
     standing::read_standing,
 };
 use crate::{
     model::{EnvironmentName, FlagName, Subject, TranscriptId},
-    rollout::{Keys, Owner, route},
+    rollout::{Admission, Beside, Keys, Owner, Route, admitted, route},
 };
 
 /// The way a request came.
@@ -134,6 +134,12 @@ impl Store {
         if decided.owner == Owner::Control && !position.has_celery() {
             return Err(NobodyServes.into());
         }
+        // Where there is no Celery, what Conductor cannot take waits for it.
+        let decided = if position.has_celery() {
+            under_breaker(&mut tx, arrival, decided, (salt, keys), now).await?
+        } else {
+            decided
+        };
         let row = RouteRow {
             environment: arrival.environment.clone(),
             flag: arrival.flag.clone(),
@@ -215,6 +221,30 @@ impl Store {
             .context("reading a task's route")?;
         row.as_ref().map(RouteRow::read).transpose()
     }
+}
+
+/// What becomes of a route under the breaker. In doubt the control serves, alone.
+async fn under_breaker(
+    tx: &mut Transaction<'static, Any>,
+    arrival: &Arrival,
+    decided: Route,
+    (salt, keys): (&str, &Keys),
+    now: DateTime<Utc>,
+) -> anyhow::Result<Route> {
+    if decided.owner == Owner::Control && decided.beside == Beside::None {
+        return Ok(decided);
+    }
+    let admission = match health::read_breaker(&mut **tx, &arrival.environment).await? {
+        Some(row) => row.breaker.admits(now),
+        None => Admission::None("nobody has looked at Conductor yet".to_owned()),
+    };
+    let others = match admission {
+        Admission::OneAtATime => {
+            health::served_by_candidate(tx, &arrival.environment, &arrival.flag).await?
+        }
+        Admission::All | Admission::Percent(_) | Admission::None(_) => 0,
+    };
+    Ok(admitted(decided, &admission, others, salt, keys))
 }
 
 async fn answered_before(

@@ -289,6 +289,82 @@ impl Store {
         self.changes(query, "yielding a route to the control").await
     }
 
+    /// Makes a route the control's whose task nobody but us has, and notes the id of the task that is
+    /// published in its stead. The caller publishes it, once; whoever dies before finds the route
+    /// again with [`Store::routes_handed_back`]. False when the candidate has begun on it.
+    pub async fn hand_route_back(
+        &self,
+        route: &RouteRow,
+        task_id: &str,
+        reason: &str,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<bool> {
+        let doing = "handing a route back to the control";
+        let mut tx = self.begin().await.context(doing)?;
+        let set = "owner = 'control', beside = 'none', reason = $5, task_id = $6";
+        let guard = "owner = 'candidate' and state = 'open' and run_id is null";
+        let sql = change("hand_route_back", set, guard);
+        let changed = bound(&sql, route)
+            .bind(plain(reason).into_owned())
+            .bind(plain(task_id).into_owned())
+            .execute(&mut *tx)
+            .await
+            .context(doing)?;
+        if changed.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let sql = "-- note_published
+            insert into arrivals (environment, flag, task_id, transcript_id, generation, way, arrived_at)
+            values ($1, $2, $3, $4, $5, $6, $7)
+            on conflict do nothing";
+        sqlx::query(sql)
+            .bind(route.environment.as_str())
+            .bind(route.flag.as_str())
+            .bind(plain(task_id).into_owned())
+            .bind(route.transcript_id.as_str())
+            .bind(route.generation)
+            .bind(route.way.as_str())
+            .bind(millis(now))
+            .execute(&mut *tx)
+            .await
+            .context(doing)?;
+        tx.commit().await.context(doing)?;
+        Ok(true)
+    }
+
+    /// Routes that became the control's after the candidate alone had their task, oldest first.
+    pub async fn routes_handed_back(
+        &self,
+        environment: &EnvironmentName,
+        at_most: i64,
+    ) -> anyhow::Result<Vec<RouteRow>> {
+        self.routes(
+            "routes_handed_back",
+            "where environment = $1 and owner = 'control' and state = 'open' and run_id is null
+               and confirmed_at is not null
+             order by arrived_at, transcript_id limit $2",
+            environment,
+            at_most,
+        )
+        .await
+    }
+
+    /// Routes of the candidate that wait for their run, oldest first.
+    pub async fn routes_without_run(
+        &self,
+        environment: &EnvironmentName,
+        at_most: i64,
+    ) -> anyhow::Result<Vec<RouteRow>> {
+        self.routes(
+            "routes_without_run",
+            "where environment = $1 and owner = 'candidate' and state = 'open' and run_id is null
+             order by arrived_at, transcript_id limit $2",
+            environment,
+            at_most,
+        )
+        .await
+    }
+
     /// Notes the run of a route that has none. Its subject is in the run from now on.
     pub async fn note_route_run(&self, route: &RouteRow, run: &Run) -> anyhow::Result<bool> {
         let mut tx = self.begin().await.context("noting a route's run")?;
@@ -470,7 +546,7 @@ impl Store {
     }
 }
 
-/// Locks a route until the transaction ends. False when it has a run.
+/// Locks a route until the transaction ends. False when it has a run, or another serves it by now.
 pub(super) async fn lock_without_run(
     tx: &mut Transaction<'static, Any>,
     route: &RouteRow,
@@ -479,9 +555,12 @@ pub(super) async fn lock_without_run(
     let sql = change(
         "lock_without_run",
         "generation = generation",
-        "run_id is null",
+        "run_id is null and owner = $5",
     );
-    let locked = bound(&sql, route).execute(&mut **tx).await;
+    let locked = bound(&sql, route)
+        .bind(route.owner.as_str())
+        .execute(&mut **tx)
+        .await;
     Ok(locked.context("locking a route")?.rows_affected() == 1)
 }
 

@@ -9,10 +9,10 @@ use switchyard::model::{EnvironmentName, FlagName};
 
 use crate::program::{Process, SECRETS, Site, case};
 
-const COMMANDS: [&str; 27] = [
+const COMMANDS: [&str; 28] = [
     "demo", "up", "serve", "tap", "worker", "engine", "objects", "check", "register", "dispatch",
-    "runs", "routes", "routing", "phase", "hold", "audit", "compare", "report", "takeover",
-    "costs", "sweep", "mirror", "rehearse", "replay", "cleanup", "events", "sandbox",
+    "runs", "routes", "routing", "phase", "hold", "audit", "health", "compare", "report",
+    "takeover", "costs", "sweep", "mirror", "rehearse", "replay", "cleanup", "events", "sandbox",
 ];
 
 async fn run(arguments: &[&str]) -> crate::program::Ended {

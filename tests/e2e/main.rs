@@ -12,6 +12,9 @@ mod database;
 mod door;
 mod effects;
 mod failures;
+#[allow(dead_code, reason = "the other suite uses all of it")]
+#[path = "../support/faulty.rs"]
+mod faulty;
 mod inputs;
 mod legacy;
 mod live;
@@ -19,6 +22,7 @@ mod meeting;
 mod migration;
 #[path = "../support/legacy.rs"]
 mod miniature;
+mod outage;
 mod program;
 mod recorded;
 #[allow(dead_code, reason = "the other suite uses all of it")]

@@ -16,15 +16,20 @@ pub const ROUTED: &str = r#"{"reflector.pipelines.main_multitrack_pipeline.task_
 
 /// Switchyard beside a [`Legacy`]. Stand-ins that are only read are its own; what others can see goes
 /// where the legacy's goes.
-struct Beside {
-    site: Site,
+pub struct Beside {
+    pub site: Site,
     variables: Vec<(&'static str, String)>,
     _sandbox: Process,
-    up: Option<Process>,
+    pub up: Option<Process>,
 }
 
 impl Beside {
     async fn start(legacy: &Legacy) -> Self {
+        Self::with(legacy, |_| {}).await
+    }
+
+    /// With other settings.
+    pub async fn with(legacy: &Legacy, change: impl FnOnce(&Site)) -> Self {
         let site = Site::new();
         let place = &legacy.place;
         let folder = site.path("");
@@ -60,6 +65,7 @@ impl Beside {
         )
         .expect("it is written");
         std::fs::write(site.path("switchyard.toml"), text).expect("it is written");
+        change(&site);
         let variables = vec![
             ("SITE_LEGACY_DATABASE", place.database.clone()),
             ("SITE_BROKER", place.broker.clone()),
@@ -91,26 +97,37 @@ impl Beside {
         up
     }
 
-    async fn run(&self, arguments: &[&str]) -> String {
+    pub async fn run(&self, arguments: &[&str]) -> String {
         self.program(arguments).ended().await.well()
     }
 
+    /// Waits until Conductor is relied on.
+    pub async fn is_watched(&self) {
+        until("the breaker is closed", async || {
+            let health = self.json(&["health"]).await;
+            let is_closed = health["state"] == "closed" && health["watched"] == true;
+            is_closed.then_some(())
+        })
+        .await;
+    }
+
     /// Moves the migration to a step, for all recordings or rooms.
-    async fn go(&self, step: &str) {
+    pub async fn go(&self, step: &str) {
+        self.is_watched().await;
         for words in way_to(step, "100") {
             let words: Vec<_> = words.iter().map(String::as_str).collect();
             self.run(&words).await;
         }
     }
 
-    async fn json(&self, arguments: &[&str]) -> Value {
+    pub async fn json(&self, arguments: &[&str]) -> Value {
         self.program(&[arguments, &["--json"]].concat())
             .ended()
             .await
             .json()
     }
 
-    async fn store(&self) -> Store {
+    pub async fn store(&self) -> Store {
         self.site.store().await
     }
 }

@@ -19,7 +19,7 @@ mod definitions;
 mod durability;
 mod expressions;
 mod forking;
-mod harness;
+pub mod harness;
 mod polling;
 mod retrying;
 mod starting;

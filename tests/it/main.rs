@@ -8,7 +8,11 @@ mod deliveries;
 #[path = "../support/door.rs"]
 mod door;
 mod engine;
+#[path = "../support/faulty.rs"]
+mod faulty;
+mod health;
 mod http;
+
 mod intake;
 mod notices;
 mod objects;

@@ -1,10 +1,10 @@
 //! Migrations put where a test wants them, whatever a move there would ask for.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use switchyard::{
-    model::{EnvironmentName, FlagName},
-    rollout::{Advance, MayDispatch, Move, Position, Refusal},
-    store::{About, Flipped, Store},
+    model::{EnvironmentName, FlagName, HealthLimits},
+    rollout::{Advance, Breaker, MayDispatch, Move, Position, Refusal, Signals},
+    store::{About, BreakerRow, Flipped, Store},
 };
 
 /// What moves of an environment's migration are about.
@@ -55,11 +55,37 @@ pub fn celery_there() -> MayDispatch {
     MayDispatch::of(&Position::Infrastructure).expect("it is not removed")
 }
 
-/// Puts a migration there.
+/// Makes the breaker one that was looked at a moment ago, or will have been for the next day, and that
+/// found everything well.
+pub async fn watched(store: &Store, environment: &str, now: DateTime<Utc>) {
+    let limits = HealthLimits::default();
+    let tomorrow = now + TimeDelta::days(1);
+    let breaker = Breaker::first(&Signals::default(), tomorrow, &limits);
+    set(store, environment, breaker, now).await;
+}
+
+/// Writes a breaker.
+pub async fn set(store: &Store, environment: &str, breaker: Breaker, now: DateTime<Utc>) {
+    let about = about(environment);
+    let known = store.breaker(&about.environment).await;
+    let version = known
+        .expect("the store answers")
+        .map_or(0, |row| row.version);
+    let row = BreakerRow {
+        breaker,
+        holding: None,
+        version,
+    };
+    let written = store.set_breaker(&about, &row, &[], now).await;
+    assert!(written.expect("the store answers"), "nobody else writes it");
+}
+
+/// Puts a migration there, with Conductor watched and well.
 pub async fn put(store: &Store, environment: &str, position: Position, now: DateTime<Utc>) {
     let about = about(environment);
     let stands = store.phase(&about.environment, &about.flag).await;
     let seen = stands.expect("the store answers").version;
     let flipped = flip(store, &about, &to(position, seen), now).await;
     flipped.expect("nobody else moves it");
+    watched(store, environment, now).await;
 }

@@ -5,6 +5,7 @@ mod answers;
 mod checkpoints;
 mod comparisons;
 mod exports;
+mod health;
 mod ledger;
 mod migrations;
 mod mirrors;
@@ -47,6 +48,8 @@ on_both_databases!(
     opening::opening_again_finds_the_rows,
     opening::what_is_written_after_a_transaction_that_was_given_up_midway_is_kept,
     opening::many_processes_may_open_an_empty_database_at_once,
+    health::a_breaker_is_read_as_it_was_written_by_one_of_those_who_saw_it,
+    health::what_is_seen_again_is_so_since_it_was_first_seen,
     ledger::an_effect_is_claimed_by_one_until_its_lease_ends,
     ledger::after_a_takeover_nothing_is_claimed_reserved_or_checked_in,
     ledger::a_later_generation_owns_in_a_later_epoch,

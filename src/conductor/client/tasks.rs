@@ -121,6 +121,20 @@ impl Client {
         self.get(&["tasks", "queue", "sizes"], &query).await?.json()
     }
 
+    /// Has the server put every open task of a kind into its queue anew, those that workers are at
+    /// included: a last resort.
+    pub async fn requeue(&self, task_type: &str) -> Result<(), Error> {
+        self.call(
+            Method::POST,
+            &["tasks", "queue", "requeue", task_type],
+            &[],
+            Repeat::Never,
+            |call| call,
+        )
+        .await
+        .map(drop)
+    }
+
     /// Who asked for a task kind last, by domain.
     pub async fn poll_data(&self, task_type: &str) -> Result<Vec<PollData>, Error> {
         self.get(&["tasks", "queue", "polldata"], &[("taskType", task_type)])

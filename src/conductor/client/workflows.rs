@@ -158,6 +158,13 @@ impl Client {
             .await
     }
 
+    /// Has the server look whether the run's waiting tasks are in their queues, and put them back.
+    /// An error on servers without a repair service.
+    pub async fn verify_and_repair(&self, id: &WorkflowId) -> Result<(), Error> {
+        let segments = ["admin", "consistency", "verifyAndRepair", id.as_str()];
+        self.control(Method::POST, &segments, &[]).await
+    }
+
     async fn control(
         &self,
         method: Method,

@@ -273,7 +273,13 @@ impl Intake {
             return Ok(Accepted::Unknown);
         };
         if route.owner == Owner::Candidate && route.confirmed_at.is_none() {
-            if route.task_id == task_id {
+            let breaker = self.store.breaker(&self.environment).await?;
+            let unwell = breaker.is_some_and(|row| row.breaker.is_unwell((self.clock)()));
+            if unwell {
+                // Whoever asks publishes it then, which is the quickest way to Celery.
+                let reason = "the offer lapsed: the breaker opened before it was taken up";
+                self.store.lapse_route(&route, reason).await?;
+            } else if route.task_id == task_id {
                 self.confirm(&route).await?;
             } else {
                 // Whoever was offered the transcript first may have published it already.

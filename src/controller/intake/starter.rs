@@ -1,7 +1,7 @@
 //! Starts the runs that routes want.
 
 use anyhow::Context;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::Intake;
 use crate::{
@@ -20,11 +20,27 @@ impl Intake {
     /// started is tried again by the next call.
     pub async fn start_runs(&self) -> anyhow::Result<usize> {
         let mut started = 0;
-        let routes = self
-            .store
-            .routes_to_start(&self.environment, AT_ONCE)
-            .await?;
+        let breaker = self.store.breaker(&self.environment).await?;
+        let now = (self.clock)();
+        // What the candidate was to serve goes back to Celery once the breaker is open.
+        let is_well = breaker
+            .as_ref()
+            .is_none_or(|row| !row.breaker.is_unwell(now));
+        let routes = if is_well {
+            self.store
+                .routes_to_start(&self.environment, AT_ONCE)
+                .await?
+        } else {
+            Vec::new()
+        };
+        let holding = breaker.and_then(|row| row.holding);
         for route in routes {
+            if route.owner == Owner::Candidate
+                && let Some(down) = &holding
+            {
+                debug!(transcript.id = %route.transcript_id, "a run waits for what both pipelines need: {down}");
+                continue;
+            }
             match self.start_run(&route).await {
                 Ok(true) => started += 1,
                 Ok(false) => {}

@@ -49,6 +49,10 @@ pub(super) fn router(engine: Engine) -> Router {
             "/workflow/{name}/correlated/{correlation_id}",
             get(workflows::correlated),
         )
+        .route(
+            "/admin/consistency/verifyAndRepair/{id}",
+            post(workflows::verify_and_repair),
+        )
         .route("/tasks", post(tasks::update))
         .route("/tasks/poll/{kind}", get(tasks::poll))
         .route("/tasks/poll/batch/{kind}", get(tasks::poll_batch))

@@ -178,6 +178,14 @@ pub(super) async fn decide(
     engine.decide_now(&id).await
 }
 
+/// Whether anything was repaired.
+pub(super) async fn verify_and_repair(
+    State(engine): State<Engine>,
+    Path(id): Path<String>,
+) -> Result<Json<bool>, Error> {
+    engine.repair(&id).await.map(Json)
+}
+
 pub(super) async fn retry(
     State(engine): State<Engine>,
     Path(id): Path<String>,

@@ -1,6 +1,7 @@
 //! The JSON API, one file per resource.
 
 mod audit;
+mod breaker;
 pub(super) mod health;
 mod holds;
 mod phases;
@@ -20,7 +21,8 @@ pub(super) fn routes() -> Router<Door> {
                 .merge(recordings::routes())
                 .merge(phases::routes())
                 .merge(holds::routes())
-                .merge(audit::routes()),
+                .merge(audit::routes())
+                .merge(breaker::routes()),
         )
         .fallback(|| async { Error::NotFound("the API has no such address".to_owned()) })
 }

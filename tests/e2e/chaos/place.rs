@@ -7,8 +7,9 @@ use sqlx::{AssertSqlSafe, Executor, PgConnection};
 use switchyard::{
     conductor::{Client, ClientConfig, definitions::contract, install_crypto, wire::RetryLogic},
     controller,
-    model::TaskName,
+    model::{EnvironmentName, TaskName},
     objects::{self, Addressing, Objects},
+    rollout::BreakerState,
     sandbox::{Answers, Sandbox, Service},
     store::Store,
 };
@@ -198,6 +199,13 @@ impl Place {
         for role in ["serve", "tap", "worker-1", "worker-2"] {
             self.roles.start(role);
         }
+        let store = self.store().await;
+        until("the breaker is closed", async || {
+            let row = store.breaker(&EnvironmentName::new("test")).await;
+            let state = row.ok()??.breaker.state;
+            (state == BreakerState::Closed).then_some(())
+        })
+        .await;
     }
 
     pub fn client(&self) -> Client {

@@ -14,7 +14,7 @@ use switchyard::{
     cost::PriceTable,
     http,
     legacy::recorded,
-    model::{Bounds, EnvironmentName, FlagName, Origin, RunId, RunState, WorkflowId},
+    model::{Bounds, EnvironmentName, FlagName, HealthLimits, Origin, RunId, RunState, WorkflowId},
     rollout::Surroundings,
     store::{Attempt, Control, NewRun, Store},
 };
@@ -120,6 +120,7 @@ impl Server {
                 }),
                 clock: Arc::clone(&shadow.clock),
             },
+            health: HealthLimits::default(),
             shutdown: shutdown.clone(),
         });
         let listener = loopback().await;

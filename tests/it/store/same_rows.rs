@@ -7,6 +7,7 @@ use switchyard::{
 };
 
 use super::exports::write_export;
+use super::health::write_health;
 use super::ledger::write_live;
 use super::mirrors::write_mirror;
 use super::moves::write_moves;
@@ -123,6 +124,7 @@ async fn the_same_calls_leave_the_same_rows_on_both_databases() {
         let store = database.store().await;
         write_everything(&store).await.expect("it is written");
         write_routes(&store).await;
+        write_health(&store).await;
         write_live(&store).await;
         write_mirror(&store).await;
         write_moves(&store).await.expect("it is written");
