@@ -165,7 +165,7 @@ impl World {
         *self.clock.lock().expect("nobody died") += TimeDelta::seconds(seconds);
     }
 
-    fn wanted(&self) -> NewReplay {
+    fn wanted() -> NewReplay {
         NewReplay {
             from: "2026-01-01T00:00:00Z".parse().expect("a time"),
             to: None,
@@ -225,7 +225,7 @@ async fn past_recordings_are_run_and_compared_so_many_an_hour() {
     let Some(world) = World::of(3).await else {
         return;
     };
-    let replay = world.begin(&world.wanted()).await;
+    let replay = world.begin(&World::wanted()).await;
     assert_eq!(world.tick(&replay).await, Ticked::Going);
     assert_eq!(world.items(&replay).await.len(), 3, "they are found");
     world.tick(&replay).await;
@@ -277,7 +277,7 @@ async fn what_cannot_be_compared_is_skipped_and_says_why() {
                update recording set meeting_id = 'denied' where id = 'r3'"#,
         )
         .await;
-    let replay = world.begin(&world.wanted()).await;
+    let replay = world.begin(&World::wanted()).await;
     world.tick(&replay).await;
     // Processed again since it was found, and gone since.
     world
@@ -312,7 +312,7 @@ async fn a_process_that_dies_anywhere_starts_nothing_twice() {
     let Some(world) = World::of(2).await else {
         return;
     };
-    let replay = world.begin(&world.wanted()).await;
+    let replay = world.begin(&World::wanted()).await;
     world.tick(&replay).await;
     world.tick(&replay).await;
     // As if it had died between starting the run and noting it.
@@ -357,7 +357,7 @@ async fn a_budget_stops_a_replay_and_a_greater_one_lets_it_go_on() {
     let Some(world) = World::of(4).await else {
         return;
     };
-    let mut wanted = world.wanted();
+    let mut wanted = World::wanted();
     wanted.budget_usd = Some(2.5);
     let replay = world.begin(&wanted).await;
     let store = world.replays.shadow.store.clone();
@@ -424,7 +424,7 @@ async fn what_the_candidate_ran_on_before_is_left_alone_unless_wanted_anew() {
             switchyard::controller::dispatch(&shadow.store, &shadow.client, &wanted, world.now());
         dispatched.await.expect("it starts");
     }
-    let replay = world.begin(&world.wanted()).await;
+    let replay = world.begin(&World::wanted()).await;
     world.to_the_end(&replay).await;
     let why =
         |items: Vec<ReplayItem>| -> Vec<_> { items.iter().map(|item| item.skipped).collect() };
@@ -433,7 +433,7 @@ async fn what_the_candidate_ran_on_before_is_left_alone_unless_wanted_anew() {
         [Some(Skipped::RanBefore), Some(Skipped::Served), None]
     );
 
-    let mut anew = world.wanted();
+    let mut anew = World::wanted();
     anew.anew = true;
     let replay = world.begin(&anew).await;
     world.to_the_end(&replay).await;
@@ -452,7 +452,7 @@ async fn nothing_is_replayed_where_nothing_runs_beside_the_control() {
     };
     let refused = async |position: Position| {
         world.flip(position).await;
-        let refused = world.replays.begin(&world.wanted()).await;
+        let refused = world.replays.begin(&World::wanted()).await;
         refused
             .expect("an answer")
             .expect_err("it is refused")
@@ -469,7 +469,7 @@ async fn nothing_is_replayed_where_nothing_runs_beside_the_control() {
     );
 
     world.flip(Position::Shadow(Percent::ALL)).await;
-    let replay = world.begin(&world.wanted()).await;
+    let replay = world.begin(&World::wanted()).await;
     world.tick(&replay).await;
     world.tick(&replay).await;
     world.flip(Position::Infrastructure).await;
@@ -493,7 +493,7 @@ async fn a_cancelled_replay_starts_nothing_more() {
     let Some(world) = World::of(2).await else {
         return;
     };
-    let replay = world.begin(&world.wanted()).await;
+    let replay = world.begin(&World::wanted()).await;
     world.tick(&replay).await;
     world.tick(&replay).await;
     let cancelled = world.replays.cancel(&replay.id, "bo").await;
@@ -529,7 +529,7 @@ async fn without_prices_there_is_no_budget() {
         return;
     };
     world.replays.shadow.prices = Arc::new(PriceTable { prices: Vec::new() });
-    let mut wanted = world.wanted();
+    let mut wanted = World::wanted();
     wanted.budget_usd = Some(1.0);
     let refused = world.replays.begin(&wanted).await.expect("an answer");
     assert_eq!(refused, Err(NoReplay::NoPrices("staging".to_owned())));
