@@ -21,7 +21,7 @@ use ::redis::{AsyncConnectionConfig, aio::MultiplexedConnection};
 use chrono::{DateTime, Utc};
 use switchyard::{
     conductor::{Client, ClientConfig},
-    controller::intake::{Budget, Celery, Intake, Tapping},
+    controller::intake::{Budget, Celery, Intake, Standing, Tapping},
     legacy::celery::{Limits, NewTask, Queue, Results, Tap, TapSettings},
     model::{EnvironmentName, FlagName, TranscriptId},
     store::Store,
@@ -187,6 +187,7 @@ fn intake(redis: &Redis, store: &Store) -> Intake {
         budget: Budget::default(),
         clock: Arc::new(move || now),
         news: Arc::default(),
+        standing: Standing::default(),
     }
 }
 

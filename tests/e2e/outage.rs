@@ -35,6 +35,10 @@ struct Conductor {
 impl Conductor {
     /// None where the tests know of none; the test is then skipped, aloud.
     async fn start() -> Option<Self> {
+        if std::env::var("SWITCHYARD_OUTAGES").is_err() {
+            eprintln!("skipped: set SWITCHYARD_OUTAGES to let a Conductor fail in every way");
+            return None;
+        }
         if std::env::var("SWITCHYARD_TEST_CONDUCTOR").is_err() {
             eprintln!(
                 "skipped: SWITCHYARD_TEST_CONDUCTOR names no server, so there may be no Java"
