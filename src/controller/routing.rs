@@ -12,7 +12,7 @@ use crate::{
     cost::PriceTable,
     model::{Caps, EnvironmentName, FlagName, RecordingId, RoomId, TranscriptId, UsageKind},
     rollout::{
-        Beside, Keys, Known, Owner, Percent, Phase, Ratio, Used, route,
+        Beside, Keys, Known, Owner, Percent, Phase, Ratio, Used, admitted, route,
         rules::{Change, Signed},
         salt, shed,
     },
@@ -140,6 +140,12 @@ pub async fn weigh(
     });
     let decided = route(&standing.situation(&salt), &keys);
     let position = standing.phase.position;
+    let decided = if position.has_celery() {
+        let (admission, others) = store.admission(environment, flag, now).await?;
+        admitted(decided, &admission, others, &salt, &keys)
+    } else {
+        decided
+    };
     Ok(Weighed {
         serve: decided.owner,
         beside: decided.beside,

@@ -234,10 +234,8 @@ async fn under_breaker(
     if decided.owner == Owner::Control && decided.beside == Beside::None {
         return Ok(decided);
     }
-    let admission = match health::read_breaker(&mut **tx, &arrival.environment).await? {
-        Some(row) => row.breaker.admits(now),
-        None => Admission::None("nobody has looked at Conductor yet".to_owned()),
-    };
+    let row = health::read_breaker(&mut **tx, &arrival.environment).await?;
+    let admission = health::admission(row.as_ref(), now);
     let others = match admission {
         Admission::OneAtATime => {
             health::served_by_candidate(tx, &arrival.environment, &arrival.flag).await?

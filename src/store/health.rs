@@ -7,7 +7,7 @@ use sqlx::{Any, Executor, Row, Transaction, any::AnyRow};
 use super::{Store, audit, facts::About, millis, notices, plain, time};
 use crate::{
     model::{EnvironmentName, FlagName, RunId},
-    rollout::{Breaker, Layer, Probe, audit::Entry},
+    rollout::{Admission, Breaker, Layer, Probe, audit::Entry},
 };
 
 /// A row of `breakers`.
@@ -93,6 +93,14 @@ pub(super) async fn served_by_candidate(
         .execute(&mut **tx)
         .await
         .context("locking the breaker")?;
+    count_served(&mut **tx, environment, flag).await
+}
+
+async fn count_served<'e>(
+    db: impl Executor<'e, Database = Any>,
+    environment: &EnvironmentName,
+    flag: &FlagName,
+) -> anyhow::Result<i64> {
     let sql = "-- served_by_candidate
         select
             (select count(*) from runs
@@ -104,13 +112,33 @@ pub(super) async fn served_by_candidate(
     let row = sqlx::query(sql)
         .bind(environment.as_str())
         .bind(flag.as_str())
-        .fetch_one(&mut **tx)
+        .fetch_one(db)
         .await
         .context("counting what the candidate serves")?;
     Ok(row.try_get("served")?)
 }
 
+/// What Conductor may be given by the newest look at it.
+pub(super) fn admission(row: Option<&BreakerRow>, now: DateTime<Utc>) -> Admission {
+    row.map_or_else(
+        || Admission::None("nobody has looked at Conductor yet".to_owned()),
+        |row| row.breaker.admits(now),
+    )
+}
+
 impl Store {
+    /// What Conductor may be given now, and how many recordings the candidate serves already.
+    pub async fn admission(
+        &self,
+        environment: &EnvironmentName,
+        flag: &FlagName,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<(Admission, i64)> {
+        let row = self.breaker(environment).await?;
+        let served = count_served(&self.pool, environment, flag).await?;
+        Ok((admission(row.as_ref(), now), served))
+    }
+
     /// The breaker of an environment; none where nobody ever looked.
     pub async fn breaker(
         &self,

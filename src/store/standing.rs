@@ -38,6 +38,8 @@ pub struct Standing {
     pub rules: RulesRow,
     /// What shadow runs used today; none before it was summed.
     pub spent: Option<Spent>,
+    /// How far the breaker is, and since when; none where Conductor was never looked at.
+    pub breaker: Option<(String, i64)>,
 }
 
 impl Standing {
@@ -49,7 +51,10 @@ impl Standing {
             .is_some_and(|spent| spent.shed.is_some());
         let (phase, rules) = (self.phase.version, self.rules.version);
         let (environment, flag) = (&self.phase.environment, &self.phase.flag);
-        let all = format!("{environment}\0{flag}\0{phase}\0{rules}\0{is_shed}");
+        let breaker = self.breaker.as_ref();
+        let breaker = breaker.map(|(state, since)| format!("{state} {since}"));
+        let breaker = breaker.unwrap_or_default();
+        let all = format!("{environment}\0{flag}\0{phase}\0{rules}\0{is_shed}\0{breaker}");
         digest::of_text(&all)[..16].to_owned()
     }
 
@@ -90,13 +95,15 @@ pub(super) async fn read_standing<'e>(
             routing_rules.changed_by as rules_changed_by,
             shadow_spending.day_began_at, shadow_spending.gpu_seconds, shadow_spending.tokens,
             shadow_spending.usd, shadow_spending.unpriced, shadow_spending.shed,
-            shadow_spending.summed_at
+            shadow_spending.summed_at,
+            breakers.state as breaker_state, breakers.since as breaker_since
         from (select $1 as environment, $2 as flag) wanted
         left join phases on phases.environment = wanted.environment and phases.flag = wanted.flag
         left join routing_rules on routing_rules.environment = wanted.environment
             and routing_rules.flag = wanted.flag
         left join shadow_spending on shadow_spending.environment = wanted.environment
-            and shadow_spending.flag = wanted.flag and shadow_spending.day_began_at = $3";
+            and shadow_spending.flag = wanted.flag and shadow_spending.day_began_at = $3
+        left join breakers on breakers.environment = wanted.environment";
     let row = sqlx::query(sql)
         .bind(environment.as_str())
         .bind(flag.as_str())
@@ -119,10 +126,15 @@ pub(super) async fn read_standing<'e>(
     };
     let day: Option<i64> = row.try_get("day_began_at")?;
     let spent = day.map(|day| read_spent(&row, day)).transpose()?;
+    let breaker = match row.try_get::<Option<String>, _>("breaker_state")? {
+        None => None,
+        Some(state) => Some((state, row.try_get("breaker_since")?)),
+    };
     Ok(Standing {
         phase,
         rules,
         spent,
+        breaker,
     })
 }
 

@@ -2,10 +2,12 @@
 
 use std::{process::Stdio, time::Duration};
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 use switchyard::{
+    model::HealthLimits,
     rollout::{
-        Percent, Position, Says, Whose, bucket,
+        Breaker, Percent, Position, Says, Signals, Whose, bucket,
         rules::{Change, Signed},
     },
     store::{Arrival, Way, Wish},
@@ -121,6 +123,28 @@ async fn each_phase_has_its_values_and_what_they_went_by() {
         routed.await.expect("routes").is_empty(),
         "nothing is pinned"
     );
+}
+
+#[tokio::test]
+async fn flags_say_what_the_breaker_lets_through_and_their_tag_changes_with_it() {
+    let server = Server::without_engine().await;
+    put(&server, Position::Cutover(Percent::ALL)).await;
+    let asked = of("recording", "room");
+    let before = post(&server, ALL, &asked, None).await;
+    assert_eq!(one(&server, FLAG, &asked).await["value"], true);
+    let bad = Signals {
+        bad: Some("server: silent".to_owned()),
+        only_watched: false,
+    };
+    let looked_at = noon() + TimeDelta::days(1);
+    let ill = Breaker::first(&bad, looked_at, &HealthLimits::default());
+    phases::set(&server.shadow.store, "staging", ill, noon()).await;
+    let found = one(&server, FLAG, &asked).await;
+    assert_eq!(found["value"], false);
+    let reason = found["metadata"]["reason"].as_str().expect("text");
+    assert!(reason.contains("the control serves, since"), "{reason}");
+    let after = post(&server, ALL, &asked, None).await;
+    assert_ne!(after.tag, before.tag);
 }
 
 #[tokio::test]
