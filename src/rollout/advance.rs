@@ -149,6 +149,8 @@ pub struct Facts {
     pub legacy_started_at: Option<DateTime<Utc>>,
     /// Recordings that Celery is at.
     pub legacy_open: i64,
+    /// What rules of routing keep from the candidate; none where they keep nothing.
+    pub kept_back: Option<String>,
     /// When what Celery did was exported last.
     pub exported_at: Option<DateTime<Utc>>,
 }

@@ -37,6 +37,8 @@ pub enum Check {
     Soaked,
     /// The breaker has not opened for long enough.
     Quiet,
+    /// No rule of routing keeps a room or a recording from the candidate.
+    Rules,
     /// Nothing was started on Celery for long enough.
     LegacyQuiet,
     /// Nothing is under way on Celery, and nothing waits there.
@@ -49,7 +51,7 @@ pub enum Check {
 
 impl Check {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Order,
         Self::Settings,
         Self::Health,
@@ -62,6 +64,7 @@ impl Check {
         Self::StepRuns,
         Self::Soaked,
         Self::Quiet,
+        Self::Rules,
         Self::LegacyQuiet,
         Self::LegacyDrained,
         Self::Exported,
@@ -83,6 +86,7 @@ impl Check {
             Self::StepRuns => "step_runs",
             Self::Soaked => "soaked",
             Self::Quiet => "quiet",
+            Self::Rules => "rules",
             Self::LegacyQuiet => "legacy_quiet",
             Self::LegacyDrained => "legacy_drained",
             Self::Exported => "exported",
@@ -111,6 +115,7 @@ impl Check {
             | Self::StepRuns
             | Self::Soaked
             | Self::Quiet
+            | Self::Rules
             | Self::LegacyQuiet
             | Self::LegacyDrained
             | Self::Exported => true,
@@ -120,14 +125,19 @@ impl Check {
     /// Where what it looks at is shown, below the API's root.
     pub const fn link(self) -> &'static str {
         match self {
-            Self::Order | Self::Dwell | Self::Soaked | Self::TypedName => "/api/v1/phases",
+            Self::Order
+            | Self::Dwell
+            | Self::Soaked
+            | Self::TypedName
+            | Self::Rules
+            | Self::LegacyQuiet
+            | Self::LegacyDrained => "/api/v1/phases",
             Self::Settings => "/health",
             Self::Health | Self::Breaker | Self::Quiet => "/api/v1/breaker",
             Self::ParallelRuns | Self::ShadowPairs | Self::Evidence | Self::StepRuns => {
                 "/api/v1/runs"
             }
             Self::Rehearsal => "/api/v1/rehearsals",
-            Self::LegacyQuiet | Self::LegacyDrained => "/api/v1/routes",
             Self::Exported => "/api/v1/audit",
         }
     }
@@ -141,6 +151,7 @@ impl Check {
             Self::ParallelRuns => "switchyard replay",
             Self::ShadowPairs | Self::Evidence | Self::StepRuns => "switchyard runs",
             Self::Rehearsal => "switchyard rehearse",
+            Self::Rules => "switchyard routing",
             Self::LegacyQuiet | Self::LegacyDrained => "switchyard routes",
             Self::Exported => "switchyard cleanup export",
         }
@@ -228,7 +239,7 @@ pub struct Precondition {
 pub const fn required(from: Position, to: Position) -> &'static [Check] {
     use Check::{
         Breaker, Dwell, Evidence, Exported, Health, LegacyDrained, LegacyQuiet, Order,
-        ParallelRuns, Quiet, Rehearsal, Settings, ShadowPairs, Soaked, StepRuns, TypedName,
+        ParallelRuns, Quiet, Rehearsal, Rules, Settings, ShadowPairs, Soaked, StepRuns, TypedName,
     };
     match to {
         Position::Infrastructure => &[],
@@ -254,7 +265,7 @@ pub const fn required(from: Position, to: Position) -> &'static [Check] {
             | Position::Removed => &[Order, Settings, Health, Breaker, Evidence, Rehearsal],
         },
         Position::Soak => &[Order, Settings, Health, Breaker, Dwell, StepRuns],
-        Position::Draining => &[Order, Health, Breaker, Soaked, Quiet],
+        Position::Draining => &[Order, Health, Breaker, Soaked, Quiet, Rules],
         Position::Archived => &[Order, LegacyQuiet, LegacyDrained],
         Position::Removed => &[Order, LegacyQuiet, LegacyDrained, Exported, TypedName],
     }
@@ -363,6 +374,19 @@ impl Asked<'_> {
                     "never opened",
                 )
             }
+            Check::Rules => match &self.facts.kept_back {
+                None => met("nothing is kept from the candidate", "nothing"),
+                Some(kept) => {
+                    let missing = "take the rules back with `switchyard routing remove`, and set the reach to `all`";
+                    let kept = format!("{kept} kept from the candidate");
+                    (
+                        Standing::NotYet,
+                        kept,
+                        "nothing".to_owned(),
+                        missing.to_owned(),
+                    )
+                }
+            },
             Check::LegacyQuiet => self.apart(
                 self.bounds.legacy_quiet_days,
                 "since the last start on Celery",

@@ -247,6 +247,24 @@ impl Rules {
         reach_signed: None,
     };
 
+    /// What is kept from the candidate, for people; none where nothing is. In cleanup no rule counts, so
+    /// that whoever goes there takes all of it back.
+    pub fn kept_back(&self) -> Option<String> {
+        let kept = |rule: &&Rule| matches!(rule.says, Says::Exclude | Says::Control);
+        let kept = match self.rules.iter().filter(kept).count() {
+            0 => None,
+            1 => Some("one room or recording".to_owned()),
+            more => Some(format!("{more} rooms or recordings")),
+        };
+        let reach = self.reach.as_deref().filter(|reach| *reach != ALL);
+        let after = reach.map(|reach| format!("the cohorts after `{reach}`"));
+        match (kept, after) {
+            (None, after) => after,
+            (kept, None) => kept,
+            (Some(kept), Some(after)) => Some(format!("{kept} and {after}")),
+        }
+    }
+
     /// What was said of the recording or, where nothing was, of its room.
     pub fn said(&self, recording: &RecordingId, room: Option<&RoomId>) -> Option<&Rule> {
         let of = |whose: Whose, key: &str| {

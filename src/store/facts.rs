@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 use sqlx::{Any, Row, Transaction};
 
-use super::{Store, holds, phases::read_phase, requests, time};
+use super::{Store, holds, phases::read_phase, requests, standing::read_standing, time};
 use crate::{
     compare::Verdict,
     model::{EnvironmentName, FlagName},
@@ -86,6 +86,7 @@ pub(super) async fn gather(
         rehearsal: rehearsal(tx, about).await?,
         legacy_started_at: legacy_started_at(tx, about).await?,
         legacy_open: legacy_open(tx, about).await?,
+        kept_back: kept_back(tx, about, now).await?,
         exported_at: exported_at(tx, about).await?,
     })
 }
@@ -297,6 +298,16 @@ async fn legacy_open(tx: &mut Transaction<'static, Any>, about: &About) -> anyho
         .await
         .context("counting what Celery is at")?;
     Ok(row.try_get("open")?)
+}
+
+/// What rules of routing keep from the candidate.
+async fn kept_back(
+    tx: &mut Transaction<'static, Any>,
+    about: &About,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Option<String>> {
+    let standing = read_standing(&mut **tx, &about.environment, &about.flag, now).await?;
+    Ok(standing.rules.rules.kept_back())
 }
 
 async fn exported_at(

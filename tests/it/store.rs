@@ -56,6 +56,7 @@ on_both_databases!(
     moves::evidence_is_what_counts_under_the_versions_as_they_are,
     moves::of_many_who_move_at_once_one_does_and_the_trail_stays_whole,
     moves::runs_of_a_step_are_counted_since_it_began,
+    moves::what_rules_keep_from_the_candidate_is_known_to_moves,
     runs::a_run_is_read_as_it_was_written,
     runs::a_second_run_of_the_same_generation_is_refused,
     runs::of_two_dispatchers_at_once_one_inserts,

@@ -69,6 +69,7 @@ fn ready(position: Position) -> Facts {
         }),
         legacy_started_at: Some(ago(TimeDelta::days(20))),
         legacy_open: 0,
+        kept_back: None,
         exported_at: Some(ago(TimeDelta::hours(1))),
     }
 }
@@ -175,7 +176,7 @@ fn no_step_of_cutover_is_left_out_before_soak() {
 #[test]
 fn each_condition_stops_the_steps_that_ask_for_it_and_no_others() {
     type Break = fn(&mut Facts, &mut Surroundings, &mut Move);
-    let breaks: [(Check, Break); 16] = [
+    let breaks: [(Check, Break); 17] = [
         (Check::Order, |f, _, _| f.predecessor = None),
         (Check::Settings, |_, a, _| {
             a.may_serve = Err("no key".into());
@@ -204,6 +205,7 @@ fn each_condition_stops_the_steps_that_ask_for_it_and_no_others() {
         (Check::Quiet, |f, _, _| {
             f.breaker.as_mut().expect("it is").opened_at = Some(ago(TimeDelta::days(6)));
         }),
+        (Check::Rules, |f, _, _| f.kept_back = Some("2 rooms".into())),
         (Check::LegacyQuiet, |f, _, _| {
             f.legacy_started_at = Some(ago(TimeDelta::days(13)));
         }),

@@ -4,7 +4,10 @@ use chrono::TimeDelta;
 use serde_json::json;
 use switchyard::{
     model::{Origin, RunState},
-    rollout::{Check, Override, Percent, Position, Refusal},
+    rollout::{
+        Check, Override, Percent, Position, Refusal, Says, Whose,
+        rules::{Change, Signed},
+    },
     store::{About, Effects, NewHold, Rehearsal, Store, StoredComparison},
 };
 
@@ -229,6 +232,30 @@ pub async fn of_many_who_move_at_once_one_does_and_the_trail_stays_whole(databas
     assert_eq!(store.verify_audit().await.expect("it is read"), Ok(2));
     let stands = store.phase(&staging(), &flag()).await.expect("it is read");
     assert_eq!(stands.version, 1);
+    store.close().await;
+}
+
+pub async fn what_rules_keep_from_the_candidate_is_known_to_moves(database: &Database) {
+    let store = database.store().await;
+    let about = about("staging");
+    let kept = async || {
+        let facts = store.facts(&about, Position::Draining, at(5)).await;
+        facts.expect("they are read").kept_back
+    };
+    assert_eq!(kept().await, None);
+    let signed = Signed {
+        by: "ana".to_owned(),
+        reason: "a customer asked".to_owned(),
+        at: at(1),
+    };
+    let change = Change::Say {
+        whose: Whose::Room,
+        key: "room".to_owned(),
+        says: Says::Exclude,
+    };
+    let changed = store.change_rules(&about, &change, &signed, None).await;
+    changed.expect("the store answers").expect("it is changed");
+    assert_eq!(kept().await.as_deref(), Some("one room or recording"));
     store.close().await;
 }
 

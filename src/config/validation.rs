@@ -1,0 +1,284 @@
+//! What the types cannot say: values that make no sense, each named by its key, with what to write.
+
+use super::{Config, Environment, Error, Notices};
+
+impl Config {
+    /// Whether all of it makes sense.
+    pub(super) fn validate(&self) -> Result<(), Error> {
+        let invalid = |key: &str, message: &str| {
+            Err(Error::Invalid {
+                key: key.to_owned(),
+                message: message.to_owned(),
+            })
+        };
+        if self.environments.is_empty() {
+            return invalid(
+                "environments",
+                "there is none; add a section `[environments.NAME]`",
+            );
+        }
+        if !self.server.listen.ip().is_loopback() {
+            return invalid(
+                "server.listen",
+                "without sign-in the server binds to loopback only; write `127.0.0.1:8480` and put a proxy that signs people in before it",
+            );
+        }
+        if self.worker.concurrency == 0 || self.worker.audio_concurrency == 0 {
+            return invalid(
+                "worker.concurrency",
+                "a worker that runs nothing at once does nothing; write 1 or more (the same for `worker.audio_concurrency`)",
+            );
+        }
+        if !(1..=5000).contains(&self.worker.poll_ms) {
+            return invalid("worker.poll_ms", "Conductor accepts 1 to 5000 milliseconds");
+        }
+        if let Some(schema) = &self.database.schema {
+            let is_plain = |letter: char| letter.is_ascii_lowercase() || letter == '_';
+            if schema.is_empty() || !schema.chars().all(is_plain) {
+                return invalid(
+                    "database.schema",
+                    "it is one word of small letters and `_`, e.g. `switchyard`",
+                );
+            }
+            if self.database.url.expose().starts_with("sqlite:") {
+                return invalid(
+                    "database.schema",
+                    "SQLite knows no schemas; leave it out, or write a `postgres://` URL",
+                );
+            }
+        }
+        for (name, environment) in &self.environments {
+            environment.validate(&format!("environments.{name}"))?;
+            environment.validate_caps(&format!("environments.{name}"))?;
+            if environment.rollout.after.as_ref() == Some(name) {
+                return invalid(
+                    &format!("environments.{name}.rollout.after"),
+                    "an environment cannot come after itself; name the one that goes first, or leave it out",
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Environment {
+    /// How requests are answered, and what moves ask for.
+    fn validate_moving(&self, section: &str) -> Result<(), Error> {
+        let invalid = |key: &str, message: String| {
+            Err(Error::Invalid {
+                key: format!("{section}.{key}"),
+                message,
+            })
+        };
+        if ![10, 5, 2, 1].contains(&self.rollout.failure_percent) {
+            return invalid(
+                "rollout.failure_percent",
+                "there are tables for 10, 5, 2 and 1".to_owned(),
+            );
+        }
+        if !(10..=60_000).contains(&self.routing.answer_ms) {
+            return invalid(
+                "routing.answer_ms",
+                "write 10 to 60000; users wait that long at most before Celery serves them"
+                    .to_owned(),
+            );
+        }
+        let rollout = &self.rollout;
+        for (key, least) in [
+            ("rollout.healthy_min", rollout.healthy_min),
+            ("rollout.parallel_runs", rollout.parallel_runs),
+            ("rollout.shadow_pairs", rollout.shadow_pairs),
+            ("rollout.evidence_days", rollout.evidence_days),
+            ("rollout.rehearsal_days", rollout.rehearsal_days),
+            ("rollout.dwell_hours", rollout.dwell_hours),
+            ("rollout.step_runs", rollout.step_runs),
+            ("rollout.soak_days", rollout.soak_days),
+            ("rollout.quiet_days", rollout.quiet_days),
+            ("rollout.legacy_quiet_days", rollout.legacy_quiet_days),
+        ] {
+            if !(0..=100_000).contains(&least) {
+                return invalid(key, "write a number from 0 to 100000".to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    fn validate_caps(&self, section: &str) -> Result<(), Error> {
+        for (key, cap) in [
+            ("max_gpu_seconds", self.shadow.max_gpu_seconds),
+            ("max_tokens", self.shadow.max_tokens),
+            ("max_usd", self.shadow.max_usd),
+        ] {
+            if cap.is_some_and(|cap| !cap.is_finite() || cap < 0.0) {
+                return Err(Error::Invalid {
+                    key: format!("{section}.shadow.{key}"),
+                    message: "write the most that shadow runs may use in a day, 0 for nothing; leave it out where there is no bound".to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn validate(&self, section: &str) -> Result<(), Error> {
+        let invalid = |key: &str, message: String| {
+            Err(Error::Invalid {
+                key: format!("{section}.{key}"),
+                message,
+            })
+        };
+        for (key, url) in [
+            ("conductor.url", &self.conductor.url),
+            ("daily.url", &self.daily.url),
+            ("transcription.url", &self.transcription.url),
+            ("llm.url", &self.llm.url),
+            ("reflector.ui_base_url", &self.reflector.ui_base_url),
+        ] {
+            if !matches!(url.scheme(), "http" | "https") {
+                return invalid(
+                    key,
+                    format!(
+                        "`{}:` is no scheme we speak; write http:// or https://",
+                        url.scheme()
+                    ),
+                );
+            }
+        }
+        for (key, seconds) in [
+            ("conductor.timeout_s", self.conductor.timeout_s),
+            ("daily.timeout_s", self.daily.timeout_s),
+            ("transcription.timeout_s", self.transcription.timeout_s),
+            ("llm.timeout_s", self.llm.timeout_s),
+        ] {
+            if seconds == 0 {
+                return invalid(
+                    key,
+                    "a request cannot take 0 seconds; write 1 or more".to_owned(),
+                );
+            }
+        }
+        if let Some(channel) = &self.reflector.progress_channel
+            && !channel.contains("{transcript_id}")
+        {
+            return invalid(
+                "reflector.progress_channel",
+                "all transcripts would share one channel; write `{transcript_id}` somewhere in it"
+                    .to_owned(),
+            );
+        }
+        if let Some(tap) = self.legacy.as_ref().and_then(|legacy| legacy.tap.as_ref())
+            && tap.from == tap.legacy
+        {
+            return invalid(
+                "legacy.tap.from",
+                format!(
+                    "the tap would take what it hands on to `{}`; name another queue",
+                    tap.legacy
+                ),
+            );
+        }
+        if self.objects.bucket.is_empty() || self.objects.bucket.contains('/') {
+            return invalid(
+                "objects.bucket",
+                "it is the bucket's bare name, without a key prefix".to_owned(),
+            );
+        }
+        if self.objects.local_dir.is_some() && self.objects.endpoint.is_none() {
+            return invalid(
+                "objects.local_dir",
+                "it is served on the port of `objects.endpoint`, which is missing".to_owned(),
+            );
+        }
+        self.validate_moving(section)?;
+        if let Some(notices) = &self.notices {
+            notices.validate(section)?;
+        }
+        self.validate_health(section)?;
+        if self.llm.context_window < 4096 {
+            return invalid(
+                "llm.context_window",
+                format!(
+                    "{} tokens do not hold a question and its answer; write 4096 or more",
+                    self.llm.context_window
+                ),
+            );
+        }
+        if ![64_000, 96_000, 128_000, 160_000, 192_000].contains(&self.reflector.mp3_bitrate) {
+            return invalid(
+                "reflector.mp3_bitrate",
+                "the encoder knows 64000, 96000, 128000, 160000 and 192000".to_owned(),
+            );
+        }
+        for (key, path) in [
+            ("prompts", &self.prompts),
+            ("comparisons", &self.comparisons),
+        ] {
+            if let Some(path) = path
+                && !path.exists()
+            {
+                return invalid(key, format!("`{}` does not exist", path.display()));
+            }
+        }
+        Ok(())
+    }
+
+    fn validate_health(&self, section: &str) -> Result<(), Error> {
+        let invalid = |key: &str, message: String| {
+            Err(Error::Invalid {
+                key: format!("{section}.{key}"),
+                message,
+            })
+        };
+        let health = &self.health;
+        for (key, seconds) in [
+            ("health.every_s", health.every_s),
+            ("health.timeout_s", health.timeout_s),
+            ("health.canary_s", health.canary_s),
+            ("health.polled_s", health.polled_s),
+            ("health.starting_s", health.starting_s),
+            ("health.stalled_s", health.stalled_s),
+            ("health.cool_down_s", health.cool_down_s),
+            ("health.good_looks", health.good_looks.into()),
+        ] {
+            if !(1..=100_000).contains(&seconds) {
+                return invalid(key, "write a number from 1 to 100000".to_owned());
+            }
+        }
+        for (key, seconds) in [
+            ("health.confirm_s", health.confirm_s),
+            ("health.steady_s", health.steady_s),
+            ("health.drain_s", health.drain_s),
+        ] {
+            if !(0..=100_000).contains(&seconds) {
+                return invalid(key, "write a number from 0 to 100000".to_owned());
+            }
+        }
+        if health.every_s + health.timeout_s.max(health.canary_s) > 20 {
+            return invalid(
+                "health.every_s",
+                "routers rely on no look older than 30 s; write less, so that it and the longer of `timeout_s` and `canary_s` are 20 together at most"
+                    .to_owned(),
+            );
+        }
+        Ok(())
+    }
+}
+
+impl Notices {
+    fn validate(&self, section: &str) -> Result<(), Error> {
+        let invalid = |key: &str, message: String| {
+            Err(Error::Invalid {
+                key: format!("{section}.notices.{key}"),
+                message,
+            })
+        };
+        let scheme = self.url.scheme();
+        if !matches!(scheme, "http" | "https") {
+            let remedy = "is no scheme we speak; write http:// or https://";
+            return invalid("url", format!("`{scheme}:` {remedy}"));
+        }
+        if !(1..=30).contains(&self.timeout_s) {
+            return invalid("timeout_s", "write 1 to 30 seconds".to_owned());
+        }
+        Ok(())
+    }
+}
