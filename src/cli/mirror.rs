@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{ExitStatus, Globals, follow::View, output::say, serve, table};
 use crate::{
-    app::{App, MirrorLimits, MirrorProgress},
+    app::{App, MirrorLimits, MirrorProgress, TellProgress},
     compare::Comparison,
     model::TranscriptId,
     store::{Mirror, MirrorOutcome},
@@ -44,19 +44,25 @@ pub(super) struct Args {
     limit: i64,
 }
 
-pub(super) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitStatus> {
-    let app = globals.app().await?;
-    if args.what.list {
-        list(&app, args.limit, globals.json).await?;
-        return Ok(ExitStatus::Success);
-    }
+/// What shows how far a mirror or a rehearsal is, and what is to be told.
+pub(super) fn watched() -> (Arc<Mutex<View>>, TellProgress) {
     let view = Arc::new(Mutex::new(View::new()));
     let shown = Arc::clone(&view);
     let tell = move |progress: MirrorProgress| {
         let mut view = shown.lock().unwrap_or_else(PoisonError::into_inner);
         view.line(progress.percent, progress.label);
     };
-    let mirrors = app.mirrors(MirrorLimits::default(), Arc::new(tell))?;
+    (view, Arc::new(tell))
+}
+
+pub(super) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitStatus> {
+    let app = globals.app().await?;
+    if args.what.list {
+        list(&app, args.limit, globals.json).await?;
+        return Ok(ExitStatus::Success);
+    }
+    let (view, tell) = watched();
+    let mirrors = app.mirrors(MirrorLimits::default(), tell)?;
     let stop = CancellationToken::new();
     serve::stop_on_signal(stop.clone());
     let done = match &args.what.transcript {

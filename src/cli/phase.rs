@@ -121,7 +121,7 @@ async fn show(app: &App, json: bool) -> anyhow::Result<ExitStatus> {
         rows.push(app.mover()?.stands().await?);
     }
     if json {
-        let told: Vec<_> = rows.iter().map(told).collect();
+        let told: Vec<_> = rows.iter().map(PhaseRow::told).collect();
         Globals::print_json(&told)?;
         return Ok(ExitStatus::Success);
     }
@@ -295,7 +295,7 @@ fn tell(app: &App, moved: Moved, globals: &Globals) -> anyhow::Result<ExitStatus
     match moved {
         Moved::Made(flipped) => {
             if globals.json {
-                let mut told = told(&flipped.now);
+                let mut told = flipped.now.told();
                 told["before"] = flipped.before.to_string().into();
                 told["audit"] = flipped.audited.into();
                 Globals::print_json(&told)?;
@@ -346,7 +346,7 @@ fn refused(refusal: &Refusal, globals: &Globals) -> anyhow::Result<ExitStatus> {
 async fn requests(app: &App, json: bool) -> anyhow::Result<ExitStatus> {
     let requests = app.mover()?.requests().await?;
     if json {
-        let told: Vec<_> = requests.iter().map(request_told).collect();
+        let told: Vec<_> = requests.iter().map(Request::told).collect();
         Globals::print_json(&told)?;
         return Ok(ExitStatus::Success);
     }
@@ -405,31 +405,4 @@ fn percent(row: &PhaseRow) -> Option<String> {
     position
         .has_percent()
         .then(|| format!("{} %", position.percent()))
-}
-
-fn told(row: &PhaseRow) -> serde_json::Value {
-    let position = row.position;
-    serde_json::json!({
-        "environment": row.environment,
-        "flag": row.flag,
-        "phase": position.phase().as_str(),
-        "sub": position.sub(),
-        "percent": f64::from(position.percent().hundredths()) / 100.0,
-        "version": row.version,
-        "changed_at": row.changed_at.filter(|_| row.version > 0),
-        "changed_by": row.changed_by.as_ref().filter(|by| !by.is_empty()),
-    })
-}
-
-fn request_told(request: &Request) -> serde_json::Value {
-    serde_json::json!({
-        "id": request.id,
-        "to": request.wanted.to.to_string(),
-        "by": request.wanted.by,
-        "reason": request.wanted.reason,
-        "seen": request.wanted.seen,
-        "evidence": request.evidence,
-        "requested_at": request.requested_at,
-        "approved_by": request.approved_by,
-    })
 }

@@ -1,16 +1,12 @@
 //! `switchyard rehearse`.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::PoisonError;
 
 use console::style;
 use tokio_util::sync::CancellationToken;
 
-use super::{ExitStatus, Globals, follow::View, output::say, serve, table};
-use crate::{
-    app::{MirrorLimits, MirrorProgress},
-    model::TranscriptId,
-    store::Rehearsal,
-};
+use super::{ExitStatus, Globals, mirror, output::say, serve, table};
+use crate::{app::MirrorLimits, model::TranscriptId, store::Rehearsal};
 
 /// What `switchyard rehearse` takes.
 #[derive(clap::Args)]
@@ -42,20 +38,15 @@ pub(super) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitSta
         !by.trim().is_empty(),
         "`--by` names nobody; write who rehearses"
     );
-    let view = Arc::new(Mutex::new(View::new()));
-    let shown = Arc::clone(&view);
-    let tell = move |progress: MirrorProgress| {
-        let mut view = shown.lock().unwrap_or_else(PoisonError::into_inner);
-        view.line(progress.percent, progress.label);
-    };
-    let mirrors = app.mirrors(MirrorLimits::default(), Arc::new(tell))?;
+    let (view, tell) = mirror::watched();
+    let mirrors = app.mirrors(MirrorLimits::default(), tell)?;
     let stop = CancellationToken::new();
     serve::stop_on_signal(stop.clone());
     let done = mirrors.rehearse(transcript, by, &stop).await;
     view.lock().unwrap_or_else(PoisonError::into_inner).end();
     let rehearsal = done?;
     if globals.json {
-        Globals::print_json(&told(&rehearsal))?;
+        Globals::print_json(&rehearsal.told())?;
     } else {
         print(&rehearsal);
     }
@@ -94,7 +85,7 @@ fn print(rehearsal: &Rehearsal) {
 
 fn list(rehearsals: &[Rehearsal], json: bool) -> anyhow::Result<()> {
     if json {
-        let told: Vec<_> = rehearsals.iter().map(told).collect();
+        let told: Vec<_> = rehearsals.iter().map(Rehearsal::told).collect();
         return Globals::print_json(&told);
     }
     if rehearsals.is_empty() {
@@ -116,16 +107,4 @@ fn list(rehearsals: &[Rehearsal], json: bool) -> anyhow::Result<()> {
     }
     table::print(&table);
     Ok(())
-}
-
-/// A rehearsal for machines.
-fn told(rehearsal: &Rehearsal) -> serde_json::Value {
-    serde_json::json!({
-        "id": rehearsal.id,
-        "passed": rehearsal.passed,
-        "steps": rehearsal.document,
-        "started_by": rehearsal.started_by,
-        "started_at": rehearsal.started_at,
-        "ended_at": rehearsal.ended_at,
-    })
 }

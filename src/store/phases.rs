@@ -43,6 +43,22 @@ pub struct Flipped {
 const COLUMNS: &str = "environment, flag, phase, sub, percent, version, changed_at, changed_by";
 
 impl PhaseRow {
+    /// The same for machines; what was never changed has no time and nobody.
+    pub fn told(&self) -> serde_json::Value {
+        let position = self.position;
+        let was_moved = self.version > 0;
+        serde_json::json!({
+            "environment": self.environment,
+            "flag": self.flag,
+            "phase": position.phase().as_str(),
+            "sub": position.sub(),
+            "percent": f64::from(position.percent().hundredths()) / 100.0,
+            "version": self.version,
+            "changed_at": self.changed_at.filter(|_| was_moved),
+            "changed_by": self.changed_by.as_ref().filter(|_| was_moved),
+        })
+    }
+
     /// Where nothing was ever changed.
     pub(super) fn first(environment: &EnvironmentName, flag: &FlagName) -> Self {
         Self {

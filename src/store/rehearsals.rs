@@ -24,6 +24,20 @@ pub struct Rehearsal {
     pub ended_at: Option<DateTime<Utc>>,
 }
 
+impl Rehearsal {
+    /// The same for machines.
+    pub fn told(&self) -> Value {
+        serde_json::json!({
+            "id": self.id,
+            "passed": self.passed,
+            "steps": self.document,
+            "started_by": self.started_by,
+            "started_at": self.started_at,
+            "ended_at": self.ended_at,
+        })
+    }
+}
+
 fn read(row: &AnyRow) -> anyhow::Result<Rehearsal> {
     let document: String = row.try_get("document")?;
     let state: String = row.try_get("state")?;

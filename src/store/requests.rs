@@ -22,6 +22,22 @@ pub struct Request {
     pub approved_by: Vec<String>,
 }
 
+impl Request {
+    /// The same for machines.
+    pub fn told(&self) -> serde_json::Value {
+        serde_json::json!({
+            "id": self.id,
+            "to": self.wanted.to.to_string(),
+            "by": self.wanted.by,
+            "reason": self.wanted.reason,
+            "seen": self.wanted.seen,
+            "evidence": self.evidence,
+            "requested_at": self.requested_at,
+            "approved_by": self.approved_by,
+        })
+    }
+}
+
 const COLUMNS: &str =
     "id, phase, sub, percent, seen, evidence, requested_by, reason, typed_name, requested_at";
 

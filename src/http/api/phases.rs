@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::{
@@ -17,7 +17,7 @@ use super::super::{
 use crate::{
     controller::{Approved, Moved, Plan},
     rollout::{Check, Move, NoPosition, Percent, Position, required},
-    store::{PhaseRow, Request},
+    store::{PhaseRow, Rehearsal, Request},
 };
 
 pub(super) fn routes() -> Router<Door> {
@@ -31,42 +31,13 @@ pub(super) fn routes() -> Router<Door> {
         .route("/requests/{id}/withdrawal", post(withdraw))
 }
 
-#[derive(Serialize)]
-struct Phase {
-    environment: String,
-    flag: String,
-    phase: &'static str,
-    sub: &'static str,
-    percent: f64,
-    version: i64,
-    changed_at: Option<chrono::DateTime<chrono::Utc>>,
-    changed_by: Option<String>,
-}
-
-impl Phase {
-    fn of(row: PhaseRow) -> Self {
-        let position = row.position;
-        let was_moved = row.version > 0;
-        Self {
-            environment: row.environment.to_string(),
-            flag: row.flag.to_string(),
-            phase: position.phase().as_str(),
-            sub: position.sub(),
-            percent: f64::from(position.percent().hundredths()) / 100.0,
-            version: row.version,
-            changed_at: row.changed_at.filter(|_| was_moved),
-            changed_by: row.changed_by.filter(|_| was_moved),
-        }
-    }
-}
-
 async fn list(State(door): State<Door>) -> Result<Json<Value>, Error> {
     let mut rows = door.mover.store.phases().await?;
     let own = door.mover.stands().await?;
     if !rows.iter().any(|row| row.environment == own.environment) {
         rows.push(own);
     }
-    let phases: Vec<_> = rows.into_iter().map(Phase::of).collect();
+    let phases: Vec<_> = rows.iter().map(PhaseRow::told).collect();
     Ok(Json(json!({ "phases": phases })))
 }
 
@@ -172,7 +143,7 @@ fn moved(moved: Moved) -> Result<Response, Error> {
     match moved {
         Moved::Made(flipped) => {
             let told = json!({
-                "moved": Phase::of(flipped.now),
+                "moved": flipped.now.told(),
                 "before": flipped.before.to_string(),
                 "audit": flipped.audited,
             });
@@ -186,38 +157,16 @@ fn moved(moved: Moved) -> Result<Response, Error> {
     }
 }
 
-fn request(request: &Request) -> Value {
-    json!({
-        "id": request.id,
-        "to": request.wanted.to.to_string(),
-        "by": request.wanted.by,
-        "reason": request.wanted.reason,
-        "seen": request.wanted.seen,
-        "evidence": request.evidence,
-        "requested_at": request.requested_at,
-        "approved_by": request.approved_by,
-    })
-}
-
 async fn requests(State(door): State<Door>) -> Result<Json<Value>, Error> {
     let open = door.mover.requests().await?;
-    let open: Vec<_> = open.iter().map(request).collect();
+    let open: Vec<_> = open.iter().map(Request::told).collect();
     Ok(Json(json!({ "requests": open })))
 }
 
 async fn rehearsals(State(door): State<Door>) -> Result<Json<Value>, Error> {
     let mover = &door.mover;
     let newest = mover.store.rehearsals(&mover.about, 50).await?;
-    let told = newest.iter().map(|rehearsal| {
-        json!({
-            "id": rehearsal.id,
-            "passed": rehearsal.passed,
-            "steps": rehearsal.document,
-            "started_by": rehearsal.started_by,
-            "started_at": rehearsal.started_at,
-            "ended_at": rehearsal.ended_at,
-        })
-    });
+    let told = newest.iter().map(Rehearsal::told);
     Ok(Json(json!({ "rehearsals": told.collect::<Vec<_>>() })))
 }
 
