@@ -75,15 +75,16 @@ def wait_until_done(world: World, without: Collection[str] = ()) -> None:
 
 
 def _is_done(tap: Tap, without: Collection[str]) -> bool:
+    # First what has ended: a task that ends in between has pushed before that, and is seen to have.
+    ended = {
+        json.loads(command.words[3])["task_id"]
+        for command in tap.named("SETEX")
+        if json.loads(command.words[3])["status"] in FINAL
+    }
     messages = [command.task_message for command in tap.named("LPUSH", "RPUSH")]
     pushed = {
         message["headers"]["id"]
         for message in messages
         if message and message["headers"]["task"] not in without
-    }
-    ended = {
-        json.loads(command.words[3])["task_id"]
-        for command in tap.named("SETEX")
-        if json.loads(command.words[3])["status"] in FINAL
     }
     return bool(pushed) and pushed <= ended
