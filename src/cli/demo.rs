@@ -131,7 +131,7 @@ async fn start(
         dispatched = controller::dispatch(&shadow.store, &shadow.client, &wanted, now).await?;
     }
     match &dispatched {
-        Dispatched::Started(run) | Dispatched::Finished(run) => {
+        Dispatched::Started(run) | Dispatched::Finished(run) | Dispatched::TakenOver(run) => {
             globals.tell(format_args!("Started run {run}\n"));
         }
         Dispatched::Resumed(run) | Dispatched::Running(run) => {

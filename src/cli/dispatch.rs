@@ -103,6 +103,7 @@ fn word(dispatched: &Dispatched) -> &'static str {
         Dispatched::Resumed(_) => "resumed",
         Dispatched::Running(_) => "running",
         Dispatched::Finished(_) => "finished",
+        Dispatched::TakenOver(_) => "taken_over",
     }
 }
 
@@ -114,5 +115,8 @@ fn say(dispatched: &Dispatched) -> String {
         Dispatched::Finished(run) => {
             format!("run `{run}` has ended well before; --anew runs the recording again")
         }
+        Dispatched::TakenOver(run) => format!(
+            "the recording of run `{run}` was given back to Celery, which serves it; --anew runs it beside, as a shadow"
+        ),
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use serde_json::json;
+use tracing::warn;
 
 use crate::{
     conductor::{
@@ -15,6 +16,7 @@ use crate::{
         wire::{StartWorkflowRequest, Workflow},
     },
     model::{EnvironmentName, FlagName, Origin, RunId, RunState, Subject, WorkflowId},
+    rollout::Live,
     store::{Effects, NewRun, RouteRow, Run, Store},
 };
 
@@ -59,15 +61,19 @@ pub enum Dispatched {
     Running(RunId),
     /// The run had ended well before.
     Finished(RunId),
+    /// The run's recording was given back to Celery, which serves it: the run never goes on.
+    TakenOver(RunId),
 }
 
 impl Dispatched {
     /// The run, whatever was done.
     pub const fn run(&self) -> &RunId {
         match self {
-            Self::Started(run) | Self::Resumed(run) | Self::Running(run) | Self::Finished(run) => {
-                run
-            }
+            Self::Started(run)
+            | Self::Resumed(run)
+            | Self::Running(run)
+            | Self::Finished(run)
+            | Self::TakenOver(run) => run,
         }
     }
 }
@@ -156,6 +162,8 @@ async fn take_up(
         RunState::Starting | RunState::Failed | RunState::Terminated => {
             if restart(store, client, run, now).await? {
                 Ok(Dispatched::Resumed(run.id.clone()))
+            } else if is_taken_over(store, run).await? {
+                Ok(Dispatched::TakenOver(run.id.clone()))
             } else {
                 Ok(Dispatched::Running(run.id.clone()))
             }
@@ -163,12 +171,23 @@ async fn take_up(
     }
 }
 
+/// Whether a live run has lost its recording: failback never moves one in flight.
+async fn is_taken_over(store: &Store, run: &Run) -> anyhow::Result<bool> {
+    if run.epoch.is_none() {
+        return Ok(false);
+    }
+    let owned = store
+        .ownership(&run.environment, &run.flag, &run.recording_id)
+        .await?;
+    Ok(owned.is_none_or(|(ownership, _)| Live::of(&ownership, &run.id).is_none()))
+}
+
 /// How long a start may be under way before somebody else sets out to start the run. Longer than
 /// any request to the engine takes.
 const START_TAKES: Duration = Duration::from_mins(1);
 
 /// Starts the workflow of a run that has none, or none any more, unless somebody else is at it.
-/// False when somebody is.
+/// False when somebody is, or the run's recording was taken over.
 ///
 /// It is a new workflow, never a retry of the old one: retrying a failed join does not end on some
 /// servers, and finished tasks are found in our store anyway.
@@ -182,7 +201,7 @@ pub(super) async fn restart(
         return Ok(false);
     }
     match find_started(client, run).await? {
-        Some(found) => store.mark_running(&run.id, &found).await?,
+        Some(found) => note_started(store, client, run, &found).await?,
         None => start(store, client, run).await?,
     }
     Ok(true)
@@ -229,7 +248,25 @@ async fn start(store: &Store, client: &Client, run: &Run) -> anyhow::Result<()> 
             .context("starting the workflow; dispatch again once the engine answers")?,
         Err(error) => return Err(error).context("starting the workflow"),
     };
-    store.mark_running(&run.id, &id).await
+    note_started(store, client, run, &id).await
+}
+
+/// Notes that a workflow is at a run. Where the run has ended meanwhile, since its recording was taken
+/// over, the workflow is of no use: it could show nobody anything.
+async fn note_started(
+    store: &Store,
+    client: &Client,
+    run: &Run,
+    workflow: &WorkflowId,
+) -> anyhow::Result<()> {
+    if !store.mark_running(&run.id, workflow).await?
+        && let Err(error) = client
+            .terminate(workflow, "its run has ended meanwhile")
+            .await
+    {
+        warn!(run.id = %run.id, "cannot stop the workflow of a run that has ended: {error}");
+    }
+    Ok(())
 }
 
 /// The workflow of a run as the engine has it, if it still does.

@@ -75,6 +75,16 @@ impl Fallback {
         {
             fell.routes += usize::from(self.giving_back.hand_back_again(&route).await?);
         }
+        // Or after the fence: nobody serves the recording, however well Conductor is by now.
+        let mut begun = Vec::new();
+        for (id, reason) in self
+            .store
+            .takeovers_under_way(&self.environment, ROUTES)
+            .await?
+        {
+            begun.extend(self.store.run(&id).await?.map(|run| (run, reason)));
+        }
+        fell.runs += self.give_back_all(&begun).await;
         let Some(row) = self.store.breaker(&self.environment).await? else {
             return Ok(fell);
         };
@@ -95,12 +105,19 @@ impl Fallback {
             fell.routes += usize::from(self.giving_back.hand_back(&route, &reason).await?);
         }
         let due = self.due(&breaker).await?;
-        for some in due.chunks(AT_ONCE) {
-            let giving = some.iter().map(|run| self.give_back(run, &reason));
-            let given = futures_util::future::join_all(giving).await;
-            fell.runs += given.into_iter().filter(|given| *given).count();
-        }
+        let due: Vec<_> = due.into_iter().map(|run| (run, reason.clone())).collect();
+        fell.runs += self.give_back_all(&due).await;
         Ok(fell)
+    }
+
+    async fn give_back_all(&self, due: &[(Run, String)]) -> usize {
+        let mut count = 0;
+        for some in due.chunks(AT_ONCE) {
+            let giving = some.iter().map(|(run, reason)| self.give_back(run, reason));
+            let given = futures_util::future::join_all(giving).await;
+            count += given.into_iter().filter(|given| *given).count();
+        }
+        count
     }
 
     /// Live runs that had their time: none for those that Conductor never took.

@@ -90,7 +90,8 @@ fn task_of(route: &RouteRow) -> String {
 
 impl GiveBack {
     /// Takes the recording of a run away from it and hands it to Celery. Every step may be
-    /// repeated: called again after a crash it goes on where it stopped.
+    /// repeated: called again after a crash it goes on where it stopped, and until it has come to the end
+    /// [`Store::takeovers_under_way`] knows of it.
     pub async fn give_back(
         &self,
         run: &Run,
@@ -119,12 +120,6 @@ impl GiveBack {
             // The fence holds without it.
             warn!(run.id = %run.id, "cannot stop the workflow of a run that was taken over: {error}");
         }
-        let now = (self.clock)();
-        let ended = self
-            .store
-            .finish_run(&run.id, RunState::Terminated, Some(reason), now);
-        ended.await?;
-
         let subject = &run.subject;
         let transcript = &subject.transcript.id;
         let bucket = &subject.recording.bucket_name;
@@ -132,6 +127,12 @@ impl GiveBack {
         task.id = task_id(&format!("{}/{epoch}", run.id));
         let published = self.publish(place, &task).await;
         let published = published.context("publishing a Celery task; run the takeover again")?;
+        let now = (self.clock)();
+        self.store.note_given(&run.id, epoch, now).await?;
+        let ended = self
+            .store
+            .finish_run(&run.id, RunState::Terminated, Some(reason), now);
+        ended.await?;
         info!(run.id = %run.id, "gave the recording of run `{}` back to Celery", run.id);
         Ok(Ok(GaveBack {
             epoch,

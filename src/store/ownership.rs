@@ -97,7 +97,8 @@ impl Store {
     ) -> anyhow::Result<bool> {
         let sql = "-- take_over
             update ownership
-            set owner = $5, run_id = $6, epoch = epoch + 1, reason = $7, changed_at = $8
+            set owner = $5, run_id = $6, epoch = epoch + 1, reason = $7, changed_at = $8,
+                given_at = null
             where environment = $1 and flag = $2 and recording_id = $3 and epoch = $4";
         let updated = sqlx::query(sql)
             .bind(takeover.environment.as_str())
@@ -114,6 +115,52 @@ impl Store {
         Ok(updated.rows_affected() == 1)
     }
 
+    /// Notes that Celery has the task of a recording that a run was taken from.
+    pub async fn note_given(
+        &self,
+        run: &RunId,
+        epoch: i64,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<()> {
+        let sql = "-- note_given
+            update ownership set given_at = $3
+            where run_id = $1 and epoch = $2 and owner = 'control' and given_at is null";
+        sqlx::query(sql)
+            .bind(run.as_str())
+            .bind(epoch)
+            .bind(millis(now))
+            .execute(&self.pool)
+            .await
+            .context("noting that Celery has a recording")?;
+        Ok(())
+    }
+
+    /// Runs that were taken their recordings from without Celery having these yet, the oldest takeover
+    /// first, with the reasons.
+    pub async fn takeovers_under_way(
+        &self,
+        environment: &EnvironmentName,
+        at_most: i64,
+    ) -> anyhow::Result<Vec<(RunId, String)>> {
+        let sql = "-- takeovers_under_way
+            select run_id, reason from ownership
+            where environment = $1 and owner = 'control' and run_id is not null
+              and given_at is null
+            order by changed_at, run_id limit $2";
+        let rows = sqlx::query(sql)
+            .bind(environment.as_str())
+            .bind(at_most)
+            .fetch_all(&self.pool)
+            .await
+            .context("looking for takeovers under way")?;
+        rows.iter()
+            .map(|row| {
+                let run = RunId::new(row.try_get::<String, _>("run_id")?);
+                Ok((run, row.try_get("reason")?))
+            })
+            .collect()
+    }
+
     /// Makes a new run the owner of its recording, whoever owned it before. The epoch.
     pub(super) async fn own(
         tx: &mut Transaction<'_, Any>,
@@ -128,7 +175,8 @@ impl Store {
             values ($1, $2, $3, 'candidate', $4, 1, 'open', 'routed to the candidate', $5)
             on conflict (environment, flag, recording_id) do update
             set owner = excluded.owner, run_id = excluded.run_id, epoch = ownership.epoch + 1,
-                stage = excluded.stage, reason = excluded.reason, changed_at = excluded.changed_at
+                stage = excluded.stage, reason = excluded.reason, changed_at = excluded.changed_at,
+                given_at = null
             returning epoch";
         sqlx::query_scalar(sql)
             .bind(environment.as_str())

@@ -305,7 +305,7 @@ impl Store {
 
     /// Makes the caller the one who starts the run's workflow: a run that failed or was stopped, or
     /// one that somebody set out to start before `stale` and that has no workflow all the same.
-    /// False when somebody else is at it, or the run has ended well.
+    /// False when somebody else is at it, the run has ended well, or its recording was taken over.
     pub async fn claim_start(
         &self,
         id: &RunId,
@@ -318,7 +318,11 @@ impl Store {
                 withdrawn_at = null
             where id = $1
               and (state in ('failed', 'terminated')
-                   or (state in ('starting', 'running') and start_tried_at <= $2))";
+                   or (state in ('starting', 'running') and start_tried_at <= $2))
+              and (epoch is null
+                   or exists (select 1 from ownership
+                              where ownership.run_id = runs.id and ownership.owner = 'candidate'
+                                and ownership.epoch = runs.epoch))";
         let updated = sqlx::query(sql)
             .bind(id.as_str())
             .bind(millis(stale))
@@ -329,17 +333,19 @@ impl Store {
         Ok(updated.rows_affected() == 1)
     }
 
-    /// Notes the engine's id. The run is `running` from now on.
-    pub async fn mark_running(&self, id: &RunId, workflow: &WorkflowId) -> anyhow::Result<()> {
+    /// Notes the engine's id. The run is `running` from now on. False where it has ended since it was
+    /// set out to be started.
+    pub async fn mark_running(&self, id: &RunId, workflow: &WorkflowId) -> anyhow::Result<bool> {
         let sql = "-- mark_running
-            update runs set workflow_id = $2, state = 'running' where id = $1";
-        sqlx::query(sql)
+            update runs set workflow_id = $2, state = 'running'
+            where id = $1 and state in ('starting', 'running')";
+        let updated = sqlx::query(sql)
             .bind(id.as_str())
             .bind(workflow.as_str())
             .execute(&self.pool)
             .await
             .context("marking a run as running")?;
-        Ok(())
+        Ok(updated.rows_affected() == 1)
     }
 
     /// Marks an open run as ended. True only for the call that did it.

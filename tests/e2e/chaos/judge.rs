@@ -19,6 +19,8 @@ pub struct Verdict {
     pub wrong: Vec<String>,
     by_candidate: u32,
     by_control: u32,
+    /// Served by the control because they were taken from the candidate.
+    given_back: u32,
     lost: u32,
     twice: u32,
     /// Deliveries of a webhook after one that was answered, or whose answer was cut off.
@@ -42,6 +44,7 @@ impl Verdict {
         let Self {
             by_candidate,
             by_control,
+            given_back,
             lost,
             twice,
             redelivered,
@@ -50,7 +53,7 @@ impl Verdict {
             ..
         } = self;
         format!(
-            "candidate served {by_candidate}, control {by_control}; lost {lost}, duplicates {twice}; webhooks delivered again before an answer was noted {redelivered}; messages heard {messages}; objects left over {left_over}; wrong {}",
+            "candidate served {by_candidate}, control {by_control} and {given_back} that it was given back; lost {lost}, duplicates {twice}; webhooks delivered again before an answer was noted {redelivered}; messages heard {messages}; objects left over {left_over}; wrong {}",
             self.wrong.len()
         )
     }
@@ -159,6 +162,13 @@ impl Case<'_> {
             ([], 1..) => {
                 self.verdict.by_control += 1;
                 self.by_control(on_celery);
+                self.must(seen.objects.contains(&track), "its track is gone");
+                vec![track]
+            }
+            // What Conductor did not get done in time.
+            ([run], 1) if run.state == "terminated" => {
+                self.verdict.given_back += 1;
+                self.given_back(run);
                 self.must(seen.objects.contains(&track), "its track is gone");
                 vec![track]
             }
@@ -300,16 +310,27 @@ impl Case<'_> {
         );
         let row = &seen.rows[&meeting.transcript];
         self.must(row["status"] == "idle", "its row was touched");
-        let posts = seen.posts(meeting);
-        self.must(posts.is_empty(), "it is on Zulip");
-        let deliveries = self.progress.deliveries();
-        let called = deliveries
-            .iter()
-            .any(|one| one.transcript == meeting.transcript);
-        self.must(!called, "its webhook was called");
+        self.nothing_delivered();
         self.must(
             seen.messages(meeting).is_empty(),
             "browsers were told of it",
         );
+    }
+
+    /// Nothing is given back whose deliveries may have begun.
+    fn given_back(&mut self, run: &Run) {
+        self.nothing_delivered();
+        let owned = Some((Some(run.id.clone()), 2, "open".to_owned()));
+        self.must(run.owned == owned, format!("its owner is {:?}", run.owned));
+    }
+
+    fn nothing_delivered(&mut self) {
+        let posts = self.seen.posts(self.meeting);
+        self.must(posts.is_empty(), "it is on Zulip");
+        let deliveries = self.progress.deliveries();
+        let called = deliveries
+            .iter()
+            .any(|one| one.transcript == self.meeting.transcript);
+        self.must(!called, "its webhook was called");
     }
 }

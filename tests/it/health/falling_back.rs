@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use switchyard::{
-    controller::{Fallback, FellBack, GiveBack},
-    model::{HealthLimits, RunState, WorkflowId},
+    controller::{Again, Dispatched, Fallback, FellBack, GiveBack, Wanted, dispatch},
+    model::{HealthLimits, Origin, RunState, WorkflowId},
     rollout::{Breaker, BreakerState, Owner, Position, Signals},
     store::{Effects, Wish},
 };
@@ -13,7 +13,7 @@ use switchyard::{
 use crate::{
     intake::world::{World, queue},
     phases,
-    redis::Redis,
+    redis::{Redis, Server},
     store::samples::{new_run, staging},
 };
 
@@ -170,4 +170,45 @@ async fn once_it_is_well_again_nothing_is_given_back() {
     phases::watched(store, "staging", (world.intake.clock)()).await;
     assert_eq!(falling.falls_back().await, FellBack::default());
     assert!(falling.published().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_takeover_that_the_broker_s_absence_interrupted_ends_however_well_conductor_is_by_then() {
+    let (Some(falling), Some(away)) = (Falling::new().await, Server::start()) else {
+        return;
+    };
+    let world = &falling.world;
+    let (store, now) = (&world.intake.store, (world.intake.clock)());
+    let mut run = new_run("run_live", "recording");
+    run.effects = Effects::Live;
+    assert!(store.insert_run(&run, now).await.unwrap());
+    falling.opens().await;
+    let lost = Redis::open(away.url(), String::new()).await;
+    drop(away);
+    let mut interrupted = falling.fallback.clone();
+    interrupted.giving_back.broker = lost.broker();
+    assert_eq!(interrupted.tick().await.unwrap(), FellBack::default());
+    // Nobody else starts it meanwhile, and nobody forgets it.
+    let wanted = Wanted {
+        environment: run.environment.clone(),
+        flag: run.flag.clone(),
+        subject: run.subject.clone(),
+        control_id: None,
+        again: Again::Resume,
+        effects: Effects::Live,
+        origin: Origin::Arrival,
+    };
+    world.pass(100);
+    phases::watched(store, "staging", (world.intake.clock)()).await;
+    let again = async || {
+        let (client, now) = (&world.intake.client, (world.intake.clock)());
+        dispatch(store, client, &wanted, now).await.unwrap()
+    };
+    assert_eq!(again().await, Dispatched::TakenOver(run.id.clone()));
+    assert_eq!(falling.falls_back().await, FellBack { routes: 0, runs: 1 });
+    assert_eq!(falling.falls_back().await, FellBack::default());
+    assert_eq!(falling.published().await.len(), 1);
+    let ended = store.run(&run.id).await.unwrap().unwrap();
+    assert_eq!(ended.state, RunState::Terminated);
+    assert_eq!(again().await, Dispatched::TakenOver(run.id));
 }
