@@ -3,6 +3,7 @@
 mod chaos;
 mod cli;
 mod consent;
+mod controllers;
 mod crash;
 mod cutover;
 #[allow(dead_code, reason = "the other suite uses all of it")]
@@ -16,6 +17,7 @@ mod failures;
 #[path = "../support/faulty.rs"]
 mod faulty;
 mod inputs;
+mod journey;
 mod legacy;
 mod live;
 mod meeting;

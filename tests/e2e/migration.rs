@@ -101,6 +101,11 @@ impl Beside {
         self.program(arguments).ended().await.well()
     }
 
+    /// What it says when it refuses.
+    pub async fn fails(&self, arguments: &[&str]) -> String {
+        self.program(arguments).ended().await.refused()
+    }
+
     /// Waits until Conductor is relied on.
     pub async fn is_watched(&self) {
         until("the breaker is closed", async || {

@@ -27,7 +27,7 @@ use crate::{
 const PROMISED: Duration = Duration::from_secs(30);
 
 /// A Conductor run by `scripts/conductor`.
-struct Conductor {
+pub struct Conductor {
     port: u16,
     state: TempDir,
 }
@@ -61,7 +61,7 @@ impl Conductor {
     }
 
     /// Starts it with nothing in its memory.
-    async fn resume(&self) {
+    pub async fn resume(&self) {
         let started = self.script("start").await;
         assert!(started, "Conductor does not start");
     }
@@ -79,7 +79,7 @@ impl Conductor {
     }
 
     /// Sends a signal: `STOP`, `CONT` or `KILL`.
-    fn signal(&self, signal: &str) {
+    pub fn signal(&self, signal: &str) {
         let pid = std::fs::read_to_string(self.state.path().join("pid")).expect("it runs");
         let sent = std::process::Command::new("kill")
             .args([&format!("-{signal}"), pid.trim()])
@@ -104,19 +104,27 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
 }
 
-/// Everything there is, in cutover.
-struct Story {
-    legacy: Legacy,
-    beside: Beside,
-    store: Store,
-    conductor: Conductor,
+/// Everything there is.
+pub struct Story {
+    pub legacy: Legacy,
+    pub beside: Beside,
+    pub store: Store,
+    pub conductor: Conductor,
     proxy: Faulty,
     recordings: u32,
     opened: usize,
 }
 
 impl Story {
+    /// In cutover.
     async fn begin() -> Option<Self> {
+        let story = Self::set_up("").await?;
+        story.beside.go("cutover").await;
+        Some(story)
+    }
+
+    /// Where a migration begins, with more settings.
+    pub async fn set_up(settings: &str) -> Option<Self> {
         let conductor = Conductor::start().await?;
         let legacy = Legacy::up("base", &[("LEGACY_TASK_ROUTES", ROUTED)]).await?;
         let target = format!("http://127.0.0.1:{}", conductor.port);
@@ -132,7 +140,9 @@ impl Story {
                           cool_down_s = 10, good_looks = 3, steady_s = 6, drain_s = 10 }";
             site.change(
                 &engine,
-                &format!("conductor = {{ url = \"{url}/api\", timeout_s = 3 }}\n{health}"),
+                &format!(
+                    "conductor = {{ url = \"{url}/api\", timeout_s = 3 }}\n{health}\n{settings}"
+                ),
             );
             // Both pipelines need the same services.
             for service in ["daily/v1", "transcription", "llm/v1"] {
@@ -143,8 +153,9 @@ impl Story {
             }
         })
         .await;
-        beside.go("cutover").await;
-        legacy.worker(&[]).await;
+        beside.is_watched().await;
+        // So many that what Daily tells is handled while Celery is at what it was given back.
+        legacy.worker(&["--concurrency=4"]).await;
         Some(Self {
             store: beside.store().await,
             legacy,
@@ -157,14 +168,14 @@ impl Story {
     }
 
     /// Daily tells of a recording; what it is called.
-    async fn arrives(&mut self) -> String {
+    pub async fn arrives(&mut self) -> String {
         self.recordings += 1;
         let name = format!("00000000-0000-4000-8000-{:012}", self.recordings);
         self.legacy.daily_webhook_of(&name).await;
         name
     }
 
-    async fn route_of(&self, recording: &str) -> RouteRow {
+    pub async fn route_of(&self, recording: &str) -> RouteRow {
         until("the recording is routed", async || {
             let environment = EnvironmentName::new("test");
             let routes = self.store.recent_routes(&environment, 100).await;
@@ -224,7 +235,7 @@ impl Story {
 
     /// Waits until nobody is at anything. The legacy takes its time on a busy machine, and what Daily
     /// tells waits behind that.
-    async fn nothing_is_left(&self) {
+    pub async fn nothing_is_left(&self) {
         let is_so = async || {
             let environment = EnvironmentName::new("test");
             let routes = self.store.recent_routes(&environment, 100).await;
@@ -237,7 +248,7 @@ impl Story {
 
     /// Something breaks while one recording is under way; two more arrive, one before anybody can have
     /// noticed and one when somebody has.
-    async fn breaks(&mut self, what: &str, break_it: impl FnOnce(&Self)) {
+    pub async fn breaks(&mut self, what: &str, break_it: impl FnOnce(&Self)) {
         self.nothing_is_left().await;
         let open = self.arrives().await;
         self.is_under_way(&open).await;
@@ -276,7 +287,7 @@ impl Story {
     }
 
     /// It is well again: the breaker closes step by step, or by a person where it is latched.
-    async fn recovers(&mut self, what: &str) {
+    pub async fn recovers(&mut self, what: &str) {
         if self.breaker().await == BreakerState::Latched {
             let words = ["health", "close", "--by", "ops", "--reason", "it is mended"];
             until("a person closes the breaker", async || {
@@ -317,7 +328,7 @@ impl Story {
     }
 
     /// Everything that came was served, once.
-    async fn everything_was_served_once(&self) {
+    pub async fn everything_was_served_once(&self) {
         let count = usize::try_from(self.recordings).expect("it is small");
         let all_ended = async || {
             let rows = self.legacy.rows().await;
