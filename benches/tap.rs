@@ -8,6 +8,7 @@
 #[allow(dead_code, reason = "tests use the rest")]
 #[path = "../tests/support/database.rs"]
 mod database;
+mod parts;
 #[allow(dead_code, reason = "tests use the rest")]
 #[path = "../tests/support/redis.rs"]
 mod redis;
@@ -22,13 +23,14 @@ use chrono::{DateTime, Utc};
 use switchyard::{
     conductor::{Client, ClientConfig},
     controller::intake::{Budget, Celery, Intake, Standing, Tapping},
-    legacy::celery::{Limits, NewTask, Queue, Results, Tap, TapSettings},
-    model::{EnvironmentName, FlagName, TranscriptId},
+    legacy::celery::{Limits, Results, Tap, TapSettings},
+    model::{EnvironmentName, FlagName},
     store::Store,
 };
 use tokio_util::sync::CancellationToken;
 
 use database::{Database, Kind};
+use parts::{message, ms, quantile, queue};
 use redis::Redis;
 
 const MESSAGES: usize = 10_000;
@@ -56,7 +58,7 @@ async fn main() {
 
 async fn full_speed(redis: &Redis, store: &Store) {
     let texts: Vec<String> = (0..MESSAGES)
-        .map(|number| message(&format!("t{number}")))
+        .map(|number| message(&format!("t{number}"), "switchyard"))
         .collect();
     for chunk in texts.chunks(1000) {
         let chunk: Vec<&[u8]> = chunk.iter().map(String::as_bytes).collect();
@@ -125,7 +127,7 @@ async fn samples(
     let legacy = redis.key("celery");
     let mut all = Vec::with_capacity(SAMPLES);
     for number in 0..SAMPLES {
-        let text = message(&format!("{list}-{number}"));
+        let text = message(&format!("{list}-{number}"), "switchyard");
         let mut push = ::redis::cmd("LPUSH");
         push.arg(list).arg(&text);
         let mut pop = ::redis::cmd("BRPOP");
@@ -144,20 +146,6 @@ async fn samples(
     }
     all.sort();
     all
-}
-
-fn quantile(sorted: &[Duration], share: f64) -> Duration {
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a share of a length is an index"
-    )]
-    let at = (sorted.len() as f64 * share) as usize;
-    sorted[at.min(sorted.len() - 1)]
-}
-
-fn ms(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1000.0
 }
 
 fn tapping(redis: &Redis, store: &Store) -> Tapping {
@@ -189,23 +177,6 @@ fn intake(redis: &Redis, store: &Store) -> Intake {
         news: Arc::default(),
         standing: Standing::default(),
     }
-}
-
-fn queue(name: &str) -> Queue {
-    Queue::new(name).expect("a name")
-}
-
-fn message(transcript: &str) -> String {
-    let keys: Vec<_> = (0..3)
-        .map(|track| format!("example/standup-20251020100000/{track}-cam-audio-1760954400438"))
-        .collect();
-    let transcript = TranscriptId::new(transcript);
-    let task = NewTask {
-        parent_id: Some("the-trigger".to_owned()),
-        ..NewTask::pipeline(&transcript, "daily-recordings", &keys, "bench@here")
-    };
-    let message = task.for_queue(&queue("switchyard")).expect("a valid task");
-    message.raw().to_owned()
 }
 
 /// The message as the tap hands it on.
