@@ -38,7 +38,7 @@ use switchyard::{
         reflector::Reflector,
     },
     model::{EnvironmentName, FlagName},
-    rollout::{Percent, Position},
+    rollout::{Beside, Percent, Position},
     store::Store,
 };
 use tokio::{net::TcpListener, task::JoinSet};
@@ -109,7 +109,7 @@ async fn main() {
         let routes = routes.expect("routes are read");
         *count = routes
             .iter()
-            .filter(|route| route.subject.is_some())
+            .filter(|route| route.beside == Beside::Candidate)
             .count();
     }
     println!(
