@@ -20,6 +20,7 @@ mod inputs;
 mod journey;
 mod legacy;
 mod live;
+mod lost;
 mod meeting;
 mod migration;
 #[path = "../support/legacy.rs"]

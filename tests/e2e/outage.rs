@@ -28,13 +28,19 @@ const PROMISED: Duration = Duration::from_secs(30);
 
 /// A Conductor run by `scripts/conductor`.
 pub struct Conductor {
-    port: u16,
+    pub port: u16,
     state: TempDir,
+    more: String,
 }
 
 impl Conductor {
     /// None where the tests know of none; the test is then skipped, aloud.
     async fn start() -> Option<Self> {
+        Self::start_with("").await
+    }
+
+    /// With more properties.
+    pub async fn start_with(more: &str) -> Option<Self> {
         if std::env::var("SWITCHYARD_OUTAGES").is_err() {
             eprintln!("skipped: set SWITCHYARD_OUTAGES to let a Conductor fail in every way");
             return None;
@@ -48,6 +54,7 @@ impl Conductor {
         let conductor = Self {
             port: own_port(),
             state: tempfile::tempdir().expect("a folder"),
+            more: more.to_owned(),
         };
         // The jar is large: the one that was fetched before does.
         let jar = "conductor-server-3.15.0-boot.jar";
@@ -73,6 +80,7 @@ impl Conductor {
             .arg(what)
             .env("SWITCHYARD_STATE", self.state.path())
             .env("SWITCHYARD_CONDUCTOR_PORT", self.port.to_string())
+            .env("SWITCHYARD_CONDUCTOR_MORE", &self.more)
             .stdin(Stdio::null())
             .stdout(Stdio::null());
         command.status().await.expect("the script runs").success()
