@@ -93,7 +93,16 @@ async fn a_migration_goes_its_whole_way_and_each_recording_is_served_once() {
         return;
     };
     // Infrastructure: Conductor is watched, and nobody depends on it.
-    let first = story.serves().await;
+    story.arrives().await;
+    // What it is about nobody asks Reflector for yet.
+    let newest = async |story: &Story| {
+        let environment = EnvironmentName::new("test");
+        let routes = story.store.recent_routes(&environment, 1).await;
+        routes.expect("a read").pop()
+    };
+    until("the first is routed", async || newest(&story).await).await;
+    story.nothing_is_left().await;
+    let first = newest(&story).await.expect("it was routed");
     assert_eq!(
         (first.owner, &first.run_id),
         (Owner::Control, &None),
