@@ -82,7 +82,7 @@ impl Beside {
         beside
     }
 
-    fn program(&self, arguments: &[&str]) -> Process {
+    pub fn program(&self, arguments: &[&str]) -> Process {
         let variables: Vec<_> = self
             .variables
             .iter()

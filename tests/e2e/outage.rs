@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::{Value, json};
+use serde_json::json;
 use switchyard::{
     config::Config,
     model::EnvironmentName,
@@ -302,14 +302,12 @@ impl Story {
     pub async fn recovers(&mut self, what: &str) {
         if self.breaker().await == BreakerState::Latched {
             let words = ["health", "close", "--by", "ops", "--reason", "it is mended"];
+            // Refused until a look has found nothing wrong.
             until("a person closes the breaker", async || {
-                let health = self.beside.json(&["health"]).await;
-                let probes = health["probes"].as_array().expect("a list").clone();
-                let is_well = |probe: &Value| probe["layer"] != "conductor" || probe["ok"] == true;
-                probes.iter().all(is_well).then_some(())
+                let closing = self.beside.program(&words).ended().await;
+                (closing.code == Some(0)).then_some(())
             })
             .await;
-            self.beside.run(&words).await;
         }
         self.until_breaker(BreakerState::Closed).await;
         let environment = EnvironmentName::new("test");
