@@ -16,6 +16,7 @@ mod http;
 mod intake;
 mod notices;
 mod objects;
+mod oracles;
 mod phases;
 mod providers;
 mod publish;

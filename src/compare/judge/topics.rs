@@ -3,21 +3,18 @@
 use serde_json::json;
 
 use super::Finding;
+use super::heard::Heard;
 use super::prose::{broken, changed_facts};
-use super::spoken::{names, spoken};
+use super::spoken::names;
 use crate::compare::difference::{Difference, TextDifference};
 use crate::compare::metrics::similarity::similarity;
 use crate::compare::metrics::{matching, segmentation};
-use crate::model::{Outcome, Topic, text_of};
+use crate::model::{Outcome, Topic};
 
 /// Chunks of 300 words are cut by counting, so the same words make the same topics.
 const SAME_WORDS: &str = "the same words were cut differently";
 
-fn same_words(control: &Outcome, candidate: &Outcome) -> bool {
-    text_of(&control.words) == text_of(&candidate.words)
-}
-
-pub(super) fn count(control: &Outcome, candidate: &Outcome) -> Finding {
+pub(super) fn count(control: &Outcome, candidate: &Outcome, heard: &Heard<'_>) -> Finding {
     let (left, right) = (control.topics.len(), candidate.topics.len());
     let equal = left == right;
     let mut finding = Finding {
@@ -31,15 +28,17 @@ pub(super) fn count(control: &Outcome, candidate: &Outcome) -> Finding {
             Some(json!(left)),
             Some(json!(right)),
         ));
-        if same_words(control, candidate) {
+        if heard.is_same_text() {
             finding.broken.push(SAME_WORDS.to_owned());
         }
     }
     finding
 }
 
-pub(super) fn boundaries(control: &Outcome, candidate: &Outcome) -> Finding {
-    let words: Vec<f64> = spoken(&control.words)
+pub(super) fn boundaries(control: &Outcome, candidate: &Outcome, heard: &Heard<'_>) -> Finding {
+    let words: Vec<f64> = heard
+        .words()
+        .left
         .iter()
         .map(|word| word.start)
         .collect();
@@ -84,7 +83,7 @@ pub(super) fn boundaries(control: &Outcome, candidate: &Outcome) -> Finding {
                 ));
             }
         }
-        if same_words(control, candidate) {
+        if heard.is_same_text() {
             finding.broken.push(SAME_WORDS.to_owned());
         }
     }
