@@ -341,8 +341,17 @@ fn speakers_under_each_others_names_differ_though_no_word_is_lost() {
 fn a_sentence_given_to_somebody_else_is_measured_as_such() {
     let control = standup();
     let changes = |pair: &[Word]| pair[0].speaker != pair[1].speaker;
-    let first = control.words.windows(2).position(changes).expect("a change") + 1;
-    let next = control.words[first..].windows(2).position(changes).expect("a change") + 1;
+    let first = control
+        .words
+        .windows(2)
+        .position(changes)
+        .expect("a change")
+        + 1;
+    let next = control.words[first..]
+        .windows(2)
+        .position(changes)
+        .expect("a change")
+        + 1;
     let comparison = judged(|candidate| {
         for word in &mut candidate.words[first..first + next] {
             word.speaker = candidate_speaker(word.speaker);

@@ -142,6 +142,22 @@ impl fmt::Display for Verdict {
 /// "approved" and "rejected" lie closer together than a true paraphrase.
 pub type Meanings = BTreeMap<Field, f64>;
 
+/// The texts whose meanings a model may be asked for: written by a model, there on both sides, and
+/// not the same.
+pub fn texts_apart(control: &Outcome, candidate: &Outcome) -> Vec<(Field, (String, String))> {
+    let written = |outcome: &Outcome| {
+        [
+            (Field::Title, outcome.title.clone()),
+            (Field::ShortSummary, outcome.short_summary.clone()),
+            (Field::LongSummary, outcome.long_summary.clone()),
+        ]
+    };
+    let both = written(control).into_iter().zip(written(candidate));
+    both.filter_map(|((field, one), (_, other))| Some((field, (one?, other?))))
+        .filter(|(_, (one, other))| one != other)
+        .collect()
+}
+
 /// Compares what the two pipelines made of one recording.
 pub fn compare(control: &Outcome, candidate: &Outcome, policy: &Policy) -> Comparison {
     compare_with(control, candidate, policy, &Meanings::new())

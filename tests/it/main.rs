@@ -5,6 +5,8 @@ mod cleanup;
 #[path = "../support/database.rs"]
 mod database;
 mod deliveries;
+#[path = "../support/dice.rs"]
+mod dice;
 #[path = "../support/door.rs"]
 mod door;
 mod engine;

@@ -1,7 +1,9 @@
 //! Every metric against the values of published programs (jiwer, MeetEval, segeval, sacrebleu,
 //! rouge-score, pyannote, numpy, scipy); the case file says which and how they were called.
 
+mod agreement;
 mod made;
+mod made_up;
 mod meetings;
 mod prose;
 mod series;

@@ -40,7 +40,10 @@ pub(super) fn captions(control: &Outcome, candidate: &Outcome, heard: &Heard<'_>
     let words = heard.words();
     let same = |cues: &[Spoken], words: &[Spoken]| {
         cues.len() == words.len()
-            && cues.iter().zip(words).all(|(cue, word)| cue.text == word.text)
+            && cues
+                .iter()
+                .zip(words)
+                .all(|(cue, word)| cue.text == word.text)
     };
     let anew;
     let steps = if same(&left_cues.words, &words.left) && same(&right_cues.words, &words.right) {

@@ -112,7 +112,10 @@ impl Words {
 pub(super) fn numbers(left: &[Spoken], right: &[Spoken]) -> (Vec<u32>, Vec<u32>) {
     let mut numbers = HashMap::new();
     let left = numbered(&mut numbers, left.iter().map(|word| word.text.as_str()));
-    (left, numbered(&mut numbers, right.iter().map(|word| word.text.as_str())))
+    (
+        left,
+        numbered(&mut numbers, right.iter().map(|word| word.text.as_str())),
+    )
 }
 
 /// Words that an alignment finds equal, as positions.

@@ -36,12 +36,7 @@ pub(super) fn count(control: &Outcome, candidate: &Outcome, heard: &Heard<'_>) -
 }
 
 pub(super) fn boundaries(control: &Outcome, candidate: &Outcome, heard: &Heard<'_>) -> Finding {
-    let words: Vec<f64> = heard
-        .words()
-        .left
-        .iter()
-        .map(|word| word.start)
-        .collect();
+    let words: Vec<f64> = heard.words().left.iter().map(|word| word.start).collect();
     let starts = |outcome: &Outcome| -> Vec<f64> {
         outcome.topics.iter().map(|topic| topic.timestamp).collect()
     };

@@ -107,7 +107,9 @@ pub fn diarization<L: Copy + Eq + Hash>(
 /// Speech with its labels numbered, and how many labels there are.
 fn numbered<L: Copy + Eq + Hash>(speech: &[Speech<L>]) -> (Vec<(usize, f64, f64)>, usize) {
     let mut labels: HashMap<L, usize> = HashMap::new();
-    let long = speech.iter().filter(|(_, start, end)| end - start > SHORTEST);
+    let long = speech
+        .iter()
+        .filter(|(_, start, end)| end - start > SHORTEST);
     let numbered = long
         .map(|&(label, start, end)| {
             let next = labels.len();

@@ -12,7 +12,10 @@ pub const COLLAR_S: f64 = 5.0;
 pub fn tcp(pair: &Pair, collar: f64) -> SpeakerErrors {
     let (reference, hypothesis) = (pair.reference.streams(), pair.hypothesis.streams());
     let spans = &pair.reference.spans;
-    let windows: Vec<Vec<Span>> = pair.hypothesis.spans.iter()
+    let windows: Vec<Vec<Span>> = pair
+        .hypothesis
+        .spans
+        .iter()
         .map(|spans| {
             let window = |&(start, end): &Span| {
                 let centre = (end + start) / 2.0;
