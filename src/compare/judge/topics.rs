@@ -7,8 +7,7 @@ use super::heard::Heard;
 use super::prose::{broken, changed_facts};
 use super::spoken::names;
 use crate::compare::difference::{Difference, TextDifference};
-use crate::compare::metrics::similarity::similarity;
-use crate::compare::metrics::{matching, segmentation};
+use crate::compare::metrics::{matching, segmentation, similarity};
 use crate::model::{Outcome, Topic};
 
 /// Chunks of 300 words are cut by counting, so the same words make the same topics.
@@ -108,10 +107,7 @@ fn texts(control: &Outcome, candidate: &Outcome, name: &str, of: fn(&Topic) -> &
             ..Finding::equal()
         };
     }
-    let table: Vec<Vec<f64>> = left
-        .iter()
-        .map(|text| right.iter().map(|other| similarity(text, other)).collect())
-        .collect();
+    let table = similarity::table(&borrowed(&left), &borrowed(&right));
     let matching = matching::best(&table);
     let names = names(control);
     let (mut differences, mut shown) = (Vec::new(), Vec::new());
@@ -153,4 +149,8 @@ fn texts(control: &Outcome, candidate: &Outcome, name: &str, of: fn(&Topic) -> &
         texts: shown,
         ..Finding::default()
     }
+}
+
+fn borrowed(texts: &[String]) -> Vec<&str> {
+    texts.iter().map(String::as_str).collect()
 }
