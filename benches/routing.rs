@@ -270,6 +270,7 @@ fn state(store: &Store, shutdown: CancellationToken) -> http::State {
         client: client.clone(),
         policy: Arc::new(Policy::shipped()),
         prices: Arc::new(PriceTable::default()),
+        meaning: None,
         telling: None,
         versions: "versions".into(),
         clock: Arc::new(now),

@@ -135,6 +135,7 @@ fn settings(wanted: &DemoSettings, doors: &Doors, sandbox: &Sandbox) -> anyhow::
             context_window: 16_000,
             parse_retries: 3,
         },
+        embeddings: None,
         reflector: config::Reflector {
             ui_base_url: "https://reflector.example.test".parse()?,
             min_transcript_length: 750,

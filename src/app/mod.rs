@@ -27,7 +27,9 @@ use crate::{
     compare::Policy,
     conductor::{self, Client, ClientConfig},
     config::{self, Config, Environment},
-    controller::{FROM_ROWS, Shadow, Telling, as_before_the_run, intake::Intake, keep_control},
+    controller::{
+        FROM_ROWS, Meaning, Shadow, Telling, as_before_the_run, intake::Intake, keep_control,
+    },
     cost::PriceTable,
     engine::Engine,
     gateway::{Gateway, Outside, Sweep},
@@ -39,7 +41,7 @@ use crate::{
     },
     model::{EnvironmentName, Outcome, Subject, TranscriptId, digest},
     objects::{self, Addressing, Objects},
-    providers::{Daily, Llm, Retry, Transcription, Webhook, Zulip},
+    providers::{Daily, Embeddings, Llm, Retry, Transcription, Webhook, Zulip},
     sandbox,
     store::Store,
     workers::{Clock, Prompts, Runner, RunnerSettings, Services, Tuning},
@@ -166,6 +168,34 @@ impl App {
         )
     }
 
+    /// The model that says what texts mean, if the settings name one.
+    pub fn embeddings(&self) -> anyhow::Result<Option<Embeddings>> {
+        let Some(settings) = &self.environment.embeddings else {
+            return Ok(None);
+        };
+        let timeout = Duration::from_secs(settings.timeout_s);
+        let embeddings = Embeddings::new(
+            settings.url.clone(),
+            settings.api_key.as_ref().map(config::Secret::expose),
+            settings.model.clone(),
+            timeout,
+            Retry::standard(timeout),
+        )?;
+        Ok(Some(embeddings))
+    }
+
+    /// The same as what the controller asks.
+    fn meaning(&self) -> anyhow::Result<Option<Meaning>> {
+        let Some(embeddings) = self.embeddings()? else {
+            return Ok(None);
+        };
+        let embeddings = Arc::new(embeddings);
+        Ok(Some(Arc::new(move |pairs| {
+            let embeddings = Arc::clone(&embeddings);
+            Box::pin(async move { Ok(embeddings.cosines(&pairs).await?) })
+        })))
+    }
+
     /// The prompts.
     pub fn prompts(&self) -> anyhow::Result<Prompts> {
         Prompts::load(self.environment.prompts.as_deref())
@@ -218,6 +248,7 @@ impl App {
             policy: Arc::new(self.policy()?),
             prices: Arc::new(self.prices()?),
             telling: self.telling()?,
+            meaning: self.meaning()?,
             versions: self.versions()?.into(),
             clock: Arc::clone(&self.clock),
         })

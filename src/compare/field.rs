@@ -35,6 +35,8 @@ fields! {
     Words = "words", "Words";
     /// Who said it.
     Speakers = "speakers", "Speakers";
+    /// What was said by each, whatever the speakers are called.
+    WordsBySpeaker = "words_by_speaker", "Words by speaker";
     /// When it was said.
     WordTimes = "word_times", "Word times";
     /// How many topics there are.

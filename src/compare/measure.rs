@@ -16,6 +16,8 @@ pub enum Measure {
     WordErrorRate,
     /// Word error rate where speakers must agree.
     SpeakerErrorRate,
+    /// Word error rates under the pairing of speakers that has the fewest errors.
+    PairedErrorRate,
     /// Distance in time of words both sides have.
     WordTimeDrift,
     /// How many topics more or fewer.
@@ -99,7 +101,18 @@ const WORDS: &[Number] = &[
     info("cer", ""),
     info("errors", ""),
 ];
-const SPEAKERS: &[Number] = &[low("speaker_wer", ""), low("misattributed", "")];
+const SPEAKERS: &[Number] = &[
+    low("speaker_wer", ""),
+    low("misattributed", ""),
+    low("attribution_error", ""),
+    low("label_permutation", ""),
+];
+const PAIRED: &[Number] = &[
+    low("cp_wer", ""),
+    low("tcp_wer", ""),
+    info("der", ""),
+    info("der_collar", ""),
+];
 const TIMES: &[Number] = &[
     low("p95_s", "s"),
     low("p95_end_s", "s"),
@@ -128,6 +141,7 @@ const TEXT: &[Number] = &[
     info("rouge2", ""),
     info("rouge_l", ""),
     info("unsupported_numbers", ""),
+    info("cosine", ""),
 ];
 const MARKDOWN: &[Number] = &[
     high("similarity"),
@@ -143,6 +157,7 @@ const MARKDOWN: &[Number] = &[
     info("rouge2", ""),
     info("rouge_l", ""),
     info("unsupported_numbers", ""),
+    info("cosine", ""),
 ];
 const CAPTIONS: &[Number] = &[
     low("wer", ""),
@@ -164,10 +179,11 @@ const ENVELOPE: &[Number] = &[
 
 impl Measure {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Equality,
         Self::WordErrorRate,
         Self::SpeakerErrorRate,
+        Self::PairedErrorRate,
         Self::WordTimeDrift,
         Self::TopicCount,
         Self::TopicBoundaries,
@@ -189,6 +205,7 @@ impl Measure {
             Self::Equality => "equality",
             Self::WordErrorRate => "word_error_rate",
             Self::SpeakerErrorRate => "speaker_error_rate",
+            Self::PairedErrorRate => "paired_error_rate",
             Self::WordTimeDrift => "word_time_drift",
             Self::TopicCount => "topic_count",
             Self::TopicBoundaries => "topic_boundaries",
@@ -218,6 +235,7 @@ impl Measure {
             Self::Equality | Self::EventSequence | Self::Request | Self::ObjectSet => DIFFERENCES,
             Self::WordErrorRate => WORDS,
             Self::SpeakerErrorRate => SPEAKERS,
+            Self::PairedErrorRate => PAIRED,
             Self::WordTimeDrift => TIMES,
             Self::TopicCount => TOPIC_COUNT,
             Self::TopicBoundaries => BOUNDARIES,
@@ -239,6 +257,7 @@ impl Measure {
             }
             Field::Words => matches!(self, Self::WordErrorRate),
             Field::Speakers => matches!(self, Self::SpeakerErrorRate),
+            Field::WordsBySpeaker => matches!(self, Self::PairedErrorRate),
             Field::WordTimes => matches!(self, Self::WordTimeDrift),
             Field::TopicsCount => matches!(self, Self::TopicCount),
             Field::TopicsBoundaries => matches!(self, Self::TopicBoundaries),

@@ -24,4 +24,4 @@ pub use measure::{Good, Measure, Number};
 pub use policy::{
     Bound, FieldPolicy, JudgedBy, Mask, Policy, PolicyError, SHIPPED_FILE, Strictness,
 };
-pub use verdict::{FieldVerdict, Verdict, compare, verdict};
+pub use verdict::{FieldVerdict, Meanings, Verdict, compare, compare_with, texts_apart, verdict};

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::fixture::{recorded, standup};
 use super::*;
-use crate::model::{Outcome, OutcomeStatus, Topic};
+use crate::model::{Outcome, OutcomeStatus, Topic, Word};
 
 fn judged(change: impl FnOnce(&mut Outcome)) -> Comparison {
     let control = standup();
@@ -307,10 +307,104 @@ fn a_swapped_speaker_differs_though_every_word_is_right() {
             word.speaker = 1 - word.speaker.min(1);
         }
     });
-    assert_eq!(told(&comparison), ["speakers: differs"]);
+    assert_eq!(
+        told(&comparison),
+        ["speakers: differs", "words_by_speaker: differs"]
+    );
     let speakers = comparison.field(Field::Speakers).expect("it");
     assert_eq!(speakers.differences.len(), 12);
     assert_eq!(speakers.differences[0].path, "/words/0/speaker");
+}
+
+#[test]
+fn speakers_under_each_others_names_differ_though_no_word_is_lost() {
+    let comparison = judged(|candidate| {
+        for word in &mut candidate.words {
+            word.speaker = match word.speaker {
+                0 => 1,
+                1 => 0,
+                other => other,
+            };
+        }
+    });
+    assert_eq!(told(&comparison), ["speakers: differs"]);
+    let speakers = comparison.field(Field::Speakers).expect("it");
+    let value = |name: &str| {
+        let number = speakers.measured.iter().find(|number| number.name == name);
+        number.and_then(|number| number.value).expect("a value")
+    };
+    assert!(value("label_permutation") > 0.0);
+    assert!(value("attribution_error") <= 0.0);
+}
+
+#[test]
+fn a_sentence_given_to_somebody_else_is_measured_as_such() {
+    let control = standup();
+    let changes = |pair: &[Word]| pair[0].speaker != pair[1].speaker;
+    let first = control
+        .words
+        .windows(2)
+        .position(changes)
+        .expect("a change")
+        + 1;
+    let next = control.words[first..]
+        .windows(2)
+        .position(changes)
+        .expect("a change")
+        + 1;
+    let comparison = judged(|candidate| {
+        for word in &mut candidate.words[first..first + next] {
+            word.speaker = candidate_speaker(word.speaker);
+        }
+    });
+    let speakers = comparison.field(Field::Speakers).expect("it");
+    let error = speakers
+        .measured
+        .iter()
+        .find(|number| number.name == "attribution_error")
+        .and_then(|number| number.value)
+        .expect("a value");
+    let moved = next as f64 / control.words.len() as f64;
+    assert!(
+        error > 0.5 * moved && error <= moved * 1.1,
+        "{error} of {moved}"
+    );
+}
+
+/// Another of the three who speak.
+const fn candidate_speaker(speaker: i64) -> i64 {
+    (speaker + 1) % 3
+}
+
+#[test]
+fn what_a_model_calls_alike_passes_nothing_and_fails_nothing() {
+    let control = standup();
+    let mut candidate = control.clone();
+    reword(&mut candidate, "in 17 minutes", "in 70 minutes");
+    let told_by = |cosine: Option<f64>| {
+        let meanings: Meanings = [Field::Title, Field::ShortSummary, Field::LongSummary]
+            .into_iter()
+            .filter_map(|field| cosine.map(|cosine| (field, cosine)))
+            .collect();
+        compare_with(&control, &candidate, &Policy::shipped(), &meanings)
+    };
+    let without = told_by(None);
+    for cosine in [1.0, 0.0, -1.0] {
+        let with = told_by(Some(cosine));
+        assert_eq!(told(&with), told(&without));
+        let short = with.field(Field::ShortSummary).expect("it");
+        assert_eq!(short.verdict, FieldVerdict::Differs);
+        let number = short.measured.iter().find(|number| number.name == "cosine");
+        let number = number.expect("it is told");
+        assert_eq!((number.value, number.bound), (Some(cosine), None));
+    }
+    let bounded = include_str!("../../comparisons/daily_diarization_pipeline.json").replacen(
+        r#""at_least": { "similarity": 0.45 }"#,
+        r#""at_least": { "similarity": 0.45, "cosine": 0.5 }"#,
+        1,
+    );
+    let error = Policy::parse("a policy", &bounded).expect_err("a cosine cannot be bounded");
+    assert!(error.problem.contains("cosine"), "{error}");
 }
 
 #[test]

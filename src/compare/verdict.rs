@@ -1,5 +1,6 @@
 //! Do the two outcomes agree? Per field, and for the recording as a whole.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -137,14 +138,47 @@ impl fmt::Display for Verdict {
     }
 }
 
+/// Cosines of embeddings, as a model elsewhere sees the two texts of a field. For people to read:
+/// "approved" and "rejected" lie closer together than a true paraphrase.
+pub type Meanings = BTreeMap<Field, f64>;
+
+/// The texts whose meanings a model may be asked for: written by a model, there on both sides, and
+/// not the same.
+pub fn texts_apart(control: &Outcome, candidate: &Outcome) -> Vec<(Field, (String, String))> {
+    let written = |outcome: &Outcome| {
+        [
+            (Field::Title, outcome.title.clone()),
+            (Field::ShortSummary, outcome.short_summary.clone()),
+            (Field::LongSummary, outcome.long_summary.clone()),
+        ]
+    };
+    let both = written(control).into_iter().zip(written(candidate));
+    both.filter_map(|((field, one), (_, other))| Some((field, (one?, other?))))
+        .filter(|(_, (one, other))| one != other)
+        .collect()
+}
+
 /// Compares what the two pipelines made of one recording.
 pub fn compare(control: &Outcome, candidate: &Outcome, policy: &Policy) -> Comparison {
+    compare_with(control, candidate, policy, &Meanings::new())
+}
+
+/// The same where a model was asked what the texts mean.
+pub fn compare_with(
+    control: &Outcome,
+    candidate: &Outcome,
+    policy: &Policy,
+    meanings: &Meanings,
+) -> Comparison {
     let both_ended =
         control.status == OutcomeStatus::Ended && candidate.status == OutcomeStatus::Ended;
+    let heard = judge::Heard::new(control, candidate);
     let mut fields: Vec<FieldResult> = Vec::new();
     for entry in &policy.fields {
         if both_ended || entry.field == Field::Status {
-            fields.push(judge::judge(entry, control, candidate, &fields));
+            fields.push(judge::judge(
+                entry, control, candidate, &heard, meanings, &fields,
+            ));
         }
     }
     let verdicts: Vec<_> = fields

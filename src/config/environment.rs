@@ -22,6 +22,8 @@ pub struct Environment {
     pub transcription: Transcription,
     /// The language model.
     pub llm: Llm,
+    /// A model that says how near two summaries are in meaning; nobody is asked without it.
+    pub embeddings: Option<Embeddings>,
     /// Facts about Reflector itself.
     pub reflector: Reflector,
     /// The legacy side, where recordings come from Celery or by transcript.
@@ -145,6 +147,22 @@ pub struct Llm {
     /// How often a malformed structured answer is asked for again.
     #[serde(default = "three")]
     pub parse_retries: u32,
+}
+
+/// A model that says how near two summaries are in meaning. It gets titles and summaries of both
+/// pipelines to read; its answer is shown and decides nothing.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Embeddings {
+    /// Base URL of an OpenAI-compatible API, usually with `/v1` at the end.
+    pub url: Url,
+    /// The API key, where it wants one.
+    pub api_key: Option<Secret>,
+    /// The model's name.
+    pub model: String,
+    /// Seconds one request may take.
+    #[serde(default = "one_minute")]
+    pub timeout_s: u64,
 }
 
 /// Facts about Reflector itself.

@@ -126,13 +126,17 @@ impl Environment {
                 message,
             })
         };
+        let embeddings = self.embeddings.as_ref();
         for (key, url) in [
             ("conductor.url", &self.conductor.url),
             ("daily.url", &self.daily.url),
             ("transcription.url", &self.transcription.url),
             ("llm.url", &self.llm.url),
             ("reflector.ui_base_url", &self.reflector.ui_base_url),
-        ] {
+        ]
+        .into_iter()
+        .chain(embeddings.map(|embeddings| ("embeddings.url", &embeddings.url)))
+        {
             if !matches!(url.scheme(), "http" | "https") {
                 return invalid(
                     key,
@@ -148,7 +152,10 @@ impl Environment {
             ("daily.timeout_s", self.daily.timeout_s),
             ("transcription.timeout_s", self.transcription.timeout_s),
             ("llm.timeout_s", self.llm.timeout_s),
-        ] {
+        ]
+        .into_iter()
+        .chain(embeddings.map(|embeddings| ("embeddings.timeout_s", embeddings.timeout_s)))
+        {
             if seconds == 0 {
                 return invalid(
                     key,

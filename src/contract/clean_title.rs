@@ -22,9 +22,46 @@ pub fn clean_title(title: &str) -> String {
 }
 
 fn capitalise(word: &str) -> String {
-    let mut characters = word.chars();
-    let first = characters.next().into_iter().flat_map(char::to_uppercase);
-    first.collect::<String>() + &characters.as_str().to_lowercase()
+    let Some(first) = word.chars().next() else {
+        return String::new();
+    };
+    // A sigma's form depends on the letters around it, so the whole word is lowered.
+    let lower = word.to_lowercase();
+    let rest = first.to_lowercase().map(char::len_utf8).sum();
+    titled(first) + lower.get(rest..).unwrap_or_default()
+}
+
+/// Python's `str.title` of one character (Unicode's titlecase), which is not always upper case.
+fn titled(letter: char) -> String {
+    let upper: String = letter.to_uppercase().collect();
+    let single = match letter {
+        'Ǆ'..='ǆ' => 'ǅ',
+        'Ǉ'..='ǉ' => 'ǈ',
+        'Ǌ'..='ǌ' => 'ǋ',
+        'Ǳ'..='ǳ' => 'ǲ',
+        // Georgian has capitals for whole words only.
+        '\u{10d0}'..='\u{10ff}' => letter,
+        // Greek with an iota below, which capitals have beside them.
+        '\u{1f80}'..='\u{1faf}' => char::from_u32(u32::from(letter) | 8).unwrap_or(letter),
+        '\u{1fb3}' | '\u{1fbc}' => '\u{1fbc}',
+        '\u{1fc3}' | '\u{1fcc}' => '\u{1fcc}',
+        '\u{1ff3}' | '\u{1ffc}' => '\u{1ffc}',
+        'ŉ' => return upper,
+        _ => {
+            let mut letters = upper.chars();
+            let Some(first) = letters.next() else {
+                return upper;
+            };
+            let rest = letters.as_str();
+            return match rest.strip_suffix('Ι') {
+                Some(rest) if ('\u{1f00}'..='\u{1fff}').contains(&letter) => {
+                    format!("{first}{rest}\u{345}")
+                }
+                Some(_) | None => format!("{first}{}", rest.to_lowercase()),
+            };
+        }
+    };
+    single.to_string()
 }
 
 #[cfg(test)]
@@ -43,6 +80,7 @@ mod tests {
             ("Q1 API review", "Q1 api Review"),
             ("'the quick BROWN fox'", "The Quick Brown fox"),
             ("A/B testing", "A/b Testing"),
+            ("ǆungla ﬁnale ΟΔΟΣ ქართული", "ǅungla Finale Οδος ქართული"),
         ] {
             assert_eq!(clean_title(title), clean);
         }

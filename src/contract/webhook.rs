@@ -23,16 +23,18 @@ pub const TIMEOUT_SECONDS: u64 = 30;
 const EVENT: &str = "transcript.completed";
 const RETRY: &str = "X-Webhook-Retry";
 const SIGNATURE: &str = "X-Webhook-Signature";
-/// Fixed for ever: event ids are names below it.
-const EVENT_IDS: Uuid = Uuid::from_u128(0x6f0a_2c1e_7d35_5b84_9c1a_d2e7_40b3_8f61);
-
 /// The id of a transcript's event: the same for every attempt of one generation of its
 /// processing, so that a delivery repeated after a crash is recognised as the same one.
 pub fn event_id(transcript: &TranscriptId, generation: u64) -> String {
-    let name = format!("{EVENT}/{transcript}/{generation}");
-    Uuid::new_v5(&EVENT_IDS, name.as_bytes())
+    effect_id("webhook", &format!("{transcript}/{generation}"))
         .simple()
         .to_string()
+}
+
+/// What an effect of a kind on one thing is called, wherever and however often it is asked.
+pub fn effect_id(kind: &str, of: &str) -> Uuid {
+    let name = format!("urn:effect:{kind}:{of}");
+    Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes())
 }
 
 /// The URL to call, if any: only rooms have one, and it must not be empty.

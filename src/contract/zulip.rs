@@ -88,9 +88,12 @@ fn host(url: &str) -> &str {
 }
 
 /// Whole seconds as Python prints a `timedelta`, without the leading `0:` below one hour.
-/// Every part is a whole number before it is printed.
-fn clock(seconds: f64) -> String {
-    let seconds = seconds.max(0.0).floor();
+/// Every part is a whole number before it is printed. A `timedelta` counts microseconds, so less
+/// than half of one below a whole second is that second.
+pub fn clock(seconds: f64) -> String {
+    let whole = seconds.max(0.0).floor();
+    let micros = ((seconds.max(0.0) - whole) * 1e6).round_ties_even();
+    let seconds = if micros < 1e6 { whole } else { whole + 1.0 };
     let days = (seconds / 86_400.0).floor();
     let hours = (seconds % 86_400.0 / 3_600.0).floor();
     let minutes = (seconds % 3_600.0 / 60.0).floor();

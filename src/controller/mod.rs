@@ -29,7 +29,7 @@ pub use outcome::candidate_outcome;
 pub use register::{Change, Registered, register};
 pub use replay::{LEASE, NewReplay, NoReplay, Replays, Tally, Ticked, Tracks};
 pub use routing::{Asked, Basis, Routing, RoutingStatus, SWITCHYARD, Weighed, weigh};
-pub use shadow::{Clock, Followed, Shadow, epoch};
+pub use shadow::{Clock, Followed, Meaning, Shadow, epoch};
 pub use takeover::{GaveBack, GiveBack, Refusal};
 pub use telling::Telling;
 pub use watchdog::{Lost, Watchdog, diagnose};

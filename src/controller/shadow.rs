@@ -7,6 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -17,14 +18,15 @@ use super::{
     telling::Telling,
 };
 use crate::{
-    compare::{self, Policy},
+    compare::{self, Meanings, Policy},
     conductor::{
         Client,
         wire::{Task, TaskStatus, Workflow, WorkflowStatus},
     },
     cost::PriceTable,
     model::{
-        EnvironmentName, Pipeline, RunId, RunState, StepStatus, TaskName, Usage, UsageKind, digest,
+        EnvironmentName, Outcome, Pipeline, RunId, RunState, StepStatus, TaskName, Usage,
+        UsageKind, digest,
     },
     progress::{self, Progress},
     report::{CostLine, ReportData},
@@ -33,6 +35,11 @@ use crate::{
 
 /// Tells the time.
 pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
+
+/// Says how near the two texts of each pair are in meaning, from -1 to 1.
+pub type Meaning = Arc<
+    dyn Fn(Vec<(String, String)>) -> BoxFuture<'static, anyhow::Result<Vec<f64>>> + Send + Sync,
+>;
 
 /// Follows and compares the runs of one environment.
 #[derive(Clone)]
@@ -49,6 +56,8 @@ pub struct Shadow {
     pub prices: Arc<PriceTable>,
     /// Where the progress of live runs is told, if anywhere.
     pub telling: Option<Telling>,
+    /// Who says how near texts are in meaning, if anybody.
+    pub meaning: Option<Meaning>,
     /// The digest of everything but the policy that a comparison's result depends on.
     pub versions: Arc<str>,
     /// The time.
@@ -238,9 +247,11 @@ impl Shadow {
         }
         let now = (self.clock)();
         let policy = judged_by(&self.policy, &control.source);
+        let meanings = self.meanings(run, &control.outcome, &candidate).await;
         let (control, candidate, comparison) = tokio::task::spawn_blocking(move || {
-            // Aligning the words of a long meeting takes seconds.
-            let comparison = compare::compare(&control.outcome, &candidate, &policy);
+            // Measuring a meeting of some hours takes a good part of a second.
+            let comparison =
+                compare::compare_with(&control.outcome, &candidate, &policy, &meanings);
             (control.outcome, candidate, comparison)
         })
         .await
@@ -276,6 +287,23 @@ impl Shadow {
         };
         self.store.insert_comparison(&stored).await?;
         Ok(report)
+    }
+
+    /// What a model says of the texts that differ. It decides nothing, so a comparison does not wait
+    /// for one that cannot be asked.
+    async fn meanings(&self, run: &Run, control: &Outcome, candidate: &Outcome) -> Meanings {
+        let Some(meaning) = &self.meaning else {
+            return Meanings::new();
+        };
+        let (fields, pairs): (Vec<_>, Vec<_>) =
+            compare::texts_apart(control, candidate).into_iter().unzip();
+        match meaning(pairs).await {
+            Ok(cosines) => fields.into_iter().zip(cosines).collect(),
+            Err(error) => {
+                warn!(run.id = %run.id, "comparing a run without what a model says of its texts: {error:#}");
+                Meanings::new()
+            }
+        }
     }
 
     /// The digest of versions that comparisons are made under now.

@@ -11,6 +11,8 @@ pub enum Service {
     Transcription,
     /// The language model.
     Llm,
+    /// The model that says what texts mean.
+    Embeddings,
     /// Zulip's REST API.
     Zulip,
     /// A customer's receiver.
@@ -25,6 +27,7 @@ impl fmt::Display for Service {
             Self::Daily => "daily",
             Self::Transcription => "transcription",
             Self::Llm => "llm",
+            Self::Embeddings => "embeddings",
             Self::Zulip => "zulip",
             Self::Webhook => "webhook",
             Self::Notices => "notices",

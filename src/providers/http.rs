@@ -63,6 +63,7 @@ impl Http {
             Service::Transcription => Policy::limited(20),
             Service::Daily
             | Service::Llm
+            | Service::Embeddings
             | Service::Zulip
             | Service::Webhook
             | Service::Notices => Policy::none(),

@@ -8,6 +8,7 @@
 //! presigned URL, name or spoken word gets into an error or a log line.
 
 mod daily;
+mod embeddings;
 mod error;
 mod http;
 mod llm;
@@ -20,6 +21,7 @@ mod webhook;
 mod zulip;
 
 pub use daily::{Attendee, Daily, Recording, RecordingStatus, Storage, Track, TrackKind};
+pub use embeddings::Embeddings;
 pub use error::{Cause, Error, Fate, Service};
 pub use llm::{Answer, ChatRequest, Finish, Llm, Message, Role, TokenCount};
 pub use notices::Notifier;

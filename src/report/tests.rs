@@ -143,7 +143,7 @@ fn every_link_in_the_page_leads_somewhere() {
 #[test]
 fn a_match_and_a_failed_candidate_have_a_page_too() {
     let page = html::render(&sample(|_| {})).expect("the template is right");
-    assert!(page.contains("All 23 fields are the same."));
+    assert!(page.contains("All 24 fields are the same."));
     let failed = sample(|candidate| {
         *candidate = Outcome {
             status: crate::model::OutcomeStatus::Error,

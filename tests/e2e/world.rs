@@ -238,6 +238,7 @@ impl World {
             client,
             policy: Arc::new(Policy::shipped()),
             prices: Arc::new(PriceTable::default()),
+            meaning: None,
             telling: side.map(Side::telling),
             versions: "versions".into(),
             clock: clock(),

@@ -5,6 +5,8 @@ mod cleanup;
 #[path = "../support/database.rs"]
 mod database;
 mod deliveries;
+#[path = "../support/dice.rs"]
+mod dice;
 #[path = "../support/door.rs"]
 mod door;
 mod engine;
@@ -16,6 +18,7 @@ mod http;
 mod intake;
 mod notices;
 mod objects;
+mod oracles;
 mod phases;
 mod providers;
 mod publish;

@@ -128,6 +128,7 @@ impl World {
                 prices: Arc::new(PriceTable {
                     prices: vec![price],
                 }),
+                meaning: None,
                 telling: None,
                 versions: "versions".into(),
                 clock: Arc::new(move || *time.lock().expect("nobody died")),

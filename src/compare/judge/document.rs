@@ -26,10 +26,24 @@ pub(super) fn document(
     candidate: &Value,
     earlier: &[FieldResult],
 ) -> Vec<Difference> {
+    let found = differences(control, candidate, &patterns(policy));
+    answered(policy, found, earlier)
+}
+
+/// Places a policy treats apart: masks, then what other fields judge.
+pub(super) fn patterns(policy: &FieldPolicy) -> Vec<Pattern> {
     let masks = policy.masks.iter().map(|mask| mask.path.clone());
     let judged = policy.judged_by.iter().map(|part| part.path.clone());
-    let patterns: Vec<Pattern> = masks.chain(judged).collect();
-    differences(control, candidate, &patterns)
+    masks.chain(judged).collect()
+}
+
+/// What is left of found differences; they have the numbers of [`patterns`].
+pub(super) fn answered(
+    policy: &FieldPolicy,
+    found: Vec<Found>,
+    earlier: &[FieldResult],
+) -> Vec<Difference> {
+    found
         .into_iter()
         .filter_map(|found| {
             let one_sided = found.control.is_none() || found.candidate.is_none();

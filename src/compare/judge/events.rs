@@ -1,13 +1,15 @@
 //! What the transcript's row keeps and what browsers were told, in order.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
 use super::Finding;
-use super::document::{Order, bytes_changed, document, settled};
-use crate::compare::comparison::FieldResult;
+use super::document::{Order, answered, bytes_changed, patterns, settled};
+use crate::compare::comparison::{DIFFERENCES_KEPT, FieldResult};
 use crate::compare::difference::{Difference, DifferenceKind};
+use crate::compare::metrics::json::{self as json_metric, Found, Pattern, Place};
 use crate::compare::metrics::{bytes, event_order};
 use crate::compare::policy::FieldPolicy;
 use crate::model::{Outcome, Published};
@@ -18,13 +20,11 @@ pub(super) fn events(
     candidate: &Outcome,
     earlier: &[FieldResult],
 ) -> Finding {
-    let told = |outcome: &Outcome| -> Vec<Told> {
-        outcome
-            .events
-            .iter()
-            .map(|event| Told::new(&event.event, "", &event.data))
+    fn told(outcome: &Outcome) -> Vec<Told<'_>> {
+        let each = outcome.events.iter();
+        each.map(|event| Told::new(&event.event, "", None, &event.data))
             .collect()
-    };
+    }
     let (differences, order) = sequence(policy, &told(control), &told(candidate), earlier);
     settled(differences, order)
 }
@@ -38,25 +38,30 @@ pub(super) fn messages(
     if control.published.is_empty() && !candidate.published.is_empty() {
         return Finding::not_comparable("the control's live messages were not recorded");
     }
-    let told = |outcome: &Outcome| {
-        outcome
-            .published
-            .iter()
-            .map(read_message)
-            .collect::<Vec<_>>()
+    let read = |outcome: &Outcome| -> Vec<Option<Value>> {
+        let payloads = outcome.published.iter();
+        payloads
+            .map(|message| serde_json::from_str(&message.payload).ok())
+            .collect()
     };
-    let (mut differences, order) = sequence(policy, &told(control), &told(candidate), earlier);
-    let forms = |outcome: &Outcome| -> BTreeMap<String, Vec<Option<bytes::Form>>> {
-        let mut forms: BTreeMap<String, Vec<_>> = BTreeMap::new();
-        for message in &outcome.published {
-            forms
-                .entry(read_message(message).label)
-                .or_default()
-                .push(bytes::form(&message.payload));
+    let (left_payloads, right_payloads) = (read(control), read(candidate));
+    let left = read_messages(&control.published, &left_payloads);
+    let right = read_messages(&candidate.published, &right_payloads);
+    let (mut differences, order) = sequence(policy, &left, &right, earlier);
+    let forms = |told: &[Told<'_>], outcome: &Outcome, payloads: &[Option<Value>]| {
+        let mut forms: BTreeMap<String, Vec<Option<bytes::Form>>> = BTreeMap::new();
+        for ((told, message), payload) in told.iter().zip(&outcome.published).zip(payloads) {
+            let form = payload
+                .as_ref()
+                .map(|payload| bytes::form_of(&message.payload, payload));
+            forms.entry(told.label.clone()).or_default().push(form);
         }
         forms
     };
-    let (left, right) = (forms(control), forms(candidate));
+    let (left, right) = (
+        forms(&left, control, &left_payloads),
+        forms(&right, candidate, &right_payloads),
+    );
     for (label, forms) in &left {
         let others = right.get(label).map_or(&[][..], Vec::as_slice);
         let changed = forms
@@ -70,16 +75,18 @@ pub(super) fn messages(
 }
 
 /// An event with what tells it from others, and its data.
-struct Told {
+struct Told<'a> {
     /// `TOPIC`, or `ts/TOPIC` for a live message.
     label: String,
     /// The label and, for a status, which: `STATUS:ended`.
     step: String,
-    data: Value,
+    /// The whole channel's name, of a live message.
+    channel: Option<&'a str>,
+    data: Cow<'a, Value>,
 }
 
-impl Told {
-    fn new(event: &str, channel: &str, data: &Value) -> Self {
+impl<'a> Told<'a> {
+    fn new(event: &str, channel: &str, whole_channel: Option<&'a str>, data: &'a Value) -> Self {
         let label = if channel.is_empty() {
             event.to_owned()
         } else {
@@ -92,49 +99,105 @@ impl Told {
         Self {
             label,
             step,
-            data: data.clone(),
+            channel: whole_channel,
+            data: Cow::Borrowed(data),
         }
+    }
+
+    /// What differs between two events of one label.
+    fn differences(
+        &self,
+        other: &Told<'_>,
+        path: Vec<String>,
+        patterns: &[Pattern],
+        found: &mut Vec<Found>,
+    ) {
+        if let Some(at) = patterns.iter().position(|pattern| pattern.covers(&path)) {
+            let (control, candidate) = (self.whole(), other.whole());
+            if control != candidate {
+                found.push(Found {
+                    path: json_metric::pointer(&path),
+                    control: Some(control),
+                    candidate: Some(candidate),
+                    pattern: Some(at),
+                });
+            }
+            return;
+        }
+        let mut compare = |path: Vec<String>, control: &Value, candidate: &Value| {
+            let place = Place {
+                path,
+                patterns,
+                values: DIFFERENCES_KEPT,
+            };
+            place.differences(control, candidate, found);
+        };
+        if self.channel.is_none() && other.channel.is_none() {
+            compare(path, &self.data, &other.data);
+            return;
+        }
+        let below = |name: &str| path.iter().cloned().chain([name.to_owned()]).collect();
+        let (channel, others) = (json!(self.channel), json!(other.channel));
+        compare(below("channel"), &channel, &others);
+        compare(below("data"), &self.data, &other.data);
+    }
+
+    /// Its data, with the channel where there is one.
+    fn whole(&self) -> Value {
+        let Some(channel) = self.channel else {
+            return self.data.clone().into_owned();
+        };
+        json!({"channel": channel, "data": *self.data})
     }
 }
 
-fn read_message(message: &Published) -> Told {
-    let channel = message.channel.split(':').next().unwrap_or_default();
-    match serde_json::from_str::<Value>(&message.payload) {
-        Ok(payload) => {
-            let event = payload
-                .get("event")
-                .and_then(Value::as_str)
-                .unwrap_or("no event");
-            let mut told = Told::new(event, channel, payload.get("data").unwrap_or(&Value::Null));
-            told.data = json!({"channel": message.channel, "data": told.data});
-            told
-        }
-        Err(_) => Told::new("not JSON", channel, &json!(message.payload)),
-    }
+fn read_messages<'a>(messages: &'a [Published], payloads: &'a [Option<Value>]) -> Vec<Told<'a>> {
+    let read = |(message, payload): (&'a Published, &'a Option<Value>)| {
+        let channel = message.channel.split(':').next().unwrap_or_default();
+        let Some(payload) = payload else {
+            let mut told = Told::new("not JSON", channel, None, &Value::Null);
+            told.data = Cow::Owned(json!(message.payload));
+            return told;
+        };
+        let event = payload.get("event").and_then(Value::as_str);
+        let data = payload.get("data").unwrap_or(&Value::Null);
+        Told::new(
+            event.unwrap_or("no event"),
+            channel,
+            Some(&message.channel),
+            data,
+        )
+    };
+    messages.iter().zip(payloads).map(read).collect()
 }
 
 fn sequence(
     policy: &FieldPolicy,
-    control: &[Told],
-    candidate: &[Told],
+    control: &[Told<'_>],
+    candidate: &[Told<'_>],
     earlier: &[FieldResult],
 ) -> (Vec<Difference>, Order) {
     let steps =
-        |told: &[Told]| -> Vec<String> { told.iter().map(|told| told.step.clone()).collect() };
+        |told: &[Told<'_>]| -> Vec<String> { told.iter().map(|told| told.step.clone()).collect() };
     let (left, right) = (steps(control), steps(candidate));
     let departure = event_order::departure(&left, &right, &policy.concurrent);
-    let mut differences = document(policy, &by_label(control), &by_label(candidate), earlier);
-    // Whole events that one side lacks are told once, by their step.
-    differences.retain(|difference| {
-        let one_sided = difference.control.is_none() || difference.candidate.is_none();
-        let depth = difference.path.matches('/').count();
-        let data_depth = if left.iter().chain(&right).any(|step| step.contains('/')) {
-            3
-        } else {
-            2
-        };
-        !(one_sided && depth <= data_depth)
-    });
+    let patterns = patterns(policy);
+    let (groups, others) = (by_label(control), by_label(candidate));
+    let mut found = Vec::new();
+    // Whole events that one side lacks are told once, below, by their step.
+    for (label, told) in &groups {
+        let same_label = others.iter().find(|other| other.0 == *label);
+        let others = same_label.map_or(&[][..], |other| other.1.as_slice());
+        for (at, (told, other)) in told.iter().zip(others).enumerate() {
+            let path: Vec<String> = label
+                .split('/')
+                .map(str::to_owned)
+                .chain([at.to_string()])
+                .collect();
+            told.differences(other, path, &patterns, &mut found);
+        }
+    }
+    let mut differences = answered(policy, found, earlier);
     differences.extend(
         departure
             .missing
@@ -161,22 +224,30 @@ fn sequence(
     )
 }
 
-/// `{"TOPIC": [data, data], …}`, so that a difference is told by label and ordinal.
-fn by_label(told: &[Told]) -> Value {
-    let mut labels: serde_json::Map<String, Value> = serde_json::Map::new();
+/// Events of one label together, so that a difference is told by label and ordinal; labels of one
+/// channel together, as they first come.
+fn by_label<'a, 'b>(told: &'b [Told<'a>]) -> Vec<(&'b str, Vec<&'b Told<'a>>)> {
+    let mut groups: Vec<(&str, Vec<&Told<'_>>)> = Vec::new();
+    let mut channels: Vec<&str> = Vec::new();
     for told in told {
-        let (channel, event) = told.label.split_once('/').unwrap_or(("", &told.label));
-        let group = if channel.is_empty() {
-            &mut labels
-        } else {
-            match labels.entry(channel).or_insert_with(|| json!({})) {
-                Value::Object(group) => group,
-                _ => continue,
-            }
-        };
-        if let Value::Array(list) = group.entry(event).or_insert_with(|| json!([])) {
-            list.push(told.data.clone());
+        match groups.iter_mut().find(|group| group.0 == told.label) {
+            Some(group) => group.1.push(told),
+            None => groups.push((&told.label, vec![told])),
+        }
+        if !channels.contains(&channel_of(&told.label)) {
+            channels.push(channel_of(&told.label));
         }
     }
-    Value::Object(labels)
+    let place = |label: &str| {
+        channels
+            .iter()
+            .position(|channel| *channel == channel_of(label))
+    };
+    groups.sort_by_key(|group| place(group.0));
+    groups
+}
+
+/// Empty for what the row keeps.
+fn channel_of(label: &str) -> &str {
+    label.split_once('/').map_or("", |(channel, _)| channel)
 }

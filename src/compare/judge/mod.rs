@@ -3,6 +3,7 @@
 mod captions;
 mod document;
 mod events;
+mod heard;
 mod plain;
 mod prose;
 mod requests;
@@ -15,8 +16,10 @@ use super::comparison::{DIFFERENCES_KEPT, FieldResult, Measured};
 use super::difference::{Difference, TextDifference};
 use super::field::Field;
 use super::policy::{Bound, FieldPolicy};
-use super::verdict::FieldVerdict;
+use super::verdict::{FieldVerdict, Meanings};
 use crate::model::Outcome;
+
+pub(super) use heard::Heard;
 
 /// What measuring a field found.
 #[derive(Default)]
@@ -61,32 +64,31 @@ impl Finding {
     }
 }
 
-/// Judges one field. `earlier` are the results of fields before it.
+/// Judges one field. `heard` is what both sides say, `earlier` the results of fields before it.
 pub(super) fn judge(
     policy: &FieldPolicy,
     control: &Outcome,
     candidate: &Outcome,
+    heard: &Heard<'_>,
+    meanings: &Meanings,
     earlier: &[FieldResult],
 ) -> FieldResult {
+    let cosine = meanings.get(&policy.field).copied();
+    let text = |of| prose::text(policy, control, candidate, heard, cosine, of);
     let finding = match policy.field {
         Field::Status => plain::status(control, candidate),
-        Field::Words => speech::words(control, candidate),
-        Field::Speakers => speech::speakers(control, candidate),
-        Field::WordTimes => speech::word_times(control, candidate),
-        Field::TopicsCount => topics::count(control, candidate),
-        Field::TopicsBoundaries => topics::boundaries(control, candidate),
+        Field::Words => speech::words(control, heard),
+        Field::Speakers => speech::speakers(heard),
+        Field::WordsBySpeaker => speech::words_by_speaker(heard),
+        Field::WordTimes => speech::word_times(control, candidate, heard),
+        Field::TopicsCount => topics::count(control, candidate, heard),
+        Field::TopicsBoundaries => topics::boundaries(control, candidate, heard),
         Field::TopicsTitles => topics::titles(control, candidate),
         Field::TopicsSummaries => topics::summaries(control, candidate),
-        Field::Title => prose::text(policy, control, candidate, |outcome| {
-            outcome.title.as_deref()
-        }),
-        Field::ShortSummary => prose::text(policy, control, candidate, |outcome| {
-            outcome.short_summary.as_deref()
-        }),
-        Field::LongSummary => prose::text(policy, control, candidate, |outcome| {
-            outcome.long_summary.as_deref()
-        }),
-        Field::Webvtt => captions::captions(control, candidate),
+        Field::Title => text(|outcome| outcome.title.as_deref()),
+        Field::ShortSummary => text(|outcome| outcome.short_summary.as_deref()),
+        Field::LongSummary => text(|outcome| outcome.long_summary.as_deref()),
+        Field::Webvtt => captions::captions(control, candidate, heard),
         Field::Duration => sound::duration(control, candidate),
         Field::Waveform => sound::waveform(control, candidate),
         Field::Audio => sound::audio(control, candidate),

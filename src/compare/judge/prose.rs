@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::Finding;
+use super::heard::Heard;
 use super::spoken::names;
 use crate::compare::difference::{Difference, DifferenceKind, TextDifference};
 use crate::compare::measure::Measure;
@@ -11,13 +12,16 @@ use crate::compare::metrics::rouge::{Tokens, rouge_l, rouge_n, tokens};
 use crate::compare::metrics::similarity::similarity;
 use crate::compare::metrics::{facts, normaliser};
 use crate::compare::policy::FieldPolicy;
-use crate::model::{Outcome, text_of};
+use crate::model::Outcome;
 
-/// A text that either side may lack.
+/// A text that either side may lack. The cosine of the two texts' embeddings, where somebody asked
+/// for it, is told and decides nothing.
 pub(super) fn text(
     policy: &FieldPolicy,
     control: &Outcome,
     candidate: &Outcome,
+    heard: &Heard<'_>,
+    cosine: Option<f64>,
     of: fn(&Outcome) -> Option<&str>,
 ) -> Finding {
     let path = format!("/{}", policy.field);
@@ -40,7 +44,7 @@ pub(super) fn text(
         };
     }
     let differences = changed_facts(&path, left, right, &names(control));
-    let said = facts::numbers(&text_of(&candidate.words));
+    let said = heard.numbers_said();
     let unsupported = facts::numbers(right)
         .iter()
         .filter(|number| !said.contains(number))
@@ -63,6 +67,9 @@ pub(super) fn text(
         differences,
         ..Finding::default()
     };
+    if cosine.is_some() {
+        finding.numbers.push(("cosine", cosine));
+    }
     if policy.measure == Measure::MarkdownSimilarity {
         finding
             .texts

@@ -3,49 +3,60 @@
 use serde_json::json;
 
 use super::Finding;
-use super::spoken::{Spoken, names, spoken};
+use super::heard::Heard;
+use super::spoken::{Spoken, names};
 use crate::compare::difference::{Difference, DifferenceKind, TextDifference};
-use crate::compare::metrics::alignment::{ErrorCounts, Step, align};
+use crate::compare::metrics::alignment::{ErrorCounts, Step};
+use crate::compare::metrics::attribution::speaker_attribution_error;
+use crate::compare::metrics::cp::SpeakerErrors;
+use crate::compare::metrics::diarization::{Forgiveness, Speech, diarization};
 use crate::compare::metrics::drift::drift;
+use crate::compare::metrics::orc::orc_after;
+use crate::compare::metrics::tcp::{COLLAR_S, tcp};
 use crate::compare::metrics::{characters, facts, normaliser, speakers as speakers_metric};
-use crate::model::{Outcome, text_of};
+use crate::model::Outcome;
 
-pub(super) fn words(control: &Outcome, candidate: &Outcome) -> Finding {
-    let (left_text, right_text) = (text_of(&control.words), text_of(&candidate.words));
-    let (left, right) = (spoken(&control.words), spoken(&candidate.words));
-    let steps = aligned(&left, &right);
-    let counts = ErrorCounts::of(&steps);
+pub(super) fn words(control: &Outcome, heard: &Heard<'_>) -> Finding {
+    let words = heard.words();
+    let counts = ErrorCounts::of(&words.steps);
     let names: Vec<String> = names(control)
         .iter()
         .map(|name| normaliser::norm_v1(name))
         .collect();
-    let differences = changed_words(&steps, &left, &right);
-    let facts_changed = steps
+    let differences = changed_words(&words.steps, &words.left, &words.right);
+    let facts_changed = words
+        .steps
         .iter()
-        .filter(|step| is_fact_changed(step, &left, &right, &names))
+        .filter(|step| is_fact_changed(step, &words.left, &words.right, &names))
         .count();
-    let equal = left_text == right_text;
+    let equal = heard.is_same_text();
     let mut texts = Vec::new();
     if !equal {
-        texts.push(TextDifference::by_word("/words", &left_text, &right_text));
+        texts.push(TextDifference::by_word(
+            "/words",
+            &words.left_text,
+            &words.right_text,
+        ));
     }
+    let character_errors = if equal {
+        characters::error_rate("", "")
+    } else {
+        characters::error_rate(
+            &normaliser::norm_v1(&words.left_text),
+            &normaliser::norm_v1(&words.right_text),
+        )
+    };
     Finding {
         equal,
         broken: if counts.rate().is_none() {
-            vec!["text out of silence".to_owned()]
+            vec![OUT_OF_SILENCE.to_owned()]
         } else {
             Vec::new()
         },
         numbers: vec![
             ("wer", counts.rate()),
             ("facts_changed", Some(facts_changed as f64)),
-            (
-                "cer",
-                characters::error_rate(
-                    &normaliser::norm_v1(&left_text),
-                    &normaliser::norm_v1(&right_text),
-                ),
-            ),
+            ("cer", character_errors),
             ("errors", Some(counts.errors() as f64)),
         ],
         differences,
@@ -54,28 +65,31 @@ pub(super) fn words(control: &Outcome, candidate: &Outcome) -> Finding {
     }
 }
 
-pub(super) fn speakers(control: &Outcome, candidate: &Outcome) -> Finding {
-    let (left, right) = (spoken(&control.words), spoken(&candidate.words));
-    let labelled = |words: &[Spoken]| -> Vec<(String, String)> {
-        words
-            .iter()
-            .map(|word| (word.speaker.to_string(), word.text.clone()))
-            .collect()
+const OUT_OF_SILENCE: &str = "text out of silence";
+
+/// By label: a speaker is a track, so who speaks under which label is known.
+pub(super) fn speakers(heard: &Heard<'_>) -> Finding {
+    let words = heard.words();
+    let labelled = |words: &[Spoken], numbers: &[u32]| -> Vec<(i64, u32)> {
+        let speakers = words.iter().map(|word| word.speaker);
+        speakers.zip(numbers.iter().copied()).collect()
     };
     let counts = speakers_metric::pooled(&speakers_metric::identity_errors(
-        &labelled(&left),
-        &labelled(&right),
+        &labelled(&words.left, &words.left_numbers),
+        &labelled(&words.right, &words.right_numbers),
     ));
-    let matched = matched(&aligned(&left, &right));
+    let (pair, paired) = heard.by_speaker();
+    let moved_turns = speaker_attribution_error(paired, &orc_after(pair, paired));
+    let matched = words.matched();
     let moved: Vec<&(usize, usize)> = matched
         .iter()
-        .filter(|(l, r)| left[*l].speaker != right[*r].speaker)
+        .filter(|(l, r)| words.left[*l].speaker != words.right[*r].speaker)
         .collect();
     let differences = moved.iter().map(|&&(l, r)| Difference {
         path: format!("/words/{l}/speaker"),
         kind: DifferenceKind::SpeakerChanged,
-        control: Some(json!(left[l].speaker)),
-        candidate: Some(json!(right[r].speaker)),
+        control: Some(json!(words.left[l].speaker)),
+        candidate: Some(json!(words.right[r].speaker)),
     });
     Finding {
         equal: counts.errors() == 0,
@@ -85,18 +99,61 @@ pub(super) fn speakers(control: &Outcome, candidate: &Outcome) -> Finding {
                 "misattributed",
                 Some(moved.len() as f64 / matched.len().max(1) as f64),
             ),
+            // Words out of silence are nobody's that could be given to another.
+            ("attribution_error", Some(moved_turns.unwrap_or(0.0))),
+            (
+                "label_permutation",
+                Some(counts.errors().saturating_sub(paired.errors) as f64),
+            ),
         ],
         differences: differences.collect(),
         ..Finding::default()
     }
 }
 
-pub(super) fn word_times(control: &Outcome, candidate: &Outcome) -> Finding {
-    let (left, right) = (spoken(&control.words), spoken(&candidate.words));
+/// Whatever the labels are.
+pub(super) fn words_by_speaker(heard: &Heard<'_>) -> Finding {
+    let words = heard.words();
+    let (pair, paired) = heard.by_speaker();
+    let timed = tcp(pair, COLLAR_S);
+    let rate = SpeakerErrors::rate_or_silence;
+    let (left, right) = (speech(&words.left), speech(&words.right));
+    let forgiving = |collar: f64| {
+        let forgiveness = Forgiveness {
+            collar,
+            overlap: false,
+        };
+        Some(diarization(&left, &right, forgiveness).rate())
+    };
+    Finding {
+        equal: paired.errors == 0 && timed.errors == 0,
+        broken: if rate(paired).is_none() {
+            vec![OUT_OF_SILENCE.to_owned()]
+        } else {
+            Vec::new()
+        },
+        numbers: vec![
+            ("cp_wer", rate(paired)),
+            ("tcp_wer", rate(&timed)),
+            ("der", forgiving(0.0)),
+            ("der_collar", forgiving(DER_COLLAR_S)),
+        ],
+        ..Finding::default()
+    }
+}
+
+/// Seconds around each boundary in which nobody can say who speaks; half of them on either side.
+const DER_COLLAR_S: f64 = 0.5;
+/// A pause between two words that does not end a speaker's speech, in seconds.
+const PAUSE_S: f64 = 0.5;
+
+pub(super) fn word_times(control: &Outcome, candidate: &Outcome, heard: &Heard<'_>) -> Finding {
+    let words = heard.words();
+    let (left, right) = (&words.left, &words.right);
     if left.is_empty() && right.is_empty() {
         return Finding::equal();
     }
-    let matched = matched(&aligned(&left, &right));
+    let matched = words.matched();
     let pairs = |of: fn(&Spoken) -> f64| -> Vec<(f64, f64)> {
         matched
             .iter()
@@ -124,7 +181,7 @@ pub(super) fn word_times(control: &Outcome, candidate: &Outcome) -> Finding {
         numbers: vec![
             ("p95_s", Some(starts.p95_abs)),
             ("p95_end_s", Some(ends.p95_abs)),
-            ("offset_s", Some(worst_offset(&matched, &left, &right))),
+            ("offset_s", Some(worst_offset(&matched, left, right))),
             ("disordered", Some(disordered as f64)),
             ("median_s", Some(starts.median_abs)),
             ("max_s", Some(starts.max_abs)),
@@ -132,20 +189,6 @@ pub(super) fn word_times(control: &Outcome, candidate: &Outcome) -> Finding {
         differences: differences.collect(),
         ..Finding::default()
     }
-}
-
-pub(super) fn aligned(left: &[Spoken], right: &[Spoken]) -> Vec<Step> {
-    let texts =
-        |words: &[Spoken]| -> Vec<String> { words.iter().map(|word| word.text.clone()).collect() };
-    align(&texts(left), &texts(right))
-}
-
-pub(super) fn matched(steps: &[Step]) -> Vec<(usize, usize)> {
-    let equal = |step: &Step| match step {
-        Step::Equal(left, right) => Some((*left, *right)),
-        Step::Substituted(..) | Step::Deleted(_) | Step::Inserted(_) => None,
-    };
-    steps.iter().filter_map(equal).collect()
 }
 
 fn sides(step: &Step) -> (Option<usize>, Option<usize>) {
@@ -201,6 +244,25 @@ fn worst_offset(matched: &[(usize, usize)], left: &[Spoken], right: &[Spoken]) -
         drift(&pairs).map_or(0.0, |drift| drift.median_signed.abs())
     };
     speakers.into_iter().map(offset).fold(0.0, f64::max)
+}
+
+/// When each speaker speaks, over the pauses between words.
+fn speech(words: &[Spoken]) -> Vec<Speech<i64>> {
+    let mut order: Vec<&Spoken> = words.iter().collect();
+    order.sort_by(|one, other| {
+        let speakers = one.speaker.cmp(&other.speaker);
+        speakers.then(one.start.total_cmp(&other.start))
+    });
+    let mut all: Vec<Speech<i64>> = Vec::new();
+    for word in order {
+        match all.last_mut() {
+            Some(last) if last.0 == word.speaker && word.start <= last.2 + PAUSE_S => {
+                last.2 = last.2.max(word.end);
+            }
+            Some(_) | None => all.push((word.speaker, word.start, word.end)),
+        }
+    }
+    all
 }
 
 fn disordered_of(outcome: &Outcome) -> usize {

@@ -3,21 +3,17 @@
 use serde_json::json;
 
 use super::Finding;
+use super::heard::Heard;
 use super::prose::{broken, changed_facts};
-use super::spoken::{names, spoken};
+use super::spoken::names;
 use crate::compare::difference::{Difference, TextDifference};
-use crate::compare::metrics::similarity::similarity;
-use crate::compare::metrics::{matching, segmentation};
-use crate::model::{Outcome, Topic, text_of};
+use crate::compare::metrics::{matching, segmentation, similarity};
+use crate::model::{Outcome, Topic};
 
 /// Chunks of 300 words are cut by counting, so the same words make the same topics.
 const SAME_WORDS: &str = "the same words were cut differently";
 
-fn same_words(control: &Outcome, candidate: &Outcome) -> bool {
-    text_of(&control.words) == text_of(&candidate.words)
-}
-
-pub(super) fn count(control: &Outcome, candidate: &Outcome) -> Finding {
+pub(super) fn count(control: &Outcome, candidate: &Outcome, heard: &Heard<'_>) -> Finding {
     let (left, right) = (control.topics.len(), candidate.topics.len());
     let equal = left == right;
     let mut finding = Finding {
@@ -31,18 +27,15 @@ pub(super) fn count(control: &Outcome, candidate: &Outcome) -> Finding {
             Some(json!(left)),
             Some(json!(right)),
         ));
-        if same_words(control, candidate) {
+        if heard.is_same_text() {
             finding.broken.push(SAME_WORDS.to_owned());
         }
     }
     finding
 }
 
-pub(super) fn boundaries(control: &Outcome, candidate: &Outcome) -> Finding {
-    let words: Vec<f64> = spoken(&control.words)
-        .iter()
-        .map(|word| word.start)
-        .collect();
+pub(super) fn boundaries(control: &Outcome, candidate: &Outcome, heard: &Heard<'_>) -> Finding {
+    let words: Vec<f64> = heard.words().left.iter().map(|word| word.start).collect();
     let starts = |outcome: &Outcome| -> Vec<f64> {
         outcome.topics.iter().map(|topic| topic.timestamp).collect()
     };
@@ -84,7 +77,7 @@ pub(super) fn boundaries(control: &Outcome, candidate: &Outcome) -> Finding {
                 ));
             }
         }
-        if same_words(control, candidate) {
+        if heard.is_same_text() {
             finding.broken.push(SAME_WORDS.to_owned());
         }
     }
@@ -114,10 +107,7 @@ fn texts(control: &Outcome, candidate: &Outcome, name: &str, of: fn(&Topic) -> &
             ..Finding::equal()
         };
     }
-    let table: Vec<Vec<f64>> = left
-        .iter()
-        .map(|text| right.iter().map(|other| similarity(text, other)).collect())
-        .collect();
+    let table = similarity::table(&borrowed(&left), &borrowed(&right));
     let matching = matching::best(&table);
     let names = names(control);
     let (mut differences, mut shown) = (Vec::new(), Vec::new());
@@ -159,4 +149,8 @@ fn texts(control: &Outcome, candidate: &Outcome, name: &str, of: fn(&Topic) -> &
         texts: shown,
         ..Finding::default()
     }
+}
+
+fn borrowed(texts: &[String]) -> Vec<&str> {
+    texts.iter().map(String::as_str).collect()
 }

@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
+use super::{bits, wavefront};
+
 /// One step of an alignment; the numbers are positions in reference and hypothesis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -74,34 +76,65 @@ impl ErrorCounts {
     }
 }
 
-/// Above this many cells the table is split (Hirschberg), so memory stays at some megabytes.
-const TABLE_CELLS: usize = 1 << 23;
+/// Up to this many cells one table is filled, whose ties always fall the same way.
+const TABLE_CELLS: usize = 1 << 20;
+/// What is cut smaller because the whole was too large need not be filled in tables of that size.
+const PART_CELLS: usize = 1 << 12;
 
-/// The alignment with the fewest errors.
+/// The alignment with the fewest errors. Memory stays at some megabytes however long the texts.
 pub fn align<T: Eq + Hash>(reference: &[T], hypothesis: &[T]) -> Vec<Step> {
     let mut numbers = HashMap::new();
     let reference = numbered(&mut numbers, reference);
     let hypothesis = numbered(&mut numbers, hypothesis);
+    align_numbers(&reference, &hypothesis)
+}
+
+/// The same for words that are numbers already.
+pub fn align_numbers(reference: &[u32], hypothesis: &[u32]) -> Vec<Step> {
     let mut steps = Vec::with_capacity(reference.len().max(hypothesis.len()));
-    align_into(&mut steps, (0, &reference), (0, &hypothesis));
+    align_into(&mut steps, (0, reference), (0, hypothesis), TABLE_CELLS);
     steps
 }
 
+/// The fewest errors, without the steps.
+pub fn distance<T: Copy + Eq + Hash>(reference: &[T], hypothesis: &[T]) -> usize {
+    let head = common(reference.iter().zip(hypothesis));
+    let (reference, hypothesis) = (&reference[head..], &hypothesis[head..]);
+    let tail = common(reference.iter().rev().zip(hypothesis.iter().rev()));
+    let reference = &reference[..reference.len() - tail];
+    let hypothesis = &hypothesis[..hypothesis.len() - tail];
+    // Where the texts are this different, going by bits is faster than going by errors.
+    let many = (reference.len() * hypothesis.len() / 32).isqrt();
+    let at_most = many.max(reference.len().abs_diff(hypothesis.len()) + 16);
+    wavefront::middle(reference, hypothesis, at_most).map_or_else(
+        || bits::distance(reference, hypothesis),
+        |found| found.distance,
+    )
+}
+
 /// Comparing numbers is cheaper than comparing words, and a long meeting compares millions.
-fn numbered<'a, T: Eq + Hash>(numbers: &mut HashMap<&'a T, usize>, items: &'a [T]) -> Vec<usize> {
+pub fn numbered<'a, T: Eq + Hash + ?Sized>(
+    numbers: &mut HashMap<&'a T, u32>,
+    items: impl IntoIterator<Item = &'a T>,
+) -> Vec<u32> {
     items
-        .iter()
+        .into_iter()
         .map(|item| {
-            let next = numbers.len();
+            let next = u32::try_from(numbers.len()).expect("fewer words than that");
             *numbers.entry(item).or_insert(next)
         })
         .collect()
 }
 
 /// A slice with the position it starts at.
-type Part<'a> = (usize, &'a [usize]);
+type Part<'a> = (usize, &'a [u32]);
 
-fn align_into(steps: &mut Vec<Step>, (r0, reference): Part, (h0, hypothesis): Part) {
+fn align_into(
+    steps: &mut Vec<Step>,
+    (r0, reference): Part,
+    (h0, hypothesis): Part,
+    table_cells: usize,
+) {
     let head = common(reference.iter().zip(hypothesis));
     steps.extend((0..head).map(|at| Step::Equal(r0 + at, h0 + at)));
     let (r0, h0) = (r0 + head, h0 + head);
@@ -110,75 +143,26 @@ fn align_into(steps: &mut Vec<Step>, (r0, reference): Part, (h0, hypothesis): Pa
     let (r_end, h_end) = (reference.len() - tail, hypothesis.len() - tail);
 
     let (r_mid, h_mid) = (&reference[..r_end], &hypothesis[..h_end]);
-    if r_mid.len() < 2 || (r_mid.len() + 1) * (h_mid.len() + 1) <= TABLE_CELLS {
+    let fits = (r_mid.len() + 1) * (h_mid.len() + 1) <= table_cells;
+    if fits || r_mid.len() < 2 || h_mid.len() < 2 {
         align_by_table(steps, (r0, r_mid), (h0, h_mid));
     } else {
-        let half = r_mid.len() / 2;
-        let split = best_split(&r_mid[..half], &r_mid[half..], h_mid);
-        align_into(steps, (r0, &r_mid[..half]), (h0, &h_mid[..split]));
+        let cut = wavefront::middle(r_mid, h_mid, usize::MAX).expect("no bound is given");
+        let (first, second) = r_mid.split_at(cut.reference);
+        let (before, after) = h_mid.split_at(cut.hypothesis);
+        align_into(steps, (r0, first), (h0, before), PART_CELLS);
         align_into(
             steps,
-            (r0 + half, &r_mid[half..]),
-            (h0 + split, &h_mid[split..]),
+            (r0 + cut.reference, second),
+            (h0 + cut.hypothesis, after),
+            PART_CELLS,
         );
     }
     steps.extend((0..tail).map(|at| Step::Equal(r0 + r_end + at, h0 + h_end + at)));
 }
 
-fn common<'a>(pairs: impl Iterator<Item = (&'a usize, &'a usize)>) -> usize {
+fn common<'a, T: Eq + 'a>(pairs: impl Iterator<Item = (&'a T, &'a T)>) -> usize {
     pairs.take_while(|(left, right)| left == right).count()
-}
-
-/// Where to cut the hypothesis so that both halves together cost least. Two transcripts of one
-/// meeting lie close to the diagonal, so a band around it is tried first (Ukkonen): a path that
-/// costs no more than the band is wide cannot leave it.
-fn best_split(first: &[usize], second: &[usize], hypothesis: &[usize]) -> usize {
-    let second: Vec<usize> = second.iter().rev().copied().collect();
-    let backwards: Vec<usize> = hypothesis.iter().rev().copied().collect();
-    let reference = first.len() + second.len();
-    let mut band = NARROW_BAND.max(reference.abs_diff(hypothesis.len()));
-    loop {
-        let forward = last_row(first, hypothesis, band);
-        let backward = last_row(&second, &backwards, band);
-        let cost = |at: usize| forward[at].saturating_add(backward[hypothesis.len() - at]);
-        let split = (0..=hypothesis.len())
-            .min_by_key(|&at| cost(at))
-            .unwrap_or(0);
-        if cost(split) <= band || band >= reference.max(hypothesis.len()) {
-            return split;
-        }
-        band *= 2;
-    }
-}
-
-const NARROW_BAND: usize = 256;
-const OUTSIDE: usize = usize::MAX / 2;
-
-/// Costs of aligning the whole reference with each beginning of the hypothesis, as far as the
-/// path stays in the band.
-fn last_row(reference: &[usize], hypothesis: &[usize], band: usize) -> Vec<usize> {
-    let mut row: Vec<usize> = (0..=hypothesis.len())
-        .map(|at| if at <= band { at } else { OUTSIDE })
-        .collect();
-    for (line, word) in (1_usize..).zip(reference) {
-        let from = line.saturating_sub(band).max(1);
-        let to = hypothesis.len().min(line + band);
-        if from > to + 1 {
-            return vec![OUTSIDE; hypothesis.len() + 1];
-        }
-        let mut diagonal = row[from - 1];
-        row[from - 1] = if line <= band { line } else { OUTSIDE };
-        for at in from..=to {
-            let cost = (diagonal + usize::from(*word != hypothesis[at - 1]))
-                .min(row[at - 1] + 1)
-                .min(row[at] + 1);
-            diagonal = std::mem::replace(&mut row[at], cost);
-        }
-    }
-    // What lies left of the band was last written by an earlier row.
-    let left = reference.len().saturating_sub(band).min(row.len());
-    row[..left].fill(OUTSIDE);
-    row
 }
 
 fn align_by_table(steps: &mut Vec<Step>, (r0, reference): Part, (h0, hypothesis): Part) {
@@ -262,31 +246,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_split_costs_no_more_than_the_whole(
-            reference in vec(0_usize..6, 2..80),
-            hypothesis in vec(0_usize..6, 0..80),
+        fn a_cut_text_costs_no_more_than_a_whole_one(
+            reference in vec(0_u32..6, 2..80),
+            hypothesis in vec(0_u32..6, 0..80),
         ) {
-            let whole = ErrorCounts::of(&align(&reference, &hypothesis)).errors();
-            let (first, second) = reference.split_at(reference.len() / 2);
-            let split = best_split(first, second, &hypothesis);
-            let half = |left: &[usize], right: &[usize]| ErrorCounts::of(&align(left, right)).errors();
-            let halves = half(first, &hypothesis[..split]) + half(second, &hypothesis[split..]);
-            prop_assert_eq!(halves, whole);
-        }
-
-        #[test]
-        fn inside_its_band_a_row_costs_what_the_alignment_costs(
-            reference in vec(0_usize..4, 0..40),
-            hypothesis in vec(0_usize..4, 0..40),
-            band in 1_usize..40,
-        ) {
-            let cost = ErrorCounts::of(&align(&reference, &hypothesis)).errors();
-            let banded = last_row(&reference, &hypothesis, band)[hypothesis.len()];
-            if cost <= band {
-                prop_assert_eq!(banded, cost);
-            } else {
-                prop_assert!(banded > band);
-            }
+            let whole = ErrorCounts::of(&align_numbers(&reference, &hypothesis)).errors();
+            let mut steps = Vec::new();
+            align_into(&mut steps, (0, &reference), (0, &hypothesis), 1);
+            prop_assert_eq!(ErrorCounts::of(&steps).errors(), whole);
+            let rebuilt = steps.iter().filter_map(|step| match step {
+                Step::Equal(left, _) | Step::Substituted(left, _) | Step::Deleted(left) => Some(*left),
+                Step::Inserted(_) => None,
+            });
+            prop_assert!(rebuilt.eq(0..reference.len()));
+            prop_assert_eq!(distance(&reference, &hypothesis), whole);
         }
     }
 }

@@ -33,29 +33,34 @@ pub enum Separators {
 /// Reads the form of a text; none when it is not JSON.
 pub fn form(text: &str) -> Option<Form> {
     let value: Value = serde_json::from_str(text).ok()?;
+    Some(form_of(text, &value))
+}
+
+/// The form of a text that says this value.
+pub fn form_of(text: &str, value: &Value) -> Form {
     let outside = outside_strings(text);
     let (mut keys, mut fractions) = (Vec::new(), BTreeSet::new());
-    collect(&value, "", &mut keys, &mut fractions);
-    Some(Form {
+    collect(value, &mut String::new(), &mut keys, &mut fractions);
+    Form {
         separators: separators(&outside),
         wide_exponents: wide_exponents(&outside),
         fractions,
         ascii: text.is_ascii(),
         keys,
-    })
+    }
 }
 
-/// The text without the insides of its strings.
+/// The text without the insides of its strings. Outside of them JSON is ASCII.
 fn outside_strings(text: &str) -> String {
     let (mut quoted, mut escaped) = (false, false);
     let mut outside = String::with_capacity(text.len() / 2);
-    for letter in text.chars() {
+    for byte in text.bytes() {
         if quoted {
-            quoted = escaped || letter != '"';
-            escaped = !escaped && letter == '\\';
+            quoted = escaped || byte != b'"';
+            escaped = !escaped && byte == b'\\';
         } else {
-            quoted = letter == '"';
-            outside.push(letter);
+            quoted = byte == b'"';
+            outside.push(char::from(byte));
         }
     }
     outside
@@ -92,27 +97,37 @@ fn wide_exponents(outside: &str) -> bool {
 
 fn collect(
     value: &Value,
-    path: &str,
+    path: &mut String,
     keys: &mut Vec<(String, Vec<String>)>,
     fractions: &mut BTreeSet<(String, bool)>,
 ) {
+    let above = path.len();
     match value {
         Value::Object(members) => {
-            let names = (path.to_owned(), members.keys().cloned().collect());
-            if !keys.contains(&names) {
-                keys.push(names);
+            let is_known = |known: &(String, Vec<String>)| {
+                known.0 == *path && known.1.iter().eq(members.keys())
+            };
+            if !keys.iter().any(is_known) {
+                keys.push((path.clone(), members.keys().cloned().collect()));
             }
             for (key, member) in members {
-                collect(member, &format!("{path}/{key}"), keys, fractions);
+                path.extend(["/", key]);
+                collect(member, path, keys, fractions);
+                path.truncate(above);
             }
         }
         Value::Array(elements) => {
+            path.push_str("/*");
             for element in elements {
-                collect(element, &format!("{path}/*"), keys, fractions);
+                collect(element, path, keys, fractions);
             }
+            path.truncate(above);
         }
         Value::Number(number) => {
-            fractions.insert((path.to_owned(), number.is_f64()));
+            let is_known = |known: &(String, bool)| known.0 == *path && known.1 == number.is_f64();
+            if !fractions.iter().any(is_known) {
+                fractions.insert((path.clone(), number.is_f64()));
+            }
         }
         Value::Null | Value::Bool(_) | Value::String(_) => {}
     }

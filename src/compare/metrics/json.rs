@@ -16,13 +16,18 @@ impl Pattern {
         whole.then_some(Self(segments))
     }
 
-    fn fits(&self, path: &[String]) -> bool {
-        self.0.len() == path.len()
+    /// Whether it names this place or one above it.
+    pub fn covers(&self, path: &[String]) -> bool {
+        self.0.len() <= path.len()
             && self
                 .0
                 .iter()
                 .zip(path)
                 .all(|(pattern, segment)| pattern == "*" || pattern == segment)
+    }
+
+    fn fits(&self, path: &[String]) -> bool {
+        self.0.len() == path.len() && self.covers(path)
     }
 }
 
@@ -41,27 +46,45 @@ pub struct Found {
 
 /// All differences in the order of the control's keys. What a pattern covers is one difference.
 pub fn differences(control: &Value, candidate: &Value, patterns: &[Pattern]) -> Vec<Found> {
-    let mut walk = Walk {
-        patterns,
+    let mut found = Vec::new();
+    let place = Place {
         path: Vec::new(),
-        found: Vec::new(),
+        patterns,
+        values: usize::MAX,
     };
-    walk.visit(Some(control), Some(candidate));
-    walk.found
+    place.differences(control, candidate, &mut found);
+    found
+}
+
+/// Where two values stand in a larger document.
+pub struct Place<'a> {
+    /// Keys and indexes that lead there.
+    pub path: Vec<String>,
+    /// What is treated apart, by whole paths.
+    pub patterns: &'a [Pattern],
+    /// So many differences get their values; later ones say `null` for what is there, since nobody
+    /// looks at the values of a thousand.
+    pub values: usize,
+}
+
+impl Place<'_> {
+    /// Adds what differs.
+    pub fn differences(self, control: &Value, candidate: &Value, found: &mut Vec<Found>) {
+        let mut walk = Walk { place: self, found };
+        walk.visit(Some(control), Some(candidate));
+    }
 }
 
 struct Walk<'a> {
-    patterns: &'a [Pattern],
-    path: Vec<String>,
-    found: Vec<Found>,
+    place: Place<'a>,
+    found: &'a mut Vec<Found>,
 }
 
 impl Walk<'_> {
     fn visit(&mut self, control: Option<&Value>, candidate: Option<&Value>) {
-        let pattern = self
-            .patterns
-            .iter()
-            .position(|pattern| pattern.fits(&self.path));
+        let patterns = self.place.patterns;
+        let path = &self.place.path;
+        let pattern = patterns.iter().position(|pattern| pattern.fits(path));
         match (control, candidate) {
             (Some(left), Some(right)) if same(left, right) => {}
             (Some(Value::Object(left)), Some(Value::Object(right))) if pattern.is_none() => {
@@ -75,19 +98,23 @@ impl Walk<'_> {
                     self.enter(at.to_string(), left.get(at), right.get(at));
                 }
             }
-            (left, right) => self.found.push(Found {
-                path: pointer(&self.path),
-                control: left.cloned(),
-                candidate: right.cloned(),
-                pattern,
-            }),
+            (left, right) => {
+                let is_kept = self.found.len() < self.place.values;
+                let value = |value: &Value| if is_kept { value.clone() } else { Value::Null };
+                self.found.push(Found {
+                    path: pointer(path),
+                    control: left.map(value),
+                    candidate: right.map(value),
+                    pattern,
+                });
+            }
         }
     }
 
     fn enter(&mut self, segment: String, control: Option<&Value>, candidate: Option<&Value>) {
-        self.path.push(segment);
+        self.place.path.push(segment);
         self.visit(control, candidate);
-        self.path.pop();
+        self.place.path.pop();
     }
 }
 
@@ -114,7 +141,8 @@ fn same(left: &Value, right: &Value) -> bool {
     }
 }
 
-fn pointer(path: &[String]) -> String {
+/// The JSON pointer of a path.
+pub fn pointer(path: &[String]) -> String {
     path.iter()
         .flat_map(|segment| ["/".to_owned(), escaped(segment)])
         .collect()

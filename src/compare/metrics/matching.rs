@@ -54,19 +54,29 @@ impl Matching {
     }
 }
 
+/// The pairing of rows with columns that costs least, by row; every row gets a column, or every
+/// column a row.
+pub fn cheapest(
+    rows: usize,
+    columns: usize,
+    cost: impl Fn(usize, usize) -> f64,
+) -> Vec<(usize, usize)> {
+    if rows <= columns {
+        return assign(rows, columns, cost);
+    }
+    let mut pairs: Vec<(usize, usize)> = assign(columns, rows, |column, row| cost(row, column))
+        .into_iter()
+        .map(|(column, row)| (row, column))
+        .collect();
+    pairs.sort_unstable();
+    pairs
+}
+
 /// Pairs rows with columns of a similarity table (rows of equal length).
 pub fn best(similarity: &[Vec<f64>]) -> Matching {
     let rows = similarity.len();
     let columns = similarity.first().map_or(0, Vec::len);
-    let mut pairs = if rows <= columns {
-        assign(rows, columns, |row, column| -similarity[row][column])
-    } else {
-        assign(columns, rows, |column, row| -similarity[row][column])
-            .into_iter()
-            .map(|(column, row)| (row, column))
-            .collect()
-    };
-    pairs.sort_unstable();
+    let pairs = cheapest(rows, columns, |row, column| -similarity[row][column]);
     let similarities: Vec<f64> = pairs
         .iter()
         .map(|&(row, column)| similarity[row][column])
@@ -80,52 +90,64 @@ pub fn best(similarity: &[Vec<f64>]) -> Matching {
     }
 }
 
-/// Kuhn and Munkres with potentials, O(n²m); needs no more workers than jobs. Index 0 is a
-/// stand-in for "none yet".
-fn assign(workers: usize, jobs: usize, cost: impl Fn(usize, usize) -> f64) -> Vec<(usize, usize)> {
-    let mut worker_price = vec![0.0; workers + 1];
-    let mut job_price = vec![0.0; jobs + 1];
-    let mut worker_of = vec![0; jobs + 1];
-    let mut previous = vec![0; jobs + 1];
-    for worker in 1..=workers {
-        worker_of[0] = worker;
-        let mut job = 0;
-        let mut slack = vec![f64::INFINITY; jobs + 1];
-        let mut seen = vec![false; jobs + 1];
-        while worker_of[job] != 0 {
-            seen[job] = true;
-            let current = worker_of[job];
-            let (mut least, mut next) = (f64::INFINITY, 0);
-            for other in (1..=jobs).filter(|&other| !seen[other]) {
-                let reduced =
-                    cost(current - 1, other - 1) - worker_price[current] - job_price[other];
-                if reduced < slack[other] {
-                    slack[other] = reduced;
-                    previous[other] = job;
+/// Shortest augmenting paths (Crouse 2016), with ties falling as scipy's `linear_sum_assignment`
+/// has them fall: a free column is taken before a taken one, later columns before earlier. Needs
+/// no more rows than columns.
+fn assign(rows: usize, columns: usize, cost: impl Fn(usize, usize) -> f64) -> Vec<(usize, usize)> {
+    let (mut row_price, mut column_price) = (vec![0.0; rows], vec![0.0; columns]);
+    let mut column_of: Vec<Option<usize>> = vec![None; rows];
+    let mut row_of: Vec<Option<usize>> = vec![None; columns];
+    let mut came_from = vec![0; columns];
+    for start in 0..rows {
+        let mut remaining: Vec<usize> = (0..columns).rev().collect();
+        let mut shortest = vec![f64::INFINITY; columns];
+        let (mut rows_seen, mut columns_seen) = (vec![start], Vec::new());
+        let (mut row, mut length) = (start, 0.0);
+        let sink = loop {
+            let (mut lowest, mut nearest) = (f64::INFINITY, 0);
+            for (at, &column) in remaining.iter().enumerate() {
+                let through = length + cost(row, column) - row_price[row] - column_price[column];
+                if through < shortest[column] {
+                    came_from[column] = row;
+                    shortest[column] = through;
                 }
-                if slack[other] < least {
-                    least = slack[other];
-                    next = other;
+                let is_tie = shortest[column].total_cmp(&lowest).is_eq();
+                if shortest[column] < lowest || (is_tie && row_of[column].is_none()) {
+                    (lowest, nearest) = (shortest[column], at);
                 }
             }
-            for other in 0..=jobs {
-                if seen[other] {
-                    worker_price[worker_of[other]] += least;
-                    job_price[other] -= least;
-                } else {
-                    slack[other] -= least;
+            length = lowest;
+            let column = remaining.swap_remove(nearest);
+            columns_seen.push(column);
+            match row_of[column] {
+                None => break column,
+                Some(taken) => {
+                    row = taken;
+                    rows_seen.push(row);
                 }
             }
-            job = next;
+        };
+        row_price[start] += length;
+        for &row in &rows_seen[1..] {
+            row_price[row] += length - column_of[row].map_or(0.0, |column| shortest[column]);
         }
-        while job != 0 {
-            worker_of[job] = worker_of[previous[job]];
-            job = previous[job];
+        for &column in &columns_seen {
+            column_price[column] -= length - shortest[column];
+        }
+        let mut column = sink;
+        loop {
+            let row = came_from[column];
+            row_of[column] = Some(row);
+            let before = column_of[row].replace(column);
+            match before {
+                Some(before) if row != start => column = before,
+                Some(_) | None => break,
+            }
         }
     }
-    (1..=jobs)
-        .filter(|&job| worker_of[job] != 0)
-        .map(|job| (worker_of[job] - 1, job - 1))
+    let pairs = column_of.into_iter().enumerate();
+    pairs
+        .filter_map(|(row, column)| column.map(|column| (row, column)))
         .collect()
 }
 

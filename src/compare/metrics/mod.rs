@@ -3,9 +3,15 @@
 //! the truth, so an "error" here only means disagreement.
 
 pub mod alignment;
+pub mod attribution;
+pub mod bits;
 pub mod bytes;
+pub mod canonical;
 pub mod characters;
 pub mod chrf;
+pub mod cp;
+pub mod di_cp;
+pub mod diarization;
 pub mod drift;
 pub mod envelope;
 pub mod event_order;
@@ -14,12 +20,13 @@ pub mod json;
 pub mod matching;
 pub mod normaliser;
 pub mod objects;
+pub mod orc;
 pub mod rouge;
 pub mod segmentation;
 pub mod series;
 pub mod similarity;
 pub mod speakers;
+pub mod tcp;
+pub mod transcript;
+pub mod wavefront;
 pub mod zulip_text;
-
-#[cfg(test)]
-mod oracle_tests;

@@ -26,7 +26,7 @@ pub struct Score {
 }
 
 impl Score {
-    fn of(shared: usize, reference: usize, hypothesis: usize) -> Self {
+    pub(super) fn of(shared: usize, reference: usize, hypothesis: usize) -> Self {
         let share = |of: usize| {
             if of == 0 {
                 0.0

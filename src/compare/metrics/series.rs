@@ -52,6 +52,16 @@ pub fn pearson(left: &[f64], right: &[f64]) -> Option<f64> {
     (scale > 0.0).then(|| (covariance / scale).clamp(-1.0, 1.0))
 }
 
+/// Cosine of the angle between two rows; none when they differ in length or one is all zeros.
+pub fn cosine(left: &[f64], right: &[f64]) -> Option<f64> {
+    let product = |one: &[f64], other: &[f64]| -> f64 {
+        one.iter().zip(other).map(|(one, other)| one * other).sum()
+    };
+    let scale = product(left, left).sqrt() * product(right, right).sqrt();
+    let has_angle = left.len() == right.len() && scale > 0.0;
+    has_angle.then(|| (product(left, right) / scale).clamp(-1.0, 1.0))
+}
+
 /// Root mean square; 0 for an empty row.
 pub fn rms(values: &[f64]) -> f64 {
     let energy: f64 = values.iter().map(|value| value * value).sum();

@@ -2,20 +2,21 @@
 //! track, so a permuted label is an error and not a matter of naming.
 
 use std::collections::BTreeMap;
+use std::hash::Hash;
 
 use super::alignment::{ErrorCounts, align};
 
 /// Errors of one speaker, or of all of them added up.
-pub type BySpeaker = BTreeMap<String, ErrorCounts>;
+pub type BySpeaker<S> = BTreeMap<S, ErrorCounts>;
 
 /// Aligns each speaker's words with the words of the same label on the other side. Words are
 /// `(speaker, normalised word)` in order of time.
-pub fn identity_errors(
-    reference: &[(String, String)],
-    hypothesis: &[(String, String)],
-) -> BySpeaker {
+pub fn identity_errors<S: Clone + Ord, W: Clone + Eq + Hash>(
+    reference: &[(S, W)],
+    hypothesis: &[(S, W)],
+) -> BySpeaker<S> {
     let (reference, hypothesis) = (grouped(reference), grouped(hypothesis));
-    let mut labels: Vec<&str> = reference.keys().chain(hypothesis.keys()).copied().collect();
+    let mut labels: Vec<&S> = reference.keys().chain(hypothesis.keys()).copied().collect();
     labels.sort_unstable();
     labels.dedup();
     labels
@@ -24,13 +25,13 @@ pub fn identity_errors(
             let none = Vec::new();
             let words = reference.get(label).unwrap_or(&none);
             let others = hypothesis.get(label).unwrap_or(&none);
-            (label.to_owned(), ErrorCounts::of(&align(words, others)))
+            (label.clone(), ErrorCounts::of(&align(words, others)))
         })
         .collect()
 }
 
 /// All speakers' errors added up.
-pub fn pooled(by_speaker: &BySpeaker) -> ErrorCounts {
+pub fn pooled<S>(by_speaker: &BySpeaker<S>) -> ErrorCounts {
     let mut all = ErrorCounts::default();
     for counts in by_speaker.values() {
         all.add(*counts);
@@ -38,10 +39,10 @@ pub fn pooled(by_speaker: &BySpeaker) -> ErrorCounts {
     all
 }
 
-fn grouped(words: &[(String, String)]) -> BTreeMap<&str, Vec<&str>> {
-    let mut groups: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+fn grouped<S: Ord, W: Clone>(words: &[(S, W)]) -> BTreeMap<&S, Vec<W>> {
+    let mut groups: BTreeMap<&S, Vec<W>> = BTreeMap::new();
     for (speaker, word) in words {
-        groups.entry(speaker).or_default().push(word);
+        groups.entry(speaker).or_default().push(word.clone());
     }
     groups
 }

@@ -40,7 +40,7 @@ fn an_error_names_file_entry_and_remedy() {
     let told = error_after("title", |entry| entry["measure"] = json!("word_error_rate"));
     assert_eq!(
         told,
-        "reading mine.json, entry 9 (title): measure `word_error_rate` cannot compare this field; \
+        "reading mine.json, entry 10 (title): measure `word_error_rate` cannot compare this field; \
          use text_similarity or markdown_similarity"
     );
 }
@@ -78,7 +78,7 @@ fn strictness_without_a_reason_is_refused() {
         entry.as_object_mut().expect("an entry").remove("why");
     });
     assert!(
-        told.contains("entry 9 (title)") && told.contains("missing field `why`"),
+        told.contains("entry 10 (title)") && told.contains("missing field `why`"),
         "{told}"
     );
     let told = error_after("title", |entry| entry["why"] = json!(" "));

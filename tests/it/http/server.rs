@@ -83,6 +83,7 @@ impl Server {
             client: Client::new(engine).expect("a client"),
             policy: Arc::new(Policy::shipped()),
             prices: Arc::new(PriceTable::default()),
+            meaning: None,
             telling: None,
             versions: "versions".into(),
             clock: Arc::new(|| after(90)),
