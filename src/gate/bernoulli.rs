@@ -129,7 +129,11 @@ mod tests {
             (0.01, [377, 663, 883, 1079, 1262]),
         ] {
             for (failures, needed) in (0..).zip(row) {
-                assert_eq!(clean_needed(failures, p0, ALPHA), Some(needed), "{p0} {failures}");
+                assert_eq!(
+                    clean_needed(failures, p0, ALPHA),
+                    Some(needed),
+                    "{p0} {failures}"
+                );
             }
         }
     }

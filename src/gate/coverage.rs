@@ -175,7 +175,10 @@ mod tests {
 
     #[test]
     fn a_class_that_arrived_once_and_was_not_compared_is_lacking() {
-        let seen = [Stratum::of(2, Some(1.0), "en"), Stratum::of(2, Some(1.0), "en")];
+        let seen = [
+            Stratum::of(2, Some(1.0), "en"),
+            Stratum::of(2, Some(1.0), "en"),
+        ];
         let long = Stratum::of(2, Some(4e6), "en");
         let coverage = Coverage::of(&seen, [&seen[0], &long]);
         assert_eq!(coverage.lacking(1), [("over 60 min", 1)]);

@@ -169,11 +169,13 @@ pub fn decide(rules: &Rules, facts: &Facts, now: DateTime<Utc>) -> Decision {
     let alarms = rules
         .fields
         .iter()
-        .map(|rule| match (fields::judged(rule, rules, facts), rule.kind) {
-            (Judged::ByExcess { facts: false }, FieldKind::Soft(_)) => 2,
-            (Judged::ByExcess { facts: true }, FieldKind::Soft(_)) => 1,
-            _ => 0,
-        })
+        .map(
+            |rule| match (fields::judged(rule, rules, facts), rule.kind) {
+                (Judged::ByExcess { facts: false }, FieldKind::Soft(_)) => 2,
+                (Judged::ByExcess { facts: true }, FieldKind::Soft(_)) => 1,
+                _ => 0,
+            },
+        )
         .sum();
     let rows: Vec<FieldRow> = rules
         .fields
@@ -265,7 +267,11 @@ fn counts(rules: &Rules, facts: &Facts) -> Counts {
         .count() as i64;
     let arrived = recordings - replayed;
     let counted = arrived + replayed.min(arrived);
-    let days: BTreeSet<_> = facts.pairs.iter().map(|pair| pair.at.date_naive()).collect();
+    let days: BTreeSet<_> = facts
+        .pairs
+        .iter()
+        .map(|pair| pair.at.date_naive())
+        .collect();
     let weekdays: BTreeSet<u32> = days
         .iter()
         .map(|day| day.weekday().num_days_from_monday())
@@ -309,7 +315,11 @@ fn cost(facts: &Facts) -> Option<Cost> {
             continue;
         };
         let all = [usd.control, usd.candidate, audio_ms];
-        if all.iter().all(|number| number.is_finite() && *number >= 0.0) && audio_ms > 0.0 {
+        if all
+            .iter()
+            .all(|number| number.is_finite() && *number >= 0.0)
+            && audio_ms > 0.0
+        {
             recordings += 1;
             control += usd.control;
             candidate += usd.candidate;
@@ -438,7 +448,9 @@ impl Asked<'_> {
         );
         let needed = clean_needed(seen(counts.failures), percent / 100.0, ALPHA);
         let bound = match needed {
-            Some(needed) => format!("{needed} recordings, to rule out failures at {percent} % of them"),
+            Some(needed) => {
+                format!("{needed} recordings, to rule out failures at {percent} % of them")
+            }
             None => format!("fewer than {percent} % with a failure"),
         };
         let line = |state| a_line("failures", state, observed.clone(), bound.clone());
@@ -524,9 +536,8 @@ impl Asked<'_> {
 
     /// What nobody looked at passes nothing: not one field, and above all not all of them.
     fn looked_at(&self, rows: &[FieldRow]) -> Line {
-        let looked = |row: &&FieldRow| {
-            !matches!(row.state, FieldState::DryRun | FieldState::NotLooked)
-        };
+        let looked =
+            |row: &&FieldRow| !matches!(row.state, FieldState::DryRun | FieldState::NotLooked);
         let deciding = rows.iter().filter(looked).count();
         let unseen = rows.iter().filter(|row| row.state == FieldState::NotLooked);
         let unseen: Vec<&str> = unseen.map(|row| row.name.as_str()).collect();
@@ -534,7 +545,10 @@ impl Asked<'_> {
         let observed = if unseen.is_empty() {
             format!("{deciding} fields decide")
         } else {
-            format!("{deciding} fields decide; never compared: {}", unseen.join(", "))
+            format!(
+                "{deciding} fields decide; never compared: {}",
+                unseen.join(", ")
+            )
         };
         let bound = "results, and not only how runs ended".to_owned();
         let beside_status = rows.iter().filter(looked).any(|row| !is_result(row));
@@ -677,7 +691,11 @@ impl Asked<'_> {
     }
 
     fn effects(&self) -> Line {
-        let told = self.facts.pairs.iter().filter_map(|pair| pair.effects_equal);
+        let told = self
+            .facts
+            .pairs
+            .iter()
+            .filter_map(|pair| pair.effects_equal);
         let (equal, all) = (told.clone().filter(|equal| *equal).count(), told.count());
         let observed = format!(
             "the same in {equal} of {all} recordings whose control tells what it sent and stored"
@@ -724,7 +742,10 @@ impl Asked<'_> {
             })
             .collect();
         let observed = if missed.is_empty() {
-            format!("{tried} of {} defects tried, all caught", test.defects.len())
+            format!(
+                "{tried} of {} defects tried, all caught",
+                test.defects.len()
+            )
         } else {
             format!("caught too rarely: {}", missed.join(", "))
         };

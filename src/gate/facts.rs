@@ -9,7 +9,7 @@ use super::coverage::Stratum;
 use crate::model::{GateBounds, Origin, RecordingId};
 
 /// What is asked for.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rules {
     /// How much has to be seen.
     pub bounds: GateBounds,

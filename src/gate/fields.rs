@@ -98,9 +98,7 @@ pub enum FieldState {
 pub(super) enum Judged {
     /// Nothing: its comparator is new.
     Never,
-    /// A broken one.
-    WhenBroken,
-    /// A broken one, and one outside of what `comparisons/` declares.
+    /// One outside of what `comparisons/` declares, or broken.
     WhenOutside,
     /// Only a distance beyond what is bet on; a broken one too if `facts`, because the control never
     /// broke one against itself.
@@ -113,13 +111,15 @@ pub(super) fn judged(rule: &FieldRule, rules: &Rules, facts: &Facts) -> Judged {
         return Judged::Never;
     }
     match (rule.kind, rules.bounds.noise) {
-        (FieldKind::Hard, _) => Judged::WhenBroken,
-        (FieldKind::Soft(_), NoiseFrom::Declared) => Judged::WhenOutside,
+        (FieldKind::Hard, _) | (FieldKind::Soft(_), NoiseFrom::Declared) => Judged::WhenOutside,
         (FieldKind::Soft(_), NoiseFrom::Mirrors) => {
             let noise = noise_of(facts, rule);
             let is_known = noise.len() as u64 >= LEAST_MIRRORS;
             let of_control = |test: fn(&Distance) -> bool| {
-                noise.iter().filter(|pair| test(&pair.control_again)).count()
+                noise
+                    .iter()
+                    .filter(|pair| test(&pair.control_again))
+                    .count()
             };
             // A control that makes the same twice, every time, leaves no room for a difference.
             if is_known && of_control(|one| one.value != 0.0 || one.differs) == 0 {
@@ -149,8 +149,10 @@ fn excess(pair: &NoisePair) -> f64 {
             f64::NAN
         }
     };
-    f64::midpoint(in_range(pair.candidate_control), in_range(pair.candidate_again))
-        - in_range(pair.control_again)
+    f64::midpoint(
+        in_range(pair.candidate_control),
+        in_range(pair.candidate_again),
+    ) - in_range(pair.control_again)
 }
 
 /// The same of broken facts.
@@ -170,17 +172,14 @@ pub(super) fn failed<'a>(
         facts
             .pairs
             .iter()
-            .filter(move |pair| {
-                broken && is_in(&pair.broken) || outside && is_in(&pair.outside)
-            })
+            .filter(move |pair| broken && is_in(&pair.broken) || outside && is_in(&pair.outside))
             .map(|pair| &pair.recording)
     };
     match (judged, rule.kind) {
         (Judged::Never, _) => BTreeSet::new(),
-        (Judged::WhenBroken, _) | (Judged::ByExcess { .. }, FieldKind::Hard) => {
-            with(true, false).collect()
+        (Judged::WhenOutside, _) | (Judged::ByExcess { .. }, FieldKind::Hard) => {
+            with(true, true).collect()
         }
-        (Judged::WhenOutside, _) => with(true, true).collect(),
         (Judged::ByExcess { facts: by_facts }, FieldKind::Soft(margin)) => {
             // Clipping must not hide a disaster; nor must what is no number.
             let is_beyond = |pair: &&NoisePair| {
@@ -308,7 +307,9 @@ fn soft(row: &mut FieldRow, noise: &[NoisePair], margin: f64, by_facts: bool, al
     if worse >= alarm || facts_worse >= alarm {
         row.state = FieldState::Fail;
         row.missing = if worse >= alarm {
-            format!("mend what makes it differ by more than {margin} beyond the control's own noise")
+            format!(
+                "mend what makes it differ by more than {margin} beyond the control's own noise"
+            )
         } else {
             "mend what changes facts more often than the control does against itself".to_owned()
         };
@@ -322,9 +323,8 @@ fn soft(row: &mut FieldRow, noise: &[NoisePair], margin: f64, by_facts: bool, al
     } else if row.noise_pairs >= LEAST_MIRRORS && 2 * row.noise_differs > row.noise_pairs {
         row.missing = "its measure calls most of the control's own second runs different, so it tells nothing: choose another measure or wider bounds in `comparisons/`".to_owned();
     } else if surplus > 0 {
-        row.missing = format!(
-            "at most half may be replayed: mirror {surplus} more recordings that arrived"
-        );
+        row.missing =
+            format!("at most half may be replayed: mirror {surplus} more recordings that arrived");
         row.more = Some(surplus as i64);
     } else if is_below && row.noise_pairs >= LEAST_MIRRORS {
         row.state = FieldState::Pass;

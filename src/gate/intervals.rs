@@ -24,8 +24,8 @@ fn wilson_at(successes: u64, n: u64, z: f64) -> (f64, f64) {
     }
     let (all, rate) = (n as f64, successes as f64 / n as f64);
     let centre = (rate + z * z / (2.0 * all)) / (1.0 + z * z / all);
-    let half = z / (1.0 + z * z / all)
-        * (rate * (1.0 - rate) / all + z * z / (4.0 * all * all)).sqrt();
+    let half =
+        z / (1.0 + z * z / all) * (rate * (1.0 - rate) / all + z * z / (4.0 * all * all)).sqrt();
     let low = if successes == 0 { 0.0 } else { centre - half };
     let high = if successes == n { 1.0 } else { centre + half };
     (low, high)

@@ -3,8 +3,8 @@
 
 use serde::Serialize;
 
-use super::intervals::{exact_lower, exact_upper};
 use super::bernoulli::ln_upper;
+use super::intervals::{exact_lower, exact_upper};
 
 /// What the ratios of all recordings say.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -115,7 +115,11 @@ pub fn wilcoxon(sides: &[(f64, f64)]) -> Option<f64> {
         let same = |log: &&f64| (log.abs() - logs[at].abs()).abs() <= 1e-12 * logs[at].abs();
         let count = logs[at..].iter().take_while(same).count();
         let rank = (2 * at + count + 1) as f64 / 2.0;
-        above += rank * logs[at..at + count].iter().filter(|log| **log > 0.0).count() as f64;
+        above += rank
+            * logs[at..at + count]
+                .iter()
+                .filter(|log| **log > 0.0)
+                .count() as f64;
         ties += (count * count * count - count) as f64;
         at += count;
     }
@@ -164,7 +168,12 @@ mod tests {
 
     #[test]
     fn times_that_are_none_are_left_out() {
-        let bad = [(f64::NAN, 1.0), (0.0, 1.0), (1.0, -1.0), (1.0, f64::INFINITY)];
+        let bad = [
+            (f64::NAN, 1.0),
+            (0.0, 1.0),
+            (1.0, -1.0),
+            (1.0, f64::INFINITY),
+        ];
         assert_eq!(Paired::of(&bad), None);
         assert_eq!(Paired::of(&[]), None);
         let mut some = bad.to_vec();
@@ -176,7 +185,11 @@ mod tests {
     fn twice_as_long_is_seen_in_the_bounds() {
         let slow: Vec<(f64, f64)> = (1..=40).map(|s| (f64::from(s), f64::from(2 * s))).collect();
         let paired = Paired::of(&slow).expect("there are times");
-        assert!(paired.median_lower.is_some_and(|low| (low - 2.0).abs() < 1e-9));
+        assert!(
+            paired
+                .median_lower
+                .is_some_and(|low| (low - 2.0).abs() < 1e-9)
+        );
         assert_eq!(paired.far_slower, 40);
         assert!(paired.far_slower_lower > 0.9);
     }

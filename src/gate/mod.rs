@@ -28,8 +28,8 @@ pub use betting::{Bet, Wealth, least_to_pass};
 pub use coverage::{Cell, Coverage, DurationClass, Stratum, TrackClass};
 pub use decision::{Decision, Line, LineState, Who, decide};
 pub use facts::{
-    Defect, Distance, Ended, Facts, FieldFacts, FieldKind, FieldRule, InForce, LeftOut, NoisePair, Pair,
-    Reviews, Rules, SelfTest, Severity, Sides,
+    Defect, Distance, Ended, Facts, FieldFacts, FieldKind, FieldRule, InForce, LeftOut, NoisePair,
+    Pair, Reviews, Rules, SelfTest, Severity, Sides,
 };
 pub use fields::{FieldRow, FieldState, Interval};
 pub use intervals::{exact_lower, exact_two_sided, exact_upper, newcombe, wilson, wilson_lower};

@@ -44,7 +44,9 @@ fn every_statistic_equals_its_oracle() {
         let cases = cases.unwrap_or_else(|| panic!("suite `{name}` has no cases"));
         assert!(!cases.is_empty(), "suite `{name}` has no cases");
         for (at, case) in cases.iter().enumerate() {
-            let id = case["id"].as_str().map_or_else(|| at.to_string(), str::to_owned);
+            let id = case["id"]
+                .as_str()
+                .map_or_else(|| at.to_string(), str::to_owned);
             run += 1;
             failures.extend(check(case).err().map(|why| format!("{name} / {id}: {why}")));
         }
@@ -66,16 +68,22 @@ fn every_statistic_equals_its_oracle() {
 }
 
 fn number(case: &Value, key: &str) -> Result<f64, String> {
-    case[key].as_f64().ok_or_else(|| format!("`{key}` is no number"))
+    case[key]
+        .as_f64()
+        .ok_or_else(|| format!("`{key}` is no number"))
 }
 
 fn whole(case: &Value, key: &str) -> Result<u64, String> {
-    case[key].as_u64().ok_or_else(|| format!("`{key}` is no count"))
+    case[key]
+        .as_u64()
+        .ok_or_else(|| format!("`{key}` is no count"))
 }
 
 fn numbers(list: &Value) -> Result<Vec<f64>, String> {
     let list = list.as_array().ok_or("not a list")?;
-    list.iter().map(|one| one.as_f64().ok_or_else(|| "not a number".to_owned())).collect()
+    list.iter()
+        .map(|one| one.as_f64().ok_or_else(|| "not a number".to_owned()))
+        .collect()
 }
 
 fn is(what: &str, ours: f64, theirs: f64, tolerance: f64) -> Result<(), String> {
@@ -92,9 +100,17 @@ fn is_interval(what: &str, ours: (f64, f64), theirs: &Value) -> Result<(), Strin
 }
 
 fn check_wilson(case: &Value) -> Result<(), String> {
-    let (x, n, expected) = (whole(case, "successes")?, whole(case, "n")?, &case["expected"]);
+    let (x, n, expected) = (
+        whole(case, "successes")?,
+        whole(case, "n")?,
+        &case["expected"],
+    );
     is_interval("Wilson", wilson(x, n), &expected["wilson_two_sided_95"])?;
-    is_interval("exact", exact_two_sided(x, n), &expected["exact_two_sided_95"])?;
+    is_interval(
+        "exact",
+        exact_two_sided(x, n),
+        &expected["exact_two_sided_95"],
+    )?;
     for (key, ours) in [
         ("wilson_one_sided_lower_95", wilson_lower(x, n)),
         ("exact_one_sided_lower_95", exact_lower(x, n)),
@@ -107,23 +123,46 @@ fn check_wilson(case: &Value) -> Result<(), String> {
 
 fn check_newcombe(case: &Value) -> Result<(), String> {
     let pair = |key: &str| -> Result<(u64, u64), String> {
-        let of = |at: usize| case[key][at].as_u64().ok_or_else(|| format!("`{key}` is no pair"));
+        let of = |at: usize| {
+            case[key][at]
+                .as_u64()
+                .ok_or_else(|| format!("`{key}` is no pair"))
+        };
         Ok((of(0)?, of(1)?))
     };
     let expected = &case["expected"];
     let (difference, low, high) =
         newcombe(pair("raw")?, pair("noise")?).ok_or("there is no interval")?;
-    is("the difference", difference, number(expected, "diff")?, RATES)?;
+    is(
+        "the difference",
+        difference,
+        number(expected, "diff")?,
+        RATES,
+    )?;
     is("low", low, number(expected, "low")?, RATES)?;
     is("high", high, number(expected, "high")?, RATES)
 }
 
 fn check_bernoulli(case: &Value) -> Result<(), String> {
-    let (x, n, expected) = (whole(case, "failures")?, whole(case, "n")?, &case["expected"]);
+    let (x, n, expected) = (
+        whole(case, "failures")?,
+        whole(case, "n")?,
+        &case["expected"],
+    );
     let below = log_e_below(x, n, number(case, "p0")?);
-    is("logE_pass", below, number(expected, "logE_pass")?, LOG_EVIDENCE)?;
+    is(
+        "logE_pass",
+        below,
+        number(expected, "logE_pass")?,
+        LOG_EVIDENCE,
+    )?;
     let above = log_e_above(x, n, number(case, "p1")?);
-    is("logE_fail", above, number(expected, "logE_fail")?, LOG_EVIDENCE)
+    is(
+        "logE_fail",
+        above,
+        number(expected, "logE_fail")?,
+        LOG_EVIDENCE,
+    )
 }
 
 fn check_needed(case: &Value) -> Result<(), String> {
@@ -132,7 +171,9 @@ fn check_needed(case: &Value) -> Result<(), String> {
     for (failures, theirs) in (0..).zip(row) {
         let ours = clean_needed(failures, p0, alpha);
         if ours != theirs.as_u64() {
-            return Err(format!("p0 {p0}, {failures} failures: {ours:?}, not {theirs}"));
+            return Err(format!(
+                "p0 {p0}, {failures} failures: {ours:?}, not {theirs}"
+            ));
         }
     }
     Ok(())
@@ -159,7 +200,12 @@ fn check_betting(case: &Value) -> Result<(), String> {
     }
     let first = numbers(&expected["log_wealth_pass_first5"])?;
     for (at, (ours, theirs)) in pass.iter().zip(first).enumerate() {
-        is(&format!("log_wealth_pass at {}", at + 1), *ours, theirs, LOG_EVIDENCE)?;
+        is(
+            &format!("log_wealth_pass at {}", at + 1),
+            *ours,
+            theirs,
+            LOG_EVIDENCE,
+        )?;
     }
     for (key, path) in [("pass_at_n", &pass), ("alarm_at_n", &alarm)] {
         let at = path.iter().position(|log| *log >= threshold(ALPHA));
@@ -183,12 +229,30 @@ fn check_latency(case: &Value) -> Result<(), String> {
         .collect();
     let expected = &case["expected"];
     let paired = Paired::of(&sides).ok_or("there are times")?;
-    is("the median", paired.median_ratio, number(expected, "median_ratio")?, RATES)?;
+    is(
+        "the median",
+        paired.median_ratio,
+        number(expected, "median_ratio")?,
+        RATES,
+    )?;
     let key = "hodges_lehmann_ratio";
-    is(key, paired.hodges_lehmann_ratio, number(expected, key)?, RATES)?;
-    let slower = sides.iter().filter(|(one, other)| other / one > 1.10).count();
+    is(
+        key,
+        paired.hodges_lehmann_ratio,
+        number(expected, key)?,
+        RATES,
+    )?;
+    let slower = sides
+        .iter()
+        .filter(|(one, other)| other / one > 1.10)
+        .count();
     let key = "slower_than_1.10x";
     is(key, slower as f64, number(expected, key)?, 0.0)?;
     let key = "wilcoxon_p_two_sided";
-    is(key, wilcoxon(&sides).ok_or("there is no p")?, number(expected, key)?, RATES)
+    is(
+        key,
+        wilcoxon(&sides).ok_or("there is no p")?,
+        number(expected, key)?,
+        RATES,
+    )
 }

@@ -97,7 +97,11 @@ pub fn clean(n: usize) -> Facts {
         }),
         ..Facts::default()
     };
-    facts.known_strata = facts.pairs.iter().map(|pair| pair.stratum.clone()).collect();
+    facts.known_strata = facts
+        .pairs
+        .iter()
+        .map(|pair| pair.stratum.clone())
+        .collect();
     for name in ["status", "words", "title"] {
         let seen = FieldFacts {
             compared: n as i64,

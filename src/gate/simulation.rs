@@ -96,9 +96,15 @@ fn a_text_that_is_as_good_passes_soon_and_one_at_the_margin_hardly_ever() {
         };
         let (promoted, median) = at(0.0);
         assert!(promoted > 0.99, "{margin}: {promoted}");
-        assert!(median.abs_diff(equal) <= 3, "{margin}: {median}, not {equal}");
+        assert!(
+            median.abs_diff(equal) <= 3,
+            "{margin}: {median}, not {equal}"
+        );
         let (_, median) = at(margin / 2.0);
-        assert!(median.abs_diff(half) <= half / 6, "{margin}: {median}, not {half}");
+        assert!(
+            median.abs_diff(half) <= half / 6,
+            "{margin}: {median}, not {half}"
+        );
         let (promoted, _) = at(margin);
         assert!(promoted <= 0.05, "{margin}: {promoted}");
     }

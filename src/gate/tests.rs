@@ -46,7 +46,11 @@ fn nothing_seen_is_not_yet() {
         ..rules()
     };
     let found = decide(&no_rules, &clean(200), start());
-    assert_eq!(found.verdict, GateVerdict::NotYet, "nothing was asked of any field");
+    assert_eq!(
+        found.verdict,
+        GateVerdict::NotYet,
+        "nothing was asked of any field"
+    );
 }
 
 /// One thing spoilt in facts that pass, with what it comes to and the line that says so.
@@ -55,8 +59,12 @@ fn each_thing_that_is_asked_keeps_it_from_passing() {
     use GateVerdict::{Fail, NotYet};
     type Spoil = fn(&mut Facts);
     let table: &[(&str, GateVerdict, Spoil)] = &[
-        ("failures", NotYet, |f| f.pairs[3].broken = vec!["words".to_owned()]),
-        ("failures", NotYet, |f| f.pairs[3].candidate = Ended::TimedOut),
+        ("failures", NotYet, |f| {
+            f.pairs[3].broken = vec!["words".to_owned()]
+        }),
+        ("failures", NotYet, |f| {
+            f.pairs[3].candidate = Ended::TimedOut
+        }),
         ("failures", Fail, |f| {
             for pair in &mut f.pairs[..8] {
                 pair.candidate = Ended::Failed;
@@ -78,22 +86,34 @@ fn each_thing_that_is_asked_keeps_it_from_passing() {
         }),
         ("latency", Fail, |f| {
             for pair in &mut f.pairs {
-                pair.took_ms = Some(Sides { control: 1.0, candidate: 1.2 });
+                pair.took_ms = Some(Sides {
+                    control: 1.0,
+                    candidate: 1.2,
+                });
             }
         }),
         ("cost", Fail, |f| {
             for pair in &mut f.pairs {
-                pair.usd = Some(Sides { control: 1.0, candidate: 1.2 });
+                pair.usd = Some(Sides {
+                    control: 1.0,
+                    candidate: 1.2,
+                });
             }
         }),
         ("self-test", NotYet, |f| f.self_test = None),
-        ("self-test", NotYet, |f| f.self_test = Some(SelfTest::default())),
+        ("self-test", NotYet, |f| {
+            f.self_test = Some(SelfTest::default())
+        }),
         ("self-test", Fail, |f| {
             f.self_test.as_mut().expect("it is").defects[0].caught = 37;
         }),
         ("reviews", NotYet, |f| f.reviews = None),
-        ("reviews", NotYet, |f| f.reviews.as_mut().expect("it is").done = 29),
-        ("reviews", Fail, |f| f.reviews.as_mut().expect("it is").open_s1 = 1),
+        ("reviews", NotYet, |f| {
+            f.reviews.as_mut().expect("it is").done = 29
+        }),
+        ("reviews", Fail, |f| {
+            f.reviews.as_mut().expect("it is").open_s1 = 1
+        }),
         ("title", NotYet, |f| title(f).noise.clear()),
         ("title", NotYet, |f| title(f).noise.truncate(19)),
         ("title", NotYet, |f| {

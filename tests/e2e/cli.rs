@@ -9,9 +9,9 @@ use switchyard::model::{EnvironmentName, FlagName};
 
 use crate::program::{Process, SECRETS, Site, case};
 
-const COMMANDS: [&str; 28] = [
+const COMMANDS: [&str; 29] = [
     "demo", "up", "serve", "tap", "worker", "engine", "objects", "check", "register", "dispatch",
-    "runs", "routes", "routing", "phase", "hold", "audit", "health", "compare", "report",
+    "runs", "routes", "routing", "phase", "gate", "hold", "audit", "health", "compare", "report",
     "takeover", "costs", "sweep", "mirror", "rehearse", "replay", "cleanup", "events", "sandbox",
 ];
 
