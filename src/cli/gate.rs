@@ -166,9 +166,9 @@ fn excess(row: &FieldRow) -> String {
 /// How far the evidence is on its way to what it has to reach.
 fn bar(evidence: f64, threshold: f64) -> String {
     const LONG: usize = 10;
-    let share = (evidence / threshold).clamp(0.0, 1.0);
     // Full only once it is there.
-    let filled = (share * LONG as f64).floor() as usize;
+    let is_reached = |tenth: &usize| evidence * LONG as f64 >= threshold * *tenth as f64;
+    let filled = (1..=LONG).take_while(is_reached).count();
     format!("[{}{}]", "#".repeat(filled), ".".repeat(LONG - filled))
 }
 
