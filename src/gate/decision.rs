@@ -541,6 +541,8 @@ impl Asked<'_> {
         let is_result = |row: &FieldRow| matches!(row.name.as_str(), "status");
         let observed = if unseen.is_empty() {
             format!("{deciding} fields decide")
+        } else if unseen.len() == rows.len() {
+            "none was ever compared".to_owned()
         } else {
             format!(
                 "{deciding} fields decide; never compared: {}",
