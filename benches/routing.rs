@@ -296,6 +296,7 @@ fn state(store: &Store, shutdown: CancellationToken) -> http::State {
             flag: flag(),
             epoch: String::new(),
             after: None,
+            gate: switchyard::gate::Rules::default(),
         },
         store: store.clone(),
         bounds: Bounds::default(),

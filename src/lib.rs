@@ -11,6 +11,7 @@ pub mod audio;
 pub mod compare;
 pub mod contract;
 pub mod cost;
+pub mod gate;
 pub mod progress;
 pub mod report;
 pub mod rollout;

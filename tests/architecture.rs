@@ -8,7 +8,7 @@ use std::{
 
 const FACTS: &[&str] = &["model", "config"];
 const CALCULATIONS: &[&str] = &[
-    "audio", "contract", "compare", "cost", "progress", "report", "rollout",
+    "audio", "contract", "compare", "cost", "gate", "progress", "report", "rollout",
 ];
 
 /// Each module of `src` and what it may use, beside itself.
@@ -30,6 +30,7 @@ fn table() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("contract", vec!["model"]),
         ("compare", vec!["model"]),
         ("cost", vec!["model"]),
+        ("gate", vec!["model"]),
         ("progress", vec!["model"]),
         ("rollout", vec!["model"]),
         ("report", vec!["model", "compare", "cost"]),

@@ -153,6 +153,7 @@ fn settings(wanted: &DemoSettings, doors: &Doors, sandbox: &Sandbox) -> anyhow::
         routing: config::Routing::default(),
         shadow: crate::model::Caps::default(),
         rollout: Bounds::default(),
+        gate: crate::model::GateBounds::default(),
         health: HealthLimits::default(),
         prices: demo_prices(),
     };

@@ -230,7 +230,7 @@ impl App {
             .context("writing the workflow")?;
         let prompts = self.prompts()?;
         let parts = [
-            env!("CARGO_PKG_VERSION"),
+            env!("SWITCHYARD_SOURCES"),
             &workflow,
             prompts.digest(),
             &environment.llm.model,

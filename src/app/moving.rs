@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::App;
 use crate::{
     config::Config,
-    controller::{self, Around, Mover, Routing, intake::Celery},
+    controller::{self, Around, Mover, Routing, gate_rules, intake::Celery},
     legacy::celery::Queue,
     model::EnvironmentName,
     rollout::Surroundings,
@@ -15,16 +15,18 @@ use crate::{
 impl App {
     /// What questions and moves of this environment's migration are about.
     pub fn about(&self) -> anyhow::Result<About> {
+        let policy = self.policy()?;
         Ok(About {
             environment: self.name.clone(),
             flag: Config::flag(),
-            epoch: controller::epoch(&self.versions()?, &self.policy()?),
+            epoch: controller::epoch(&self.versions()?, &policy),
             after: self
                 .environment
                 .rollout
                 .after
                 .as_deref()
                 .map(EnvironmentName::new),
+            gate: gate_rules(&policy, &self.environment.gate),
         })
     }
 

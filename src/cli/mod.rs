@@ -10,6 +10,7 @@ mod demo;
 mod dispatch;
 mod events;
 mod follow;
+mod gate;
 mod health;
 mod hold;
 mod mirror;
@@ -131,6 +132,9 @@ enum Command {
     Routing(routing::Args),
     /// Shows how far the migration is in each environment, says what its next step lacks, and moves it.
     Phase(phase::Args),
+    /// Says whether the comparisons so far are enough for a cutover, what they lack, and who can do
+    /// something about it.
+    Gate(gate::Args),
     /// Lists what blocks forward moves, and places or releases such a hold.
     Hold(hold::Args),
     /// Shows how cleanup stands, exports what Celery did, and lists what is left of it in a source
@@ -231,6 +235,7 @@ pub fn start_tracing(cli: &Cli) {
             | Command::Dispatch(_)
             | Command::Check
             | Command::Report(_)
+            | Command::Gate(_)
             | Command::Takeover(_)
             | Command::Costs(_)
             | Command::Mirror(_)
@@ -291,6 +296,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Routes(args) => routes::run(args, &globals).await,
         Command::Routing(args) => routing::run(args, &globals).await,
         Command::Phase(args) => phase::run(args, &globals).await,
+        Command::Gate(args) => gate::run(args, &globals).await,
         Command::Hold(args) => hold::run(args, &globals).await,
         Command::Cleanup(args) => cleanup::run(args, &globals).await,
         Command::Audit(args) => audit::run(args, &globals).await,

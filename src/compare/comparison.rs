@@ -40,6 +40,9 @@ pub struct FieldResult {
     pub measured: Vec<Measured>,
     /// One line for people. Never quotes the meeting, so that it may go anywhere.
     pub reason: String,
+    /// What no tolerance excuses, without quoting anything.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub broken: Vec<String>,
     /// Why the policy is as it is.
     pub why: String,
     /// What differs, at most [`DIFFERENCES_KEPT`] of it.

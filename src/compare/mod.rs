@@ -5,6 +5,7 @@
 
 mod comparison;
 mod difference;
+mod distance;
 mod field;
 mod judge;
 mod measure;

@@ -37,6 +37,12 @@ pub struct FieldPolicy {
     pub bounds: BTreeMap<String, Bound>,
     /// What a difference means for the gate.
     pub strictness: Strictness,
+    /// How much further from the control than the control from itself a soft field may be on average,
+    /// as a distance between 0 and 1.
+    pub margin: f64,
+    /// For so many recordings under these versions it is shown and does not decide: its comparator is
+    /// new.
+    pub dry_run: u32,
     /// Why so.
     pub why: String,
     /// Values that vary by nature.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::Secret;
-use crate::model::{Bounds, Caps, HealthLimits};
+use crate::model::{Bounds, Caps, GateBounds, HealthLimits};
 
 /// One environment.
 #[derive(Clone, Debug, Deserialize)]
@@ -49,6 +49,9 @@ pub struct Environment {
     /// What has to be seen before the migration goes forward here.
     #[serde(default)]
     pub rollout: Bounds,
+    /// What evidence has to show before the candidate serves here.
+    #[serde(default)]
+    pub gate: GateBounds,
     /// How closely Conductor is watched.
     #[serde(default)]
     pub health: HealthLimits,

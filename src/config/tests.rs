@@ -105,6 +105,16 @@ fn a_value_that_makes_no_sense_is_named_with_its_section() {
             "[environments.staging.shadow]\nmax_usd = -1.0",
             "environments.staging.shadow.max_usd",
         ),
+        (
+            "[environments.staging.gate]",
+            "[environments.staging.gate]\nfailure_percent = 0.0",
+            "environments.staging.gate.failure_percent",
+        ),
+        (
+            "[environments.staging.gate]",
+            "[environments.staging.gate]\nlatency_ratio = -1.0",
+            "environments.staging.gate.latency_ratio",
+        ),
     ] {
         let text = example().replacen(from, to, 1);
         let message = refusal(&text);

@@ -70,12 +70,6 @@ impl Environment {
                 message,
             })
         };
-        if ![10, 5, 2, 1].contains(&self.rollout.failure_percent) {
-            return invalid(
-                "rollout.failure_percent",
-                "there are tables for 10, 5, 2 and 1".to_owned(),
-            );
-        }
         if !(10..=60_000).contains(&self.routing.answer_ms) {
             return invalid(
                 "routing.answer_ms",
@@ -88,7 +82,6 @@ impl Environment {
             ("rollout.healthy_min", rollout.healthy_min),
             ("rollout.parallel_runs", rollout.parallel_runs),
             ("rollout.shadow_pairs", rollout.shadow_pairs),
-            ("rollout.evidence_days", rollout.evidence_days),
             ("rollout.rehearsal_days", rollout.rehearsal_days),
             ("rollout.dwell_hours", rollout.dwell_hours),
             ("rollout.step_runs", rollout.step_runs),
@@ -98,6 +91,44 @@ impl Environment {
         ] {
             if !(0..=100_000).contains(&least) {
                 return invalid(key, "write a number from 0 to 100000".to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    /// What evidence has to show.
+    fn validate_gate(&self, section: &str) -> Result<(), Error> {
+        let invalid = |key: &str, message: &str| {
+            Err(Error::Invalid {
+                key: format!("{section}.gate.{key}"),
+                message: message.to_owned(),
+            })
+        };
+        let gate = &self.gate;
+        if !(0.5..=50.0).contains(&gate.failure_percent) {
+            return invalid(
+                "failure_percent",
+                "write 0.5 to 50: 10 for development, 5 for what users see, 2 for more than that",
+            );
+        }
+        for (key, number, most) in [
+            ("days", gate.days, 365),
+            ("weekdays", gate.weekdays, 7),
+            ("per_stratum", gate.per_stratum, 1000),
+        ] {
+            if !(0..=most).contains(&number) {
+                return invalid(key, &format!("write a number from 0 to {most}"));
+            }
+        }
+        for (key, ratio) in [
+            ("latency_ratio", gate.latency_ratio),
+            ("cost_ratio", gate.cost_ratio),
+        ] {
+            if ratio != 0.0 && !(0.1..=100.0).contains(&ratio) {
+                return invalid(
+                    key,
+                    "write how many times the control's it may be, e.g. 1.10; 0 does not ask",
+                );
             }
         }
         Ok(())
@@ -196,6 +227,7 @@ impl Environment {
             );
         }
         self.validate_moving(section)?;
+        self.validate_gate(section)?;
         if let Some(notices) = &self.notices {
             notices.validate(section)?;
         }

@@ -14,6 +14,19 @@ pub const FROM_ROWS: &str = "Reflector's rows";
 /// The source of a control whose messages were all heard beside.
 pub const FROM_ROWS_AND_MESSAGES: &str = "Reflector's rows and messages";
 
+/// The source of a control that is a mirror's.
+pub const FROM_MIRROR: &str = "a mirror transcript";
+
+/// What a mirror never does, or what rows do not tell.
+pub const NOT_IN_MIRRORS: [Field; 6] = [
+    Field::Messages,
+    Field::Zulip,
+    Field::Webhook,
+    Field::Objects,
+    Field::Deletions,
+    Field::AudioDeleted,
+];
+
 /// What rows do not tell of a control: it is left out, not held against the candidate.
 const NOT_IN_ROWS: [Field; 5] = [
     Field::Messages,
@@ -28,6 +41,7 @@ pub(super) fn judged_by(policy: &Policy, source: &str) -> Policy {
     let policy = Policy::clone(policy);
     match source {
         FROM_ROWS => policy.without(&NOT_IN_ROWS),
+        FROM_MIRROR => policy.without(&NOT_IN_MIRRORS),
         FROM_ROWS_AND_MESSAGES => {
             let but_messages = NOT_IN_ROWS.into_iter();
             let but_messages: Vec<_> = but_messages

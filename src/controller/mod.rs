@@ -4,9 +4,11 @@ mod control;
 mod dispatch;
 mod export;
 mod fallback;
+mod gating;
 pub mod health;
 pub mod intake;
 mod moving;
+mod noise;
 mod notices;
 mod outcome;
 mod register;
@@ -19,10 +21,13 @@ mod takeover;
 mod telling;
 mod watchdog;
 
-pub use control::{FROM_ROWS, FROM_ROWS_AND_MESSAGES, as_before_the_run, keep_control};
+pub use control::{
+    FROM_MIRROR, FROM_ROWS, FROM_ROWS_AND_MESSAGES, NOT_IN_MIRRORS, as_before_the_run, keep_control,
+};
 pub use dispatch::{Again, Dispatched, Wanted, dispatch};
 pub use export::export;
 pub use fallback::{Fallback, FellBack};
+pub use gating::gate_rules;
 pub use moving::{Approved, Around, Moved, Mover, OVERRIDE_LASTS, Plan};
 pub use notices::{Deliver, NOTICES_LEASE, Notices};
 pub use outcome::candidate_outcome;

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::shadow::Clock;
 use crate::{
+    gate::Decision,
     model::Bounds,
     rollout::{
         Check, Evidence, Facts, Hold, Move, Override, Percent, Position, Precondition, Refusal,
@@ -217,6 +218,11 @@ impl Mover {
             ready,
             line,
         }))
+    }
+
+    /// What the gate says of the evidence, and which evidence that is.
+    pub async fn gate(&self) -> anyhow::Result<(Evidence, Decision)> {
+        self.store.gate(&self.about, (self.clock)()).await
     }
 
     async fn facts(&self, to: Position) -> anyhow::Result<Facts> {

@@ -18,7 +18,7 @@ use super::{
     telling::Telling,
 };
 use crate::{
-    compare::{self, Meanings, Policy},
+    compare::{self, Field, FieldResult, FieldVerdict, Meanings, Policy},
     conductor::{
         Client,
         wire::{Task, TaskStatus, Workflow, WorkflowStatus},
@@ -30,7 +30,7 @@ use crate::{
     },
     progress::{self, Progress},
     report::{CostLine, ReportData},
-    store::{Run, Store, StoredComparison},
+    store::{ComparisonFacts, Run, Store, StoredComparison},
 };
 
 /// Tells the time.
@@ -76,6 +76,16 @@ pub struct Followed {
 /// How often runs are looked at.
 const EVERY: Duration = Duration::from_secs(1);
 
+/// Fields that others would have seen, beside the transcript itself.
+const EFFECTS: [Field; 6] = [
+    Field::Messages,
+    Field::Objects,
+    Field::Deletions,
+    Field::AudioDeleted,
+    Field::Zulip,
+    Field::Webhook,
+];
+
 /// How long a process that fell silent while it compared is waited for.
 const COMPARING: TimeDelta = TimeDelta::seconds(30);
 
@@ -107,6 +117,7 @@ impl Shadow {
                 warn!(run.id = %run.id, "cannot compare a run, trying again: {error:#}");
             }
         }
+        self.measure_noise().await?;
         Ok(())
     }
 
@@ -279,11 +290,8 @@ impl Shadow {
             epoch: self.epoch(),
             report: serde_json::to_value(&report).context("writing a report")?,
             compared_at: now,
-            fields: comparison
-                .fields
-                .iter()
-                .map(|field| (field.field.to_string(), field.verdict.to_string()))
-                .collect(),
+            fields: comparison.fields.iter().map(super::noise::stored).collect(),
+            facts: self.facts(run, &report).await?,
         };
         self.store.insert_comparison(&stored).await?;
         Ok(report)
@@ -304,6 +312,46 @@ impl Shadow {
                 Meanings::new()
             }
         }
+    }
+
+    /// What the gate takes from a comparison.
+    async fn facts(&self, run: &Run, report: &ReportData) -> anyhow::Result<ComparisonFacts> {
+        let comparison = &report.comparison;
+        let judged = |of: &dyn Fn(&FieldResult) -> bool| -> Vec<&FieldResult> {
+            let could = |field: &&FieldResult| field.verdict != FieldVerdict::NotComparable;
+            let fields = comparison.fields.iter().filter(could);
+            fields.filter(|field| of(field)).collect()
+        };
+        let effects = judged(&|field| EFFECTS.contains(&field.field));
+        let took = |(from, to): (DateTime<Utc>, DateTime<Utc>)| (to - from).num_milliseconds();
+        let control_ms = self.store.control_took(&run.id).await?.map(took);
+        // Where it was not timed from outside, its steps were, one after the other.
+        let steps = report.control.steps.iter().map(|step| step.wall_ms);
+        let steps = Some(steps.sum::<f64>()).filter(|ms| *ms > 0.0);
+        let candidate_ms = run.finished_at.map(|ended| took((run.started_at, ended)));
+        let cost = |of: Pipeline| -> Option<f64> {
+            let lines = report.costs.iter().filter(|line| line.pipeline == of);
+            let each: Option<Vec<f64>> = lines.map(|line| line.cost).collect();
+            each.filter(|all| !all.is_empty())
+                .map(|all| all.iter().sum())
+        };
+        Ok(ComparisonFacts {
+            compared: judged(&|_| true)
+                .iter()
+                .map(|field| field.field.to_string())
+                .collect(),
+            tracks: i64::try_from(run.subject.track_keys.len()).unwrap_or(i64::MAX),
+            audio_ms: report.control.duration_ms.or(report.candidate.duration_ms),
+            language: run.subject.transcript.source_language.clone(),
+            control_ms: control_ms.map(|ms| ms as f64).or(steps),
+            candidate_ms: candidate_ms.map(|ms| ms as f64),
+            control_usd: cost(Pipeline::Control),
+            candidate_usd: cost(Pipeline::Candidate),
+            effects_equal: (!effects.is_empty()).then(|| {
+                let differs = |field: &&FieldResult| field.verdict == FieldVerdict::Differs;
+                !effects.iter().any(differs)
+            }),
+        })
     }
 
     /// The digest of versions that comparisons are made under now.

@@ -17,11 +17,6 @@ pub struct Bounds {
     pub parallel_runs: i64,
     /// Comparisons before more recordings are shadowed.
     pub shadow_pairs: i64,
-    /// The rate of recordings with a failure, in percent, that the evidence has to rule out before
-    /// the candidate serves: 10, 5, 2 or 1.
-    pub failure_percent: u8,
-    /// Different days the evidence has to be from.
-    pub evidence_days: i64,
     /// Days a rehearsal stays good for.
     pub rehearsal_days: i64,
     /// Hours between two steps of cutover.
@@ -45,8 +40,6 @@ impl Default for Bounds {
             healthy_min: 30,
             parallel_runs: 10,
             shadow_pairs: 30,
-            failure_percent: 5,
-            evidence_days: 5,
             rehearsal_days: 7,
             dwell_hours: 24,
             step_runs: 10,

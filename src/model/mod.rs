@@ -6,6 +6,7 @@
 mod bounds;
 mod caps;
 pub mod digest;
+mod gate;
 mod health;
 mod ids;
 mod outcome;
@@ -18,6 +19,7 @@ mod usage;
 
 pub use bounds::Bounds;
 pub use caps::Caps;
+pub use gate::{GateBounds, GateVerdict, NoiseFrom};
 pub use health::HealthLimits;
 pub use ids::{
     EnvironmentName, FlagName, ObjectKey, RecordingId, RoomId, RunId, TranscriptId, WorkflowId,

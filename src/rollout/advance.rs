@@ -7,7 +7,7 @@ use super::{
     BreakerState, Check, Percent, Position, Precondition, Standing,
     precondition::{Asked, span},
 };
-use crate::model::{Bounds, EnvironmentName};
+use crate::model::{Bounds, EnvironmentName, GateVerdict};
 
 /// Why forward moves are blocked, by whom and until when. It blocks until somebody releases it: one
 /// that has expired says so, and still blocks.
@@ -88,11 +88,27 @@ pub struct Evidence {
     pub days: i64,
 }
 
-impl Evidence {
-    /// Recordings that count: at most half of them replayed.
-    pub fn counted(&self) -> i64 {
-        let arrived = self.recordings - self.replayed;
-        arrived + self.replayed.min(arrived)
+/// What the gate says of the evidence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct GateStands {
+    /// What it comes to.
+    pub verdict: GateVerdict,
+    /// The same in one line.
+    pub line: String,
+    /// What is missing; empty where nothing is.
+    pub missing: String,
+    /// What stops even more recordings from being shadowed; none where nothing does.
+    pub alarm: Option<String>,
+}
+
+impl Default for GateStands {
+    fn default() -> Self {
+        Self {
+            verdict: GateVerdict::NotYet,
+            line: format!("{}: nothing was compared", GateVerdict::NotYet),
+            missing: "recordings".to_owned(),
+            alarm: None,
+        }
     }
 }
 
@@ -139,6 +155,8 @@ pub struct Facts {
     pub health: Option<HealthFacts>,
     /// Comparisons of shadow runs, under the versions as they are.
     pub evidence: Evidence,
+    /// What the gate says of them.
+    pub gate: GateStands,
     /// Runs that nobody waited for.
     pub parallel: Ended,
     /// Live runs since the migration stands where it stands.

@@ -18,8 +18,9 @@ pub mod rules;
 mod shedding;
 
 pub use advance::{
-    Advance, Approvals, BreakerFacts, Ended, Evidence, Facts, HealthFacts, Hold, Move, Override,
-    Refusal, RehearsalFacts, Surroundings, advance, needed_approvals, overdue, preconditions,
+    Advance, Approvals, BreakerFacts, Ended, Evidence, Facts, GateStands, HealthFacts, Hold, Move,
+    Override, Refusal, RehearsalFacts, Surroundings, advance, needed_approvals, overdue,
+    preconditions,
 };
 pub use breaker::{Admission, Breaker, BreakerState, NotClosed, STALE};
 pub use celery::MayDispatch;
@@ -28,7 +29,7 @@ pub use ownership::{Live, Owner, Ownership};
 pub use pace::{Next, Pace};
 pub use phase::{NoPercent, NoPhase, Percent, Phase};
 pub use position::{NoPosition, Position};
-pub use precondition::{Check, FAILURE_PERCENTS, NoCheck, Precondition, Standing, required, span};
+pub use precondition::{Check, NoCheck, Precondition, Standing, required, span};
 pub use probe::{LIVE_RUNS, Layer, Probe, Signals, shared_fate, weigh};
 pub use ratio::Ratio;
 pub use route::{BUCKETS, Beside, Keys, Known, Route, Situation, admitted, bucket, route, salt};

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
 use super::{BreakerState, Facts, Position, Surroundings};
-use crate::model::Bounds;
+use crate::model::{Bounds, GateVerdict};
 
 /// What is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -23,9 +23,9 @@ pub enum Check {
     Breaker,
     /// The candidate ran well on recordings nobody waits for.
     ParallelRuns,
-    /// There are comparisons, and the candidate did not fail at them.
+    /// There are comparisons, and none of what they say is an alarm.
     ShadowPairs,
-    /// The comparisons rule out that the candidate fails too often.
+    /// The gate says that the comparisons are enough, and speak for the candidate.
     Evidence,
     /// Cutover, fallback and recovery were rehearsed, and not long ago.
     Rehearsal,
@@ -134,9 +134,8 @@ impl Check {
             | Self::LegacyDrained => "/api/v1/phases",
             Self::Settings => "/health",
             Self::Health | Self::Breaker | Self::Quiet => "/api/v1/breaker",
-            Self::ParallelRuns | Self::ShadowPairs | Self::Evidence | Self::StepRuns => {
-                "/api/v1/runs"
-            }
+            Self::ShadowPairs | Self::Evidence => "/api/v1/gate",
+            Self::ParallelRuns | Self::StepRuns => "/api/v1/runs",
             Self::Rehearsal => "/api/v1/rehearsals",
             Self::Exported => "/api/v1/audit",
         }
@@ -149,7 +148,8 @@ impl Check {
             Self::Settings => "switchyard check",
             Self::Health | Self::Breaker | Self::Quiet => "switchyard health",
             Self::ParallelRuns => "switchyard replay",
-            Self::ShadowPairs | Self::Evidence | Self::StepRuns => "switchyard runs",
+            Self::ShadowPairs | Self::Evidence => "switchyard gate",
+            Self::StepRuns => "switchyard runs",
             Self::Rehearsal => "switchyard rehearse",
             Self::Rules => "switchyard routing",
             Self::LegacyQuiet | Self::LegacyDrained => "switchyard routes",
@@ -269,25 +269,6 @@ pub const fn required(from: Position, to: Position) -> &'static [Check] {
         Position::Archived => &[Order, LegacyQuiet, LegacyDrained],
         Position::Removed => &[Order, LegacyQuiet, LegacyDrained, Exported, TypedName],
     }
-}
-
-/// How many recordings it takes to rule out a rate of failures of `percent`, by how many failed: the
-/// smallest n at which the e-process of a truncated Beta(1/2, 1/2) mixture against "the rate is at
-/// least that" reaches 1/0.05, so that looking after every recording keeps the error below 5 %.
-const NEEDED: [(u8, [i64; 5]); 4] = [
-    (10, [36, 64, 86, 105, 123]),
-    (5, [74, 131, 174, 213, 249]),
-    (2, [188, 330, 440, 538, 629]),
-    (1, [377, 663, 883, 1079, 1262]),
-];
-
-/// The rates of failures that [`Bounds::failure_percent`] may name.
-pub const FAILURE_PERCENTS: [u8; 4] = [10, 5, 2, 1];
-
-/// So many recordings are needed in all; none where too many failed for any number we can tell.
-fn needed(percent: u8, failures: i64) -> Option<i64> {
-    let (_, row) = NEEDED.iter().find(|(rate, _)| *rate == percent)?;
-    row.get(usize::try_from(failures).ok()?).copied()
 }
 
 /// What is asked, and when.
@@ -491,11 +472,11 @@ impl Asked<'_> {
     fn shadow_pairs(&self) -> Said {
         let evidence = &self.facts.evidence;
         let at_least = self.bounds.shadow_pairs;
-        let (pairs, failed) = (evidence.recordings, evidence.candidate_failed);
-        let value = format!("{pairs} compared, at {failed} the candidate failed");
-        let bound = format!("{at_least} compared, failures fewer than 1 in 10");
-        if failed * 10 > pairs.max(10) {
-            let missing = "see why it failed: `switchyard runs`".to_owned();
+        let (pairs, failed) = (evidence.recordings, evidence.failures);
+        let value = format!("{pairs} compared, {failed} with a failure");
+        let bound = format!("{at_least} compared, and nothing alarms the gate");
+        if let Some(alarm) = &self.facts.gate.alarm {
+            let missing = format!("{alarm}; see `switchyard gate`");
             (Standing::Failed, value, bound, missing)
         } else if pairs < at_least {
             let missing = format!("{} more recordings", at_least - pairs);
@@ -506,37 +487,21 @@ impl Asked<'_> {
     }
 
     fn evidence(&self) -> Said {
-        let evidence = &self.facts.evidence;
-        let percent = self.bounds.failure_percent;
-        let (counted, failures) = (evidence.counted(), evidence.failures);
-        let value = format!(
-            "{counted} recordings counted ({} replayed) on {} days, {failures} with a failure",
-            evidence.replayed, evidence.days
-        );
-        let days = self.bounds.evidence_days;
-        let Some(needed) = needed(percent, failures) else {
-            let bound = format!("fewer than {percent} % with a failure, on {days} days");
-            let missing =
-                "too many differ: read their reports and mend the candidate, which begins the evidence anew"
-                    .to_owned();
-            return (Standing::Failed, value, bound, missing);
+        let gate = &self.facts.gate;
+        let bound = "the gate says PASS".to_owned();
+        let said = |state| {
+            (
+                state,
+                gate.line.clone(),
+                bound.clone(),
+                gate.missing.clone(),
+            )
         };
-        let bound = format!(
-            "{needed} recordings on {days} days, to rule out failures at {percent} % of them"
-        );
-        if counted < needed || evidence.days < days {
-            let more = (needed - counted).max(0);
-            let (more, more_days) = (
-                format!("{more} more clean recordings"),
-                (days - evidence.days).max(0),
-            );
-            let missing = match more_days {
-                0 => more,
-                one_or_more => format!("{more}, {one_or_more} more days"),
-            };
-            return (Standing::NotYet, value, bound, missing);
+        match gate.verdict {
+            GateVerdict::Pass => said(Standing::Met),
+            GateVerdict::Fail => said(Standing::Failed),
+            GateVerdict::NotYet => said(Standing::NotYet),
         }
-        met(value, bound)
     }
 
     fn rehearsal(&self) -> Said {
@@ -677,15 +642,5 @@ mod tests {
         ] {
             assert_eq!(span(TimeDelta::seconds(seconds)), told);
         }
-    }
-
-    #[test]
-    fn more_failures_need_more_recordings_and_too_many_need_none_we_can_tell() {
-        assert_eq!(needed(5, 0), Some(74));
-        assert_eq!(needed(5, 1), Some(131));
-        assert_eq!(needed(1, 4), Some(1262));
-        assert_eq!(needed(5, 5), None);
-        assert_eq!(needed(3, 0), None, "there is no such table");
-        assert_eq!(NEEDED.map(|(percent, _)| percent), FAILURE_PERCENTS);
     }
 }

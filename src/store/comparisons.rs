@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
-use sqlx::Row;
+use sqlx::{Row, any::AnyRow};
 
 use super::{Store, millis, time};
 use crate::model::RunId;
@@ -24,8 +24,58 @@ pub struct StoredComparison {
     pub report: serde_json::Value,
     /// When.
     pub compared_at: DateTime<Utc>,
-    /// The verdict on each field, by field.
-    pub fields: Vec<(String, String)>,
+    /// Each field, by name.
+    pub fields: Vec<StoredField>,
+    /// What the gate takes from it.
+    pub facts: ComparisonFacts,
+}
+
+/// A row of `comparison_fields`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredField {
+    /// Its name.
+    pub field: String,
+    /// Its verdict.
+    pub verdict: String,
+    /// How far the sides are apart, 0 to 1; none where that was not or could not be measured.
+    pub distance: Option<f64>,
+    /// Whether no tolerance excuses the difference.
+    pub broken: bool,
+}
+
+impl StoredField {
+    /// A field of which only the verdict is known.
+    pub fn judged(field: impl Into<String>, verdict: impl Into<String>) -> Self {
+        Self {
+            field: field.into(),
+            verdict: verdict.into(),
+            distance: None,
+            broken: false,
+        }
+    }
+}
+
+/// A row of `comparison_facts`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ComparisonFacts {
+    /// Fields that could be compared, by name.
+    pub compared: Vec<String>,
+    /// Tracks of the recording.
+    pub tracks: i64,
+    /// Length of the recording in milliseconds, where the control tells.
+    pub audio_ms: Option<f64>,
+    /// The spoken language.
+    pub language: String,
+    /// Milliseconds the control took, where known.
+    pub control_ms: Option<f64>,
+    /// Milliseconds the candidate took, where known.
+    pub candidate_ms: Option<f64>,
+    /// US dollars the control cost, where known.
+    pub control_usd: Option<f64>,
+    /// US dollars the candidate cost, where known.
+    pub candidate_usd: Option<f64>,
+    /// Whether what others would have seen is the same, where the control tells.
+    pub effects_equal: Option<bool>,
 }
 
 impl Store {
@@ -48,16 +98,39 @@ impl Store {
             .await
             .context("writing a comparison")?;
         let sql = "-- insert_comparison
-            insert into comparison_fields (comparison_id, field, verdict) values ($1, $2, $3)";
-        for (field, verdict) in &comparison.fields {
+            insert into comparison_fields (comparison_id, field, verdict, distance, broken)
+            values ($1, $2, $3, $4, $5)";
+        for field in &comparison.fields {
             sqlx::query(sql)
                 .bind(comparison.id.as_str())
-                .bind(field.as_str())
-                .bind(verdict.as_str())
+                .bind(field.field.as_str())
+                .bind(field.verdict.as_str())
+                .bind(field.distance.filter(|distance| distance.is_finite()))
+                .bind(i64::from(field.broken))
                 .execute(&mut *tx)
                 .await
                 .context("writing a field of a comparison")?;
         }
+        let facts = &comparison.facts;
+        let number = |value: Option<f64>| value.filter(|value| value.is_finite());
+        let sql = "-- insert_comparison
+            insert into comparison_facts (comparison_id, compared, tracks, audio_ms, language,
+                control_ms, candidate_ms, control_usd, candidate_usd, effects_equal)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+        sqlx::query(sql)
+            .bind(comparison.id.as_str())
+            .bind(facts.compared.join(","))
+            .bind(facts.tracks)
+            .bind(number(facts.audio_ms))
+            .bind(facts.language.as_str())
+            .bind(number(facts.control_ms))
+            .bind(number(facts.candidate_ms))
+            .bind(number(facts.control_usd))
+            .bind(number(facts.candidate_usd))
+            .bind(facts.effects_equal.map(i64::from))
+            .execute(&mut *tx)
+            .await
+            .context("writing what the gate takes from a comparison")?;
         tx.commit().await.context("writing a comparison")
     }
 
@@ -95,15 +168,24 @@ impl Store {
         let id: String = row.try_get("id")?;
         let report: String = row.try_get("report")?;
         let sql = "-- newest_comparison
-            select field, verdict from comparison_fields where comparison_id = $1 order by field";
+            select field, verdict, distance, broken from comparison_fields
+            where comparison_id = $1 order by field";
         let fields = sqlx::query(sql)
             .bind(id.as_str())
             .fetch_all(&self.pool)
             .await
             .context("reading a comparison's fields")?
             .iter()
-            .map(|row| Ok((row.try_get("field")?, row.try_get("verdict")?)))
+            .map(|row| {
+                Ok(StoredField {
+                    field: row.try_get("field")?,
+                    verdict: row.try_get("verdict")?,
+                    distance: row.try_get("distance")?,
+                    broken: row.try_get::<i64, _>("broken")? == 1,
+                })
+            })
             .collect::<sqlx::Result<_>>()?;
+        let facts = self.comparison_facts(&id).await?;
         Ok(Some(StoredComparison {
             id,
             run_id: RunId::new(row.try_get::<String, _>("run_id")?),
@@ -113,6 +195,46 @@ impl Store {
             report: serde_json::from_str(&report).context("reading a comparison's report")?,
             compared_at: time(row.try_get("compared_at")?),
             fields,
+            facts,
         }))
+    }
+
+    /// What the gate takes from a comparison; nothing of one that was made before it was kept.
+    async fn comparison_facts(&self, id: &str) -> anyhow::Result<ComparisonFacts> {
+        let sql = "-- comparison_facts
+            select compared, tracks, audio_ms, language, control_ms, candidate_ms, control_usd,
+                candidate_usd, effects_equal
+            from comparison_facts where comparison_id = $1";
+        let row = sqlx::query(sql)
+            .bind(id)
+            .fetch_optional(&self.pool)
+            .await
+            .context("reading what the gate takes from a comparison")?;
+        row.as_ref()
+            .map_or_else(|| Ok(ComparisonFacts::default()), ComparisonFacts::read)
+    }
+}
+
+impl ComparisonFacts {
+    /// Reads a row that has all of its columns.
+    pub(super) fn read(row: &AnyRow) -> anyhow::Result<Self> {
+        let compared: String = row.try_get("compared")?;
+        Ok(Self {
+            compared: compared
+                .split(',')
+                .filter(|name| !name.is_empty())
+                .map(str::to_owned)
+                .collect(),
+            tracks: row.try_get("tracks")?,
+            audio_ms: row.try_get("audio_ms")?,
+            language: row.try_get("language")?,
+            control_ms: row.try_get("control_ms")?,
+            candidate_ms: row.try_get("candidate_ms")?,
+            control_usd: row.try_get("control_usd")?,
+            candidate_usd: row.try_get("candidate_usd")?,
+            effects_equal: row
+                .try_get::<Option<i64>, _>("effects_equal")?
+                .map(|equal| equal == 1),
+        })
     }
 }

@@ -1,23 +1,18 @@
 //! Everything our database knows that a move of a migration depends on.
 
-use std::collections::BTreeSet;
-
 use anyhow::Context;
 use chrono::{DateTime, Utc};
-use sha2::{Digest, Sha256};
 use sqlx::{Any, Row, Transaction};
 
-use super::{Store, holds, phases::read_phase, requests, standing::read_standing, time};
+use super::{Store, evidence, holds, phases::read_phase, requests, standing::read_standing, time};
 use crate::{
-    compare::Verdict,
+    gate::Rules,
     model::{EnvironmentName, FlagName},
-    rollout::{
-        BreakerFacts, BreakerState, Ended, Evidence, Facts, HealthFacts, Position, RehearsalFacts,
-    },
+    rollout::{BreakerFacts, BreakerState, Ended, Facts, HealthFacts, Position, RehearsalFacts},
 };
 
 /// What a question or a move is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct About {
     /// Where.
     pub environment: EnvironmentName,
@@ -27,6 +22,8 @@ pub struct About {
     pub epoch: String,
     /// The environment that goes before this one, where the settings name one.
     pub after: Option<EnvironmentName>,
+    /// What evidence has to show.
+    pub gate: Rules,
 }
 
 impl Store {
@@ -60,6 +57,7 @@ pub(super) async fn gather(
             (row.version > 0).then_some(row.position)
         }
     };
+    let (evidence, decision) = evidence::read(tx, about, now).await?;
     Ok(Facts {
         environment: about.environment.clone(),
         position: phase.position,
@@ -74,7 +72,8 @@ pub(super) async fn gather(
         approvals: requests::read_approvals(tx, about, to, phase.version).await?,
         breaker: breaker(tx, about).await?,
         health: health(tx, about).await?,
-        evidence: evidence(tx, about).await?,
+        evidence,
+        gate: evidence::stands(&decision),
         parallel: ended(
             tx,
             about,
@@ -147,63 +146,6 @@ async fn health(
         });
     }
     Ok(health)
-}
-
-/// The newest comparison of each shadow run, made under the versions as they are.
-async fn evidence(tx: &mut Transaction<'static, Any>, about: &About) -> anyhow::Result<Evidence> {
-    let sql = "-- evidence
-        select comparisons.id, comparisons.run_id, comparisons.verdict, runs.origin, runs.started_at
-        from comparisons join runs on runs.id = comparisons.run_id
-        where runs.environment = $1 and runs.flag = $2 and runs.epoch is null
-          and runs.origin <> 'rehearsal' and comparisons.epoch = $3
-        order by comparisons.run_id, comparisons.compared_at desc, comparisons.id";
-    let rows = sqlx::query(sql)
-        .bind(about.environment.as_str())
-        .bind(about.flag.as_str())
-        .bind(about.epoch.as_str())
-        .fetch_all(&mut **tx)
-        .await
-        .context("reading the evidence")?;
-    let mut evidence = Evidence {
-        epoch: about.epoch.clone(),
-        ..Evidence::default()
-    };
-    let mut seen = Vec::new();
-    let mut days = BTreeSet::new();
-    let mut newest_of: Option<String> = None;
-    for row in rows {
-        let run: String = row.try_get("run_id")?;
-        if newest_of.as_ref() == Some(&run) {
-            continue;
-        }
-        newest_of = Some(run);
-        let name: String = row.try_get("verdict")?;
-        let verdict = Verdict::parse(&name).with_context(|| format!("`{name}` is no verdict"))?;
-        if !verdict.counts() {
-            continue;
-        }
-        let started_at: DateTime<Utc> = time(row.try_get("started_at")?);
-        days.insert(started_at.date_naive());
-        evidence.recordings += 1;
-        // What somebody chose is not what arrives.
-        evidence.replayed += i64::from(row.try_get::<String, _>("origin")? != "arrival");
-        evidence.failures += i64::from(!verdict.is_clean());
-        evidence.candidate_failed += i64::from(matches!(
-            verdict,
-            Verdict::CandidateFailed | Verdict::TimedOut
-        ));
-        seen.push(format!("{} {name}\n", row.try_get::<String, _>("id")?));
-    }
-    // The databases do not agree on the order of texts.
-    seen.sort();
-    let mut hash = Sha256::new();
-    hash.update(about.epoch.as_bytes());
-    for line in seen {
-        hash.update(line.as_bytes());
-    }
-    evidence.digest = hex::encode(&hash.finalize()[..8]);
-    evidence.days = i64::try_from(days.len()).context("counting days")?;
-    Ok(evidence)
 }
 
 /// How runs ended that were started since then.

@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use switchyard::{
-    model::{EnvironmentName, FlagName, HealthLimits},
+    compare::Policy,
+    controller::gate_rules,
+    model::{EnvironmentName, FlagName, GateBounds, HealthLimits},
     rollout::{Advance, Breaker, MayDispatch, Move, Position, Refusal, Signals},
     store::{About, BreakerRow, Flipped, Store},
 };
@@ -14,7 +16,13 @@ pub fn about(environment: &str) -> About {
         flag: FlagName::new("daily_diarization_pipeline"),
         epoch: "epoch".to_owned(),
         after: None,
+        gate: gate(),
     }
+}
+
+/// What the gate asks for by default.
+pub fn gate() -> switchyard::gate::Rules {
+    gate_rules(&Policy::shipped(), &GateBounds::default())
 }
 
 /// A move that ana wants.

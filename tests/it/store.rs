@@ -4,6 +4,7 @@
 mod answers;
 mod checkpoints;
 mod comparisons;
+mod evidence;
 mod exports;
 mod health;
 mod ledger;
@@ -53,6 +54,10 @@ on_both_databases!(
     ledger::an_effect_is_claimed_by_one_until_its_lease_ends,
     ledger::after_a_takeover_nothing_is_claimed_reserved_or_checked_in,
     ledger::a_later_generation_owns_in_a_later_epoch,
+    evidence::a_recording_counts_once_by_its_first_run,
+    evidence::what_a_soft_field_differs_by_beyond_the_controls_noise_decides,
+    evidence::a_failure_without_a_field_known_counts_all_the_same,
+    evidence::second_runs_are_measured_once_and_of_the_newest_comparison,
     moves::evidence_is_what_counts_under_the_versions_as_they_are,
     moves::of_many_who_move_at_once_one_does_and_the_trail_stays_whole,
     moves::runs_of_a_step_are_counted_since_it_began,

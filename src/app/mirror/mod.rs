@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use uuid::Uuid;
 
-pub use noise::FROM_MIRROR;
+pub use crate::controller::FROM_MIRROR;
 pub use rehearsal::RehearsalStep;
 
 use super::App;

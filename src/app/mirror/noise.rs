@@ -4,23 +4,11 @@ use anyhow::Context;
 
 use super::Mirrors;
 use crate::{
-    compare::{self, Comparison, Field},
+    compare::{self, Comparison},
+    controller::{FROM_MIRROR, NOT_IN_MIRRORS},
     model::{Outcome, OutcomeStatus},
     store::{Control, Mirror, MirrorOutcome, MirrorState},
 };
-
-/// The source of a control that is a mirror's.
-pub const FROM_MIRROR: &str = "a mirror transcript";
-
-/// What a mirror never does, or what rows do not tell.
-const NOT_IN_MIRRORS: [Field; 6] = [
-    Field::Messages,
-    Field::Zulip,
-    Field::Webhook,
-    Field::Objects,
-    Field::Deletions,
-    Field::AudioDeleted,
-];
 
 impl Mirrors<'_> {
     /// Keeps what the mirror made, and the comparison.

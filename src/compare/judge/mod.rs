@@ -136,6 +136,7 @@ fn conclude(policy: &FieldPolicy, finding: Finding) -> FieldResult {
         verdict,
         measured,
         reason,
+        broken: finding.broken,
         why: policy.why.clone(),
         differences,
         differences_left_out,

@@ -11,7 +11,7 @@ use crate::compare::metrics::event_order::PartialOrder;
 use crate::compare::metrics::json::Pattern;
 
 /// What an entry has, told to whoever got it wrong.
-pub(super) const SHAPE: &str = "an entry has `field`, `measure`, `strictness`, `why`, and as needed `at_most`, `at_least`, `masks`, `judged_by`, `concurrent`";
+pub(super) const SHAPE: &str = "an entry has `field`, `measure`, `strictness`, `why`, and as needed `margin`, `dry_run`, `at_most`, `at_least`, `masks`, `judged_by`, `concurrent`";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -31,6 +31,9 @@ pub(super) struct RawField {
     at_most: BTreeMap<String, f64>,
     #[serde(default)]
     at_least: BTreeMap<String, f64>,
+    margin: Option<f64>,
+    #[serde(default)]
+    dry_run: u32,
     why: String,
     #[serde(default)]
     masks: Vec<RawMask>,
@@ -84,6 +87,7 @@ impl RawField {
         }
         reason("the entry", &self.why)?;
         let bounds = self.bounds(measure)?;
+        let margin = self.margin(measure)?;
         let masks = self.masks.iter().map(|mask| {
             reason(&format!("mask `{}`", mask.path), &mask.why)?;
             Ok::<Mask, Wrong>(Mask {
@@ -125,11 +129,33 @@ impl RawField {
             measure,
             bounds,
             strictness: self.strictness,
+            margin,
+            dry_run: self.dry_run,
             why: self.why,
             masks,
             judged_by,
             concurrent,
         })
+    }
+
+    /// The margin it names, or the one that fits its measure.
+    fn margin(&self, measure: Measure) -> Result<f64, Wrong> {
+        match (self.strictness, self.margin) {
+            (Strictness::Hard, Some(_)) => Err((
+                "a hard field has a `margin`".to_owned(),
+                "leave it out: no difference is allowed".to_owned(),
+            )),
+            // Distances are clipped to ten margins, so that more is no number between 0 and 1.
+            (_, Some(margin)) if !(0.001..=0.1).contains(&margin) => Err((
+                format!("the margin is {margin}"),
+                "write 0.001 to 0.1".to_owned(),
+            )),
+            (_, Some(margin)) => Ok(margin),
+            (_, None) => Ok(match measure {
+                Measure::WordErrorRate | Measure::SpeakerErrorRate | Measure::Captions => 0.02,
+                _ => 0.05,
+            }),
+        }
     }
 
     fn bounds(&self, measure: Measure) -> Result<BTreeMap<String, Bound>, Wrong> {

@@ -154,6 +154,7 @@ impl Intake {
             flag: self.flag.clone(),
             epoch: String::new(),
             after: None,
+            gate: crate::gate::Rules::default(),
         };
         let document = serde_json::json!({
             "transcript": request.transcript,

@@ -2,6 +2,7 @@
 
 mod audit;
 mod breaker;
+mod gate;
 pub(super) mod health;
 mod holds;
 mod phases;
@@ -22,7 +23,8 @@ pub(super) fn routes() -> Router<Door> {
                 .merge(phases::routes())
                 .merge(holds::routes())
                 .merge(audit::routes())
-                .merge(breaker::routes()),
+                .merge(breaker::routes())
+                .merge(gate::routes()),
         )
         .fallback(|| async { Error::NotFound("the API has no such address".to_owned()) })
 }

@@ -2,7 +2,7 @@ use proptest::{prelude::*, test_runner::TestRunner};
 
 use super::*;
 use crate::{
-    model::FlagName,
+    model::{FlagName, GateVerdict},
     rollout::{
         Phase,
         audit::{Chain, Entry, Sealed},
@@ -54,6 +54,12 @@ fn ready(position: Position) -> Facts {
             failures: 0,
             candidate_failed: 0,
             days: 9,
+        },
+        gate: GateStands {
+            verdict: GateVerdict::Pass,
+            line: "PASS".to_owned(),
+            missing: String::new(),
+            alarm: None,
         },
         parallel: Ended {
             ended_well: 20,
@@ -176,7 +182,7 @@ fn no_step_of_cutover_is_left_out_before_soak() {
 #[test]
 fn each_condition_stops_the_steps_that_ask_for_it_and_no_others() {
     type Break = fn(&mut Facts, &mut Surroundings, &mut Move);
-    let breaks: [(Check, Break); 17] = [
+    let breaks: [(Check, Break); 18] = [
         (Check::Order, |f, _, _| f.predecessor = None),
         (Check::Settings, |_, a, _| {
             a.may_serve = Err("no key".into());
@@ -189,9 +195,13 @@ fn each_condition_stops_the_steps_that_ask_for_it_and_no_others() {
         }),
         (Check::ParallelRuns, |f, _, _| f.parallel.ended_well = 9),
         (Check::ShadowPairs, |f, _, _| {
-            f.evidence.candidate_failed = 21;
+            f.gate.alarm = Some("21 of 200 failed".to_owned());
         }),
-        (Check::Evidence, |f, _, _| f.evidence.failures = 3),
+        (Check::Evidence, |f, _, _| f.gate = GateStands::default()),
+        (Check::Evidence, |f, _, _| {
+            f.gate.verdict = GateVerdict::Fail;
+            f.gate.missing = "mend the candidate".to_owned();
+        }),
         (Check::Rehearsal, |f, _, _| {
             f.rehearsal.as_mut().expect("it is").passed = false;
         }),
@@ -264,7 +274,7 @@ fn no_data_is_never_enough() {
             facts.since = None;
             facts.predecessor = None;
             (facts.breaker, facts.health, facts.rehearsal) = (None, None, None);
-            facts.evidence = Evidence::default();
+            (facts.evidence, facts.gate) = (Evidence::default(), GateStands::default());
             (facts.parallel, facts.live) = (Ended::default(), Ended::default());
             facts.exported_at = None;
             let nothing = Surroundings {
@@ -382,18 +392,6 @@ fn what_was_not_seen_is_not_decided_on() {
     assert!(advance(&facts, &around(), &seen, &bounds(), now()).is_ok());
 }
 
-#[test]
-fn at_most_half_of_the_evidence_is_replayed() {
-    for (recordings, replayed, counted) in [(10, 0, 10), (10, 5, 10), (10, 8, 4), (7, 7, 0)] {
-        let evidence = Evidence {
-            recordings,
-            replayed,
-            ..Evidence::default()
-        };
-        assert_eq!(evidence.counted(), counted, "{replayed} of {recordings}");
-    }
-}
-
 /// What may happen to a migration.
 #[derive(Clone, Debug)]
 enum Event {
@@ -478,6 +476,11 @@ impl World {
                 self.facts.evidence.recordings += more;
                 self.facts.evidence.failures += failures;
                 self.facts.evidence.days += 1;
+                self.facts.gate.verdict = match self.facts.evidence.failures {
+                    0 => GateVerdict::Pass,
+                    1..=3 => GateVerdict::NotYet,
+                    _ => GateVerdict::Fail,
+                };
                 self.facts.evidence.digest = self.facts.evidence.recordings.to_string();
             }
             Event::Rehearsed(passed) => {

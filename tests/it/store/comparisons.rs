@@ -1,7 +1,10 @@
 //! Controls, and comparisons with them.
 
 use serde_json::json;
-use switchyard::{model::RunId, store::StoredComparison};
+use switchyard::{
+    model::RunId,
+    store::{ComparisonFacts, StoredComparison, StoredField},
+};
 
 use super::samples::{at, control, run};
 use crate::database::Database;
@@ -16,9 +19,27 @@ fn comparison(id: &str, run: &RunId, ms: i64) -> StoredComparison {
         report: json!({ "fields": { "title": 0.61 }, "why": "« one number differs »" }),
         compared_at: at(ms),
         fields: vec![
-            ("audio".to_owned(), "match".to_owned()),
-            ("title".to_owned(), "differs".to_owned()),
+            StoredField {
+                distance: Some(0.0),
+                ..StoredField::judged("audio", "match")
+            },
+            StoredField {
+                distance: Some(0.39),
+                broken: true,
+                ..StoredField::judged("title", "differs")
+            },
         ],
+        facts: ComparisonFacts {
+            compared: vec!["audio".to_owned(), "title".to_owned()],
+            tracks: 2,
+            audio_ms: Some(282_605.52),
+            language: "en".to_owned(),
+            control_ms: Some(60_000.0),
+            candidate_ms: None,
+            control_usd: None,
+            candidate_usd: Some(0.02),
+            effects_equal: Some(true),
+        },
     }
 }
 
@@ -65,7 +86,7 @@ pub async fn a_comparison_with_a_field_twice_is_refused_whole(database: &Databas
     let store = database.store().await;
     let id = run(&store, "run_1").await;
     let mut twice = comparison("cmp_1", &id, 1);
-    twice.fields.push(("title".to_owned(), "match".to_owned()));
+    twice.fields.push(StoredField::judged("title", "match"));
     assert!(store.insert_comparison(&twice).await.is_err());
     assert_eq!(
         store.newest_comparison(&id).await.expect("it is read"),

@@ -81,7 +81,8 @@ pub async fn an_export_holds_what_was_done_and_nothing_that_was_said(database: &
         epoch: "epoch".to_owned(),
         report: Value::from("what Ana said"),
         compared_at: at(3),
-        fields: vec![("title".to_owned(), "match".to_owned())],
+        fields: vec![switchyard::store::StoredField::judged("title", "match")],
+        facts: switchyard::store::ComparisonFacts::default(),
     };
     store
         .insert_comparison(&comparison)

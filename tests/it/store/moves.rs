@@ -8,7 +8,7 @@ use switchyard::{
         Check, Override, Percent, Position, Refusal, Says, Whose,
         rules::{Change, Signed},
     },
-    store::{About, Effects, NewHold, Rehearsal, Store, StoredComparison},
+    store::{About, ComparisonFacts, Effects, NewHold, Rehearsal, Store, StoredComparison},
 };
 
 use super::samples::{at, control, flag, new_run, staging};
@@ -156,6 +156,7 @@ async fn compared(store: &Store, name: &str, origin: Origin, verdict: &str, epoc
         report: json!({}),
         compared_at: at(ms + 2),
         fields: Vec::new(),
+        facts: ComparisonFacts::default(),
     };
     store.insert_comparison(&comparison).await.expect("it is");
 }

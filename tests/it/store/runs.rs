@@ -330,6 +330,7 @@ pub async fn a_run_waits_for_comparison_until_one_is_written_after_its_end(datab
         report: serde_json::json!({}),
         compared_at: at(ms),
         fields: Vec::new(),
+        facts: switchyard::store::ComparisonFacts::default(),
     };
     assert_eq!(waiting().await, ["run_1"]);
     store

@@ -3,9 +3,10 @@
 use serde_json::json;
 use switchyard::{
     model::{RunState, UsageKind, WorkflowId},
-    store::{IntentKind, Spooled, Store, StoredComparison},
+    store::{ComparisonFacts, IntentKind, Spooled, Store, StoredComparison, StoredField},
 };
 
+use super::evidence::write_noise;
 use super::exports::write_export;
 use super::health::write_health;
 use super::ledger::write_live;
@@ -109,7 +110,8 @@ async fn write_everything(store: &Store) -> anyhow::Result<()> {
         epoch: "epoch".to_owned(),
         report: json!({ "z": 1, "a": [0.1, 1e300, -0.0] }),
         compared_at: at(14),
-        fields: vec![("title".to_owned(), "match".to_owned())],
+        fields: vec![StoredField::judged("title", "match")],
+        facts: ComparisonFacts::default(),
     };
     store.insert_comparison(&comparison).await
 }
@@ -123,6 +125,7 @@ async fn the_same_calls_leave_the_same_rows_on_both_databases() {
     for database in [&sqlite, &postgres] {
         let store = database.store().await;
         write_everything(&store).await.expect("it is written");
+        write_noise(&store).await;
         write_routes(&store).await;
         write_health(&store).await;
         write_live(&store).await;
