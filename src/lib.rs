@@ -13,7 +13,9 @@ pub mod contract;
 pub mod cost;
 pub mod progress;
 pub mod report;
+pub mod reviews;
 pub mod rollout;
+pub mod selftest;
 
 // Adapters
 pub mod cleanup;

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::Finding;
-use super::spoken::{Spoken, names, spoken};
+use super::spoken::{Spoken, normalised_names, spoken};
 use crate::compare::difference::{Difference, DifferenceKind, TextDifference};
 use crate::compare::metrics::alignment::{ErrorCounts, Step, align};
 use crate::compare::metrics::drift::drift;
@@ -15,10 +15,7 @@ pub(super) fn words(control: &Outcome, candidate: &Outcome) -> Finding {
     let (left, right) = (spoken(&control.words), spoken(&candidate.words));
     let steps = aligned(&left, &right);
     let counts = ErrorCounts::of(&steps);
-    let names: Vec<String> = names(control)
-        .iter()
-        .map(|name| normaliser::norm_v1(name))
-        .collect();
+    let names = normalised_names(control);
     let differences = changed_words(&steps, &left, &right);
     let facts_changed = steps
         .iter()
@@ -39,6 +36,7 @@ pub(super) fn words(control: &Outcome, candidate: &Outcome) -> Finding {
         numbers: vec![
             ("wer", counts.rate()),
             ("facts_changed", Some(facts_changed as f64)),
+            ("passage", Some(longest_passage(&steps) as f64)),
             (
                 "cer",
                 characters::error_rate(
@@ -146,6 +144,16 @@ pub(super) fn matched(steps: &[Step]) -> Vec<(usize, usize)> {
         Step::Substituted(..) | Step::Deleted(_) | Step::Inserted(_) => None,
     };
     steps.iter().filter_map(equal).collect()
+}
+
+/// Words lost, or put in, one after the other. In a long meeting the rate alone forgives a minute.
+fn longest_passage(steps: &[Step]) -> usize {
+    let longest = |is: fn(&Step) -> bool| {
+        let runs = steps.split(|step| !is(step));
+        runs.map(<[Step]>::len).max().unwrap_or(0)
+    };
+    longest(|step| matches!(step, Step::Deleted(_)))
+        .max(longest(|step| matches!(step, Step::Inserted(_))))
 }
 
 fn sides(step: &Step) -> (Option<usize>, Option<usize>) {
