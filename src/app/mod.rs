@@ -8,6 +8,7 @@ mod mirror;
 mod moving;
 mod notices;
 mod replay;
+mod reviews;
 mod roles;
 
 use std::{
@@ -381,6 +382,7 @@ impl App {
             shadow: self.shadow()?,
             intake,
             mover: self.mover()?,
+            reviews: self.reviews()?,
             health: self.environment.health,
             shutdown: shutdown.clone(),
         });

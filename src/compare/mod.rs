@@ -27,7 +27,7 @@ pub use cluster::{Cluster, clusters};
 pub use comparison::{Comparison, DIFFERENCES_KEPT, FieldResult, Measured};
 pub use difference::{Difference, DifferenceKind, TextChange, TextChangeKind, TextDifference};
 pub use field::Field;
-pub use found::{Found, POINTERS_KEPT, signature};
+pub use found::{Found, POINTERS_KEPT, pattern, signature};
 pub use measure::{Good, Measure, Number};
 pub use policy::{
     Bound, FieldPolicy, JudgedBy, Mask, Policy, PolicyError, SHIPPED_FILE, Strictness,

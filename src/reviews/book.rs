@@ -253,6 +253,12 @@ impl Book {
         let last = acts.last()?;
         let by = last.by.clone();
         Some(match last.says {
+            // What joined a cluster since, beyond half as many again, nobody has spoken for.
+            Says::Accept if last.on_cluster => {
+                let place = i64::try_from(place).unwrap_or(i64::MAX);
+                let spoken_for = 2 * place < 3 * last.size;
+                return spoken_for.then_some(Standing::Accepted { by, carried: false });
+            }
             Says::Accept => Standing::Accepted { by, carried: false },
             Says::Reject => Standing::Rejected {
                 by,

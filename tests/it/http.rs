@@ -2,6 +2,7 @@
 
 mod flags;
 mod phases;
+mod reviews;
 pub mod server;
 
 use std::time::Duration;

@@ -6,6 +6,7 @@ pub(super) mod health;
 mod holds;
 mod phases;
 mod recordings;
+mod reviews;
 pub(super) mod runs;
 
 use axum::Router;
@@ -22,7 +23,8 @@ pub(super) fn routes() -> Router<Door> {
                 .merge(phases::routes())
                 .merge(holds::routes())
                 .merge(audit::routes())
-                .merge(breaker::routes()),
+                .merge(breaker::routes())
+                .merge(reviews::routes()),
         )
         .fallback(|| async { Error::NotFound("the API has no such address".to_owned()) })
 }

@@ -8,7 +8,7 @@ use switchyard::{
     compare::Policy,
     conductor::{Client, ClientConfig, RetryPolicy},
     controller::{
-        Mover, Shadow,
+        Mover, Reviews, Shadow,
         intake::{Budget, Intake, Standing},
     },
     cost::PriceTable,
@@ -118,6 +118,12 @@ impl Server {
                         }
                     })
                 }),
+                clock: Arc::clone(&shadow.clock),
+            },
+            reviews: Reviews {
+                about: phases::about("staging"),
+                store: shadow.store.clone(),
+                salt: "salt".to_owned(),
                 clock: Arc::clone(&shadow.clock),
             },
             health: HealthLimits::default(),
