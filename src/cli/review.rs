@@ -310,8 +310,12 @@ async fn queue(app: &App, by: Option<&str>, json: bool) -> anyhow::Result<ExitSt
         table.add_row([
             item.id.clone(),
             item.kind.as_str().to_owned(),
-            about.map(|about| about.severity.to_string()).unwrap_or_default(),
-            about.map(|about| about.class.to_string()).unwrap_or_default(),
+            about
+                .map(|about| about.severity.to_string())
+                .unwrap_or_default(),
+            about
+                .map(|about| about.class.to_string())
+                .unwrap_or_default(),
             about.map_or_else(
                 || item.verdict.to_string(),
                 |about| format!("{} {}", about.field, about.pattern),
@@ -335,7 +339,13 @@ async fn clusters(app: &App, json: bool) -> anyhow::Result<ExitStatus> {
         return Ok(ExitStatus::Success);
     }
     let mut table = table::table(&[
-        "cluster", "severity", "class", "field", "what", "recordings", "settled",
+        "cluster",
+        "severity",
+        "class",
+        "field",
+        "what",
+        "recordings",
+        "settled",
     ]);
     for cluster in clusters {
         table.add_row([
@@ -384,7 +394,10 @@ fn print_shown(shown: &Shown) {
     if let Some(sides) = &shown.sides {
         say!("\n{}\n{}", style("LEFT").bold(), sides.left);
         say!("\n{}\n{}", style("RIGHT").bold(), sides.right);
-        say!("\nswitchyard review choose {} left|right|tie --by NAME", item.id);
+        say!(
+            "\nswitchyard review choose {} left|right|tie --by NAME",
+            item.id
+        );
         return;
     }
     let Some(about) = &item.about else {
@@ -401,7 +414,9 @@ fn print_shown(shown: &Shown) {
     );
     for difference in shown.differences.iter().take(20) {
         let side = |value: &Option<serde_json::Value>| {
-            value.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string)
+            value
+                .as_ref()
+                .map_or_else(|| "nothing".to_owned(), ToString::to_string)
         };
         say!(
             "  {}  {}  {} -> {}",
@@ -427,7 +442,11 @@ async fn say_so(app: &App, wanted: Wanted, globals: &Globals) -> anyhow::Result<
             if globals.json {
                 Globals::print_json(&serde_json::json!({ "said": id }))?;
             } else {
-                say!("{} {}: {id}", wanted.on.as_str(), wanted.says.as_str().replace('_', " "));
+                say!(
+                    "{} {}: {id}",
+                    wanted.on.as_str(),
+                    wanted.says.as_str().replace('_', " ")
+                );
             }
             Ok(ExitStatus::Success)
         }
@@ -445,7 +464,10 @@ fn refused(refusal: &Refused, globals: &Globals) -> anyhow::Result<ExitStatus> {
 
 async fn choose_side(app: &App, choose: &Choose, globals: &Globals) -> anyhow::Result<ExitStatus> {
     let reviews = app.reviews()?;
-    match reviews.choose(&choose.item, choose.side, &choose.by).await? {
+    match reviews
+        .choose(&choose.item, choose.side, &choose.by)
+        .await?
+    {
         Ok(choice) => {
             if globals.json {
                 Globals::print_json(&serde_json::json!({ "chosen": choice }))?;
@@ -530,10 +552,16 @@ async fn add_rule(app: &App, rule: AddRule, globals: &Globals) -> anyhow::Result
     }
 }
 
-async fn remove_rule(app: &App, rule: &RemoveRule, globals: &Globals) -> anyhow::Result<ExitStatus> {
+async fn remove_rule(
+    app: &App,
+    rule: &RemoveRule,
+    globals: &Globals,
+) -> anyhow::Result<ExitStatus> {
     let reviews = app.reviews()?;
     anyhow::ensure!(
-        reviews.remove_rule(&rule.id, &rule.by, &rule.reason).await?,
+        reviews
+            .remove_rule(&rule.id, &rule.by, &rule.reason)
+            .await?,
         "no rule `{}` is in force in {}; `switchyard review rules` lists them",
         rule.id,
         app.name

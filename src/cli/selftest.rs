@@ -1,7 +1,10 @@
 //! `switchyard selftest`.
 
 use super::{ExitStatus, Globals, output::say, table};
-use crate::{controller::SELFTEST_CONTROLS, selftest::{Defect, NEEDED, Tested}};
+use crate::{
+    controller::SELFTEST_CONTROLS,
+    selftest::{Defect, NEEDED, Tested},
+};
 
 /// What `switchyard selftest` takes.
 #[derive(clap::Args)]
@@ -29,7 +32,10 @@ pub(super) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitSta
         if globals.json {
             Globals::print_json(&serde_json::Value::Null)?;
         } else if args.last {
-            say!("The comparison of {} was never tested; leave out `--last`.", app.name);
+            say!(
+                "The comparison of {} was never tested; leave out `--last`.",
+                app.name
+            );
         } else {
             say!(
                 "There is nothing to test the comparison with: {} has no control of a run yet.",

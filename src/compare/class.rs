@@ -108,12 +108,14 @@ pub(super) fn classify(found: &Difference, around: &Context<'_>) -> (Class, Seve
         DifferenceKind::NegationChanged => (Class::PolarityChanged, S1),
         DifferenceKind::StructureChanged => (Class::StructureSchema, S1),
         DifferenceKind::SpeakerChanged => (Class::SpeakerAttribution, or(S2, S1)),
-        DifferenceKind::TimeChanged => (Class::Timing, or(S3, if far_off(found) { S1 } else { S2 })),
+        DifferenceKind::TimeChanged => {
+            (Class::Timing, or(S3, if far_off(found) { S1 } else { S2 }))
+        }
         DifferenceKind::Reordered => (Class::Reorder, S2),
         DifferenceKind::BytesChanged => (Class::StructureSchema, S2),
-        DifferenceKind::Changed
-        | DifferenceKind::OnlyControl
-        | DifferenceKind::OnlyCandidate => by_field(found, around),
+        DifferenceKind::Changed | DifferenceKind::OnlyControl | DifferenceKind::OnlyCandidate => {
+            by_field(found, around)
+        }
     }
 }
 
@@ -206,7 +208,11 @@ fn of_request(found: &Difference, field: Field, one_sided: bool) -> (Class, Seve
 
 /// Of a field that came to something without a single difference to show: only numbers tell.
 pub(super) fn of_number(field: Field, number: Option<&str>, tolerated: bool) -> (Class, Severity) {
-    let severity = if tolerated { Severity::S3 } else { Severity::S2 };
+    let severity = if tolerated {
+        Severity::S3
+    } else {
+        Severity::S2
+    };
     let is_time = number.is_some_and(|name| name.ends_with("_s") || name.ends_with("_ms"));
     let class = match field {
         _ if is_time => Class::Timing,
@@ -240,12 +246,14 @@ pub(super) fn of_number(field: Field, number: Option<&str>, tolerated: bool) -> 
 }
 
 fn is_fewer(found: &Difference) -> bool {
-    let count = |side: &Option<serde_json::Value>| side.as_ref().and_then(serde_json::Value::as_u64);
+    let count =
+        |side: &Option<serde_json::Value>| side.as_ref().and_then(serde_json::Value::as_u64);
     count(&found.candidate) < count(&found.control)
 }
 
 fn far_off(found: &Difference) -> bool {
-    let seconds = |side: &Option<serde_json::Value>| side.as_ref().and_then(serde_json::Value::as_f64);
+    let seconds =
+        |side: &Option<serde_json::Value>| side.as_ref().and_then(serde_json::Value::as_f64);
     match (seconds(&found.control), seconds(&found.candidate)) {
         (Some(left), Some(right)) => (left - right).abs() > FAR_OFF,
         _ => true,

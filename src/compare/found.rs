@@ -96,8 +96,11 @@ impl Judged<'_> {
             all.extend(self.by_numbers(tolerated));
         }
         all.sort_by(|one, other| {
-            (one.severity, other.count, &one.pattern)
-                .cmp(&(other.severity, one.count, &other.pattern))
+            (one.severity, other.count, &one.pattern).cmp(&(
+                other.severity,
+                one.count,
+                &other.pattern,
+            ))
         });
         all
     }
@@ -178,9 +181,9 @@ pub fn pattern(difference: &Difference) -> String {
     let (left, right) = (side(&difference.control), side(&difference.candidate));
     let shapes = format!("{left} > {right}");
     match difference.kind {
-        DifferenceKind::Changed
-        | DifferenceKind::OnlyControl
-        | DifferenceKind::OnlyCandidate => format!("{place}: {shapes}"),
+        DifferenceKind::Changed | DifferenceKind::OnlyControl | DifferenceKind::OnlyCandidate => {
+            format!("{place}: {shapes}")
+        }
         kind => format!("{place}: {}", kind.label()),
     }
 }

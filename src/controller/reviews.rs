@@ -107,7 +107,10 @@ impl Reviews {
         let stored = self.store.newest_comparison(&item.run).await?;
         let stored = stored.with_context(|| format!("run `{}` has no comparison", item.run))?;
         let report: ReportData = serde_json::from_value(stored.report).map_err(|_| {
-            anyhow::anyhow!("the report on run `{0}` cannot be read; `switchyard compare {0}` writes it anew", item.run)
+            anyhow::anyhow!(
+                "the report on run `{0}` cannot be read; `switchyard compare {0}` writes it anew",
+                item.run
+            )
         })?;
         self.store.open_review_item(id, by, now).await?;
         Ok(Some(shown(item, standing, &report)))
@@ -187,11 +190,9 @@ fn shown(item: &Item, standing: Standing, report: &ReportData) -> Shown {
     });
     let differences = result.zip(found).map_or_else(Vec::new, |(result, found)| {
         let all = result.differences.iter();
-        all.filter(|difference| {
-            found.pattern == crate::compare::pattern(difference)
-        })
-        .cloned()
-        .collect()
+        all.filter(|difference| found.pattern == crate::compare::pattern(difference))
+            .cloned()
+            .collect()
     });
     Shown {
         listed: Listed {

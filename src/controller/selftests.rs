@@ -71,7 +71,9 @@ impl SelfTests {
             }
         }
         if let Err(error) = self.store.release_lease(&self.lease(), &self.holder).await {
-            warn!("cannot leave the tests of the comparison to others, they have to wait: {error:#}");
+            warn!(
+                "cannot leave the tests of the comparison to others, they have to wait: {error:#}"
+            );
         }
     }
 

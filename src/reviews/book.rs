@@ -223,7 +223,10 @@ impl Book {
                 .as_ref()
                 .and_then(|about| members.get(about.signature.as_str()));
             let place = cluster.map_or(0, |cluster| {
-                cluster.iter().position(|other| other.id == item.id).unwrap_or(0)
+                cluster
+                    .iter()
+                    .position(|other| other.id == item.id)
+                    .unwrap_or(0)
             });
             let said = self.said(item, &by_target, place, now);
             let standing = said.unwrap_or_else(|| {
@@ -379,7 +382,10 @@ fn waived(item: &Item, acts: &[&&Act], place: usize, now: DateTime<Utc>) -> Opti
         })
         .collect();
     let last = in_force.first()?;
-    let severity = item.about.as_ref().map_or(Severity::S1, |about| about.severity);
+    let severity = item
+        .about
+        .as_ref()
+        .map_or(Severity::S1, |about| about.severity);
     let by: BTreeSet<String> = in_force.iter().map(|act| act.by.clone()).collect();
     match severity {
         Severity::S0 => None,

@@ -126,7 +126,10 @@ pub fn decide<'a>(book: &'a Book, wanted: &Wanted) -> Result<Vec<&'a Item>, Refu
     let items = targets(book, &wanted.on)?;
     if let Some(blind) = items.iter().find(|item| item.kind.is_blind()) {
         return Err(Refused::new(
-            format!("`{}` asks which side is better, not for a verdict", blind.id),
+            format!(
+                "`{}` asks which side is better, not for a verdict",
+                blind.id
+            ),
             "choose left, right or tie",
         ));
     }
@@ -171,7 +174,10 @@ fn targets<'a>(book: &'a Book, on: &Target) -> Result<Vec<&'a Item>, Refused> {
             Target::Cluster(_) => "cluster",
         };
         return Err(Refused::new(
-            format!("there is no {what} `{}` under the versions as they are", on.as_str()),
+            format!(
+                "there is no {what} `{}` under the versions as they are",
+                on.as_str()
+            ),
             "list what there is with `switchyard review`",
         ));
     }
@@ -224,7 +230,10 @@ fn may_waive(book: &Book, wanted: &Wanted, items: &[&Item]) -> Result<(), Refuse
             "name one",
         ));
     }
-    if !wanted.days.is_some_and(|days| (1..=LONGEST_DAYS).contains(&days)) {
+    if !wanted
+        .days
+        .is_some_and(|days| (1..=LONGEST_DAYS).contains(&days))
+    {
         return Err(Refused::new(
             "a waiver lasts 1 to 30 days",
             "say how many; it can be given again",
@@ -237,9 +246,10 @@ fn may_waive(book: &Book, wanted: &Wanted, items: &[&Item]) -> Result<(), Refuse
             "say how many",
         ));
     }
-    let has_signed = book.acts.iter().rev().any(|act| {
-        act.on == wanted.on.as_str() && act.by == wanted.by && act.says == Says::Waive
-    });
+    let has_signed =
+        book.acts.iter().rev().any(|act| {
+            act.on == wanted.on.as_str() && act.by == wanted.by && act.says == Says::Waive
+        });
     let last_is_theirs = book
         .acts
         .iter()

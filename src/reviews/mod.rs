@@ -20,7 +20,5 @@ pub use book::{Act, Book, ClusterStanding, Earlier, Opened, Standing};
 pub use decide::{LONGEST_DAYS, OPENED_FOR_A_CLUSTER, Refused, Says, Target, Wanted, decide};
 pub use item::{Item, ItemKind, Judgement, Source, items_of};
 pub use obligations::{Obligation, Summary, Waiver};
-pub use rule::{
-    NewRule, Predicate, Preview, Rule, RULES_AT_MOST, may_be_made, may_hide, preview,
-};
+pub use rule::{NewRule, Predicate, Preview, RULES_AT_MOST, Rule, may_be_made, may_hide, preview};
 pub use wilson::{lower, upper};

@@ -107,7 +107,11 @@ impl Book {
             self.tally_of(ItemKind::Summary),
         );
         let clusters = self.clusters(now);
-        let large = || clusters.iter().filter(|cluster| cluster.size >= LARGE_CLUSTER);
+        let large = || {
+            clusters
+                .iter()
+                .filter(|cluster| cluster.size >= LARGE_CLUSTER)
+        };
         let seen = |item: &str| {
             matches!(
                 standing(item),
@@ -138,7 +142,9 @@ impl Book {
             count(
                 "clusters",
                 format!("every cluster of {LARGE_CLUSTER} recordings or more is settled"),
-                large().filter(|cluster| cluster.settled == cluster.size).count(),
+                large()
+                    .filter(|cluster| cluster.settled == cluster.size)
+                    .count(),
                 large().count(),
             ),
             count(
@@ -174,9 +180,7 @@ impl Book {
             .map(|(id, _)| *id)
             .collect();
         let hidden_by = |rule: &Rule| {
-            let hides = |standing: &&Standing| {
-                matches!(standing, Standing::Hidden { rule: by } if *by == rule.id)
-            };
+            let hides = |standing: &&Standing| matches!(standing, Standing::Hidden { rule: by } if *by == rule.id);
             standings.values().filter(hides).count() as u64
         };
         Summary {
@@ -235,12 +239,14 @@ impl Book {
     fn waivers(&self, standings: &BTreeMap<&str, Standing>) -> Vec<Waiver> {
         let mut waivers = BTreeSet::new();
         for item in &self.items {
-            let Some(Standing::Waived { by, owner, until }) = standings.get(item.id.as_str()) else {
+            let Some(Standing::Waived { by, owner, until }) = standings.get(item.id.as_str())
+            else {
                 continue;
             };
             let by_cluster = item.about.as_ref().map(|about| about.signature.as_str());
             let acts = self.acts.iter().rev();
-            let mut acts = acts.filter(|act| act.on == item.id || Some(act.on.as_str()) == by_cluster);
+            let mut acts =
+                acts.filter(|act| act.on == item.id || Some(act.on.as_str()) == by_cluster);
             let on = acts.next().map_or(item.id.as_str(), |act| act.on.as_str());
             waivers.insert(Waiver {
                 on: on.to_owned(),

@@ -32,7 +32,11 @@ impl Predicate {
         if text == "any" {
             Some(Self::Any)
         } else if let Some(count) = text.strip_prefix("count<=") {
-            count.parse().ok().filter(|count| *count > 0).map(Self::CountAtMost)
+            count
+                .parse()
+                .ok()
+                .filter(|count| *count > 0)
+                .map(Self::CountAtMost)
         } else {
             let severity = Severity::parse(text.strip_prefix("severity=")?)?;
             (!severity.blocks()).then_some(Self::Only(severity))
@@ -136,7 +140,8 @@ impl Rule {
 }
 
 fn fits(path: &str, class: Class, predicate: Predicate, about: &Judgement) -> bool {
-    let parts = |text: &str| -> Vec<String> { text.split('/').skip(1).map(str::to_owned).collect() };
+    let parts =
+        |text: &str| -> Vec<String> { text.split('/').skip(1).map(str::to_owned).collect() };
     class == about.class && predicate.holds(about) && glob(&parts(path), &parts(&about.path))
 }
 
@@ -144,7 +149,10 @@ fn glob(pattern: &[String], path: &[String]) -> bool {
     match (pattern.split_first(), path.split_first()) {
         (None, None) => true,
         (Some((first, rest)), _) if first == "**" => {
-            glob(rest, path) || path.split_first().is_some_and(|(_, less)| glob(pattern, less))
+            glob(rest, path)
+                || path
+                    .split_first()
+                    .is_some_and(|(_, less)| glob(pattern, less))
         }
         (Some((first, rest)), Some((part, others))) => {
             (first == "*" || first == part) && glob(rest, others)

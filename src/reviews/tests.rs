@@ -100,10 +100,11 @@ fn say(book: &mut Book, wanted: &Wanted, day: i64) -> Result<(), Refused> {
 
 fn open(book: &mut Book, how_many: usize, by: &str) {
     let ids: Vec<String> = book.items.iter().map(|item| item.id.clone()).collect();
-    book.opened.extend(ids.into_iter().take(how_many).map(|item| Opened {
-        item,
-        by: by.to_owned(),
-    }));
+    book.opened
+        .extend(ids.into_iter().take(how_many).map(|item| Opened {
+            item,
+            by: by.to_owned(),
+        }));
 }
 
 fn word(book: &Book, item: &str, day: i64) -> &'static str {
@@ -140,11 +141,20 @@ fn what_may_not_be_said_is_refused_with_a_remedy() {
     assert!(no(&as_it_is, "itm_title_0", Says::Accept).contains("which side is better"));
     assert!(no(&|wanted| wanted.by.clear(), "itm_s1_000", Says::Accept).contains("nobody"));
     assert!(no(&|wanted| wanted.reason.clear(), "itm_s1_000", Says::Reject).contains("no reason"));
-    assert!(no(&|wanted| wanted.owner.clear(), "itm_s1_000", Says::Reject).contains("nobody is to"));
+    assert!(
+        no(&|wanted| wanted.owner.clear(), "itm_s1_000", Says::Reject).contains("nobody is to")
+    );
     assert!(no(&|wanted| wanted.owner.clear(), "itm_s1_000", Says::Waive).contains("an owner"));
     assert!(no(&|wanted| wanted.days = Some(31), "itm_s1_000", Says::Waive).contains("1 to 30"));
     assert!(no(&|wanted| wanted.days = None, "itm_s1_000", Says::Waive).contains("1 to 30"));
-    assert!(no(&|wanted| wanted.at_most = Some(0), "itm_s1_000", Says::Waive).contains("at most"));
+    assert!(
+        no(
+            &|wanted| wanted.at_most = Some(0),
+            "itm_s1_000",
+            Says::Waive
+        )
+        .contains("at most")
+    );
 }
 
 #[test]
@@ -160,7 +170,11 @@ fn s1_is_waived_by_two_people_and_only_until_the_day() {
     let summary = book.summary(at(2));
     assert_eq!((summary.open_severe, summary.waivers.len()), (0, 1));
     assert_eq!(summary.waivers[0].by, ["ana", "ben"]);
-    assert_eq!(word(&book, "itm_s1_000", 10), "waived by one of two", "ana's is over");
+    assert_eq!(
+        word(&book, "itm_s1_000", 10),
+        "waived by one of two",
+        "ana's is over"
+    );
     assert_eq!(word(&book, "itm_s1_000", 12), "open");
 }
 
@@ -264,7 +278,11 @@ fn a_rule_hides_up_to_its_cap_and_never_what_is_grave_or_hard() {
     let rule = hiding("/topics_titles/**", Class::Paraphrase);
     let told = preview(&rule, &book.items, at(1));
     assert_eq!((told.hidden, told.of, told.severe, told.hard), (3, 8, 1, 1));
-    assert_eq!(preview(&rule, &book.items, at(31)).of, 0, "that is too long ago");
+    assert_eq!(
+        preview(&rule, &book.items, at(31)).of,
+        0,
+        "that is too long ago"
+    );
     book.rules = vec![in_force(&rule)];
     assert_eq!(word(&book, "itm_s3_002", 1), "hidden by a rule");
     assert_eq!(word(&book, "itm_s3_003", 1), "open", "the cap is reached");
@@ -277,7 +295,8 @@ fn a_rule_hides_up_to_its_cap_and_never_what_is_grave_or_hard() {
 #[test]
 fn rules_have_limits() {
     assert!(may_be_made(&hiding("/title", Class::Paraphrase), 0).is_ok());
-    let refused = |rule: &NewRule, beside| may_be_made(rule, beside).expect_err("it may not").reason;
+    let refused =
+        |rule: &NewRule, beside| may_be_made(rule, beside).expect_err("it may not").reason;
     let title = |change: &dyn Fn(&mut NewRule)| {
         let mut rule = hiding("/title", Class::Paraphrase);
         change(&mut rule);
@@ -285,7 +304,11 @@ fn rules_have_limits() {
     };
     assert!(refused(&hiding("/**", Class::Paraphrase), 0).contains("names no field"));
     assert!(refused(&hiding("title", Class::Paraphrase), 0).contains("no path"));
-    for class in [Class::FactChanged, Class::PolarityChanged, Class::SideEffect] {
+    for class in [
+        Class::FactChanged,
+        Class::PolarityChanged,
+        Class::SideEffect,
+    ] {
         assert!(refused(&hiding("/title", class), 0).contains("ever hidden"));
     }
     assert!(refused(&title(&|rule| rule.days = 31), 0).contains("1 to 30 days"));
@@ -356,9 +379,17 @@ fn everything_that_is_to_be_looked_at_is_counted() {
 
 #[test]
 fn a_candidate_that_loses_side_by_sides_does_not_meet_the_obligation() {
-    let mut book = book((0..30).map(|n| side_by_side(n, ItemKind::Title, false)).collect());
+    let mut book = book(
+        (0..30)
+            .map(|n| side_by_side(n, ItemKind::Title, false))
+            .collect(),
+    );
     for number in 0..20 {
-        let choice = if number < 12 { Choice::Candidate } else { Choice::Control };
+        let choice = if number < 12 {
+            Choice::Candidate
+        } else {
+            Choice::Control
+        };
         book.choices.push(Chosen {
             item: format!("itm_title_{number}"),
             by: "ana".to_owned(),
@@ -367,10 +398,22 @@ fn a_candidate_that_loses_side_by_sides_does_not_meet_the_obligation() {
         });
     }
     let summary = book.summary(at(2));
-    let titles = summary.obligations.iter().find(|one| one.name == "blind_titles");
+    let titles = summary
+        .obligations
+        .iter()
+        .find(|one| one.name == "blind_titles");
     let titles = titles.expect("it is there");
-    assert_eq!((titles.done, titles.met), (20, false), "12 of 20 is 42 % at least");
-    assert!(summary.titles.at_least.is_some_and(|least| least < BLIND_LEAST));
+    assert_eq!(
+        (titles.done, titles.met),
+        (20, false),
+        "12 of 20 is 42 % at least"
+    );
+    assert!(
+        summary
+            .titles
+            .at_least
+            .is_some_and(|least| least < BLIND_LEAST)
+    );
 }
 
 #[test]

@@ -29,7 +29,10 @@ mod tests {
     /// The oracle is `scipy.stats.binomtest(x, n, alternative="greater").proportion_ci(0.95, "wilson")`.
     #[test]
     fn bounds_are_those_of_the_oracle() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/metric_cases.json");
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/fixtures/metric_cases.json"
+        );
         let text = std::fs::read_to_string(path).expect("the cases are there");
         let all: serde_json::Value = serde_json::from_str(&text).expect("JSON");
         let cases = all["suites"]["wilson"]["cases"].as_array().expect("cases");
@@ -37,9 +40,14 @@ mod tests {
         for case in cases {
             let number = |name: &str| case[name].as_u64().expect("a count");
             let (successes, of) = (number("successes"), number("n"));
-            let known = case["expected"]["wilson_one_sided_lower_95"].as_f64().expect("a bound");
+            let known = case["expected"]["wilson_one_sided_lower_95"]
+                .as_f64()
+                .expect("a bound");
             let found = lower(successes, of).expect("there were trials");
-            assert!((found - known).abs() < 1e-9, "{successes} of {of}: {found} is not {known}");
+            assert!(
+                (found - known).abs() < 1e-9,
+                "{successes} of {of}: {found} is not {known}"
+            );
             let mirrored = upper(of - successes, of).expect("there were trials");
             assert!((mirrored - (1.0 - known)).abs() < 1e-9);
         }

@@ -68,7 +68,10 @@ pub(super) fn swap_name(outcome: &mut Outcome, dice: &mut Dice) -> Option<()> {
                 .iter()
                 .find(|name| !mentions(&text, name).is_empty());
             let other = names.iter().enumerate().find(|(other, spellings)| {
-                *other != at && spellings.iter().all(|name| mentions(&text, name).is_empty())
+                *other != at
+                    && spellings
+                        .iter()
+                        .all(|name| mentions(&text, name).is_empty())
             });
             // Where everybody is mentioned, one of them is mentioned in another's place.
             let other = other.or_else(|| names.iter().enumerate().find(|(other, _)| *other != at));
@@ -92,9 +95,7 @@ fn first_names(outcome: &Outcome) -> Vec<Vec<String>> {
     let names = people.filter_map(|person| {
         let mut parts = person.name.split_whitespace();
         let first = parts.next().filter(|first| first.chars().count() > 1)?;
-        let is_number = parts
-            .next()
-            .is_some_and(|rest| rest.parse::<i64>().is_ok());
+        let is_number = parts.next().is_some_and(|rest| rest.parse::<i64>().is_ok());
         (!is_number).then(|| first.to_owned())
     });
     let mut all: Vec<Vec<String>> = Vec::new();
@@ -127,8 +128,8 @@ fn mentions(text: &str, name: &str) -> Vec<usize> {
 /// A verb that can be negated is.
 pub(super) fn negate(outcome: &mut Outcome, dice: &mut Dice) -> Option<()> {
     const VERBS: [&str; 14] = [
-        "will", "is", "are", "was", "were", "can", "should", "must", "would", "could", "has", "have",
-        "had", "may",
+        "will", "is", "are", "was", "were", "can", "should", "must", "would", "could", "has",
+        "have", "had", "may",
     ];
     let texts = summaries(outcome);
     rewrite(outcome, dice, &texts, |text| {
@@ -169,6 +170,8 @@ pub(super) fn drop_section(outcome: &mut Outcome, dice: &mut Dice) -> Option<()>
         let begins: Vec<usize> = begins.collect();
         let ends = begins.iter().skip(1).copied().chain([text.len()]);
         let sections = begins.iter().copied().zip(ends);
-        sections.map(|(from, to)| (from, to, String::new())).collect()
+        sections
+            .map(|(from, to)| (from, to, String::new()))
+            .collect()
     })
 }

@@ -28,7 +28,11 @@ fn every_defect_that_can_be_put_in_the_meeting_is_caught_and_called_as_bad_as_it
                 worst.is_some_and(|worst| worst <= defect.severity()),
                 "`{defect}` is {}, and was called {worst:?}: {:?}",
                 defect.severity(),
-                comparison.reasons().iter().map(|field| (field.field, &field.found)).collect::<Vec<_>>()
+                comparison
+                    .reasons()
+                    .iter()
+                    .map(|field| (field.field, &field.found))
+                    .collect::<Vec<_>>()
             );
         }
     }
@@ -38,15 +42,27 @@ fn every_defect_that_can_be_put_in_the_meeting_is_caught_and_called_as_bad_as_it
 fn the_same_control_gets_the_same_defect() {
     let control = standup();
     for defect in Defect::ALL {
-        assert_eq!(with_defect(*defect, &control), with_defect(*defect, &control));
+        assert_eq!(
+            with_defect(*defect, &control),
+            with_defect(*defect, &control)
+        );
     }
 }
 
 #[test]
 fn a_silent_meeting_has_no_place_for_most_defects_and_they_do_not_count() {
     let control = recorded("all_tracks_wordless");
-    for defect in [Defect::DropWords, Defect::SwapSpeakers, Defect::ShiftTrack, Defect::DropEnd] {
-        assert_eq!(try_one(defect, &control, &Policy::shipped()), None, "{defect}");
+    for defect in [
+        Defect::DropWords,
+        Defect::SwapSpeakers,
+        Defect::ShiftTrack,
+        Defect::DropEnd,
+    ] {
+        assert_eq!(
+            try_one(defect, &control, &Policy::shipped()),
+            None,
+            "{defect}"
+        );
     }
 }
 
@@ -62,7 +78,9 @@ fn a_comparison_that_misses_a_grave_defect_voids_the_gate_and_so_does_none_at_al
     assert!(!tested.passes());
     tested.add(&standup(), &Policy::shipped());
     assert!(tested.passes(), "{:?}", tested.failing());
-    let at = Defect::ALL.iter().position(|defect| *defect == Defect::ChangeNumber);
+    let at = Defect::ALL
+        .iter()
+        .position(|defect| *defect == Defect::ChangeNumber);
     tested.scores[at.expect("it is there")] = Score {
         defect: "change_number".to_owned(),
         severity: Severity::S1,
@@ -70,7 +88,9 @@ fn a_comparison_that_misses_a_grave_defect_voids_the_gate_and_so_does_none_at_al
         of: 100,
     };
     assert!(!tested.passes());
-    let boundary = Defect::ALL.iter().position(|defect| *defect == Defect::MoveBoundary);
+    let boundary = Defect::ALL
+        .iter()
+        .position(|defect| *defect == Defect::MoveBoundary);
     tested.scores[at.expect("it is there")].caught = 95;
     tested.scores[boundary.expect("it is there")].caught = 0;
     assert!(tested.passes(), "S2 voids nothing");
@@ -84,10 +104,22 @@ fn differences_are_classed_and_clustered_without_a_word_of_the_meeting() {
         let found = &comparison.field(field).expect("it is judged").found;
         found.first().map(|found| found.class)
     };
-    assert_eq!(class_of(Defect::SwapSpeakers, Field::Speakers), Some(Class::SpeakerAttribution));
-    assert_eq!(class_of(Defect::LoseZulip, Field::Zulip), Some(Class::SideEffect));
-    assert_eq!(class_of(Defect::ShiftTrack, Field::WordTimes), Some(Class::Timing));
-    assert_eq!(class_of(Defect::MoveBoundary, Field::TopicsBoundaries), Some(Class::BoundaryShift));
+    assert_eq!(
+        class_of(Defect::SwapSpeakers, Field::Speakers),
+        Some(Class::SpeakerAttribution)
+    );
+    assert_eq!(
+        class_of(Defect::LoseZulip, Field::Zulip),
+        Some(Class::SideEffect)
+    );
+    assert_eq!(
+        class_of(Defect::ShiftTrack, Field::WordTimes),
+        Some(Class::Timing)
+    );
+    assert_eq!(
+        class_of(Defect::MoveBoundary, Field::TopicsBoundaries),
+        Some(Class::BoundaryShift)
+    );
     assert_eq!(class_of(Defect::Fail, Field::Status), Some(Class::Failed));
     let all: Vec<Comparison> = Defect::ALL
         .iter()
@@ -96,20 +128,87 @@ fn differences_are_classed_and_clustered_without_a_word_of_the_meeting() {
         .collect();
     let named: Vec<String> = (0..all.len()).map(|at| at.to_string()).collect();
     let found = clusters(named.iter().map(String::as_str).zip(&all));
-    assert!(found.windows(2).all(|pair| pair[0].rank() >= pair[1].rank()));
+    assert!(
+        found
+            .windows(2)
+            .all(|pair| pair[0].rank() >= pair[1].rank())
+    );
     let said = crate::model::text_of(&control.words).to_lowercase();
     for cluster in &found {
-        let quoted = cluster.pattern.split(|letter: char| !letter.is_alphanumeric());
+        let quoted = cluster
+            .pattern
+            .split(|letter: char| !letter.is_alphanumeric());
         let ours = [
-            "word", "words", "text", "number", "empty", "list", "object", "null", "bool", "url",
-            "changed", "order", "time", "speaker", "name", "title", "summary", "content", "only",
-            "start", "body", "within", "its", "bound", "bounds", "beyond", "judged", "elsewhere",
-            "topic", "topics", "duration", "long", "short", "transcript", "id", "room", "form",
-            "user", "type", "to", "data", "status", "length", "negation", "structure", "bytes",
-            "similarity", "p95", "s", "wer", "f1", "mean", "timestamp", "objects", "value", "ts",
-            "events", "event", "participants", "url", "link", "audio", "at", "headers", "date",
+            "word",
+            "words",
+            "text",
+            "number",
+            "empty",
+            "list",
+            "object",
+            "null",
+            "bool",
+            "url",
+            "changed",
+            "order",
+            "time",
+            "speaker",
+            "name",
+            "title",
+            "summary",
+            "content",
+            "only",
+            "start",
+            "body",
+            "within",
+            "its",
+            "bound",
+            "bounds",
+            "beyond",
+            "judged",
+            "elsewhere",
+            "topic",
+            "topics",
+            "duration",
+            "long",
+            "short",
+            "transcript",
+            "id",
+            "room",
+            "form",
+            "user",
+            "type",
+            "to",
+            "data",
+            "status",
+            "length",
+            "negation",
+            "structure",
+            "bytes",
+            "similarity",
+            "p95",
+            "s",
+            "wer",
+            "f1",
+            "mean",
+            "timestamp",
+            "objects",
+            "value",
+            "ts",
+            "events",
+            "event",
+            "participants",
+            "url",
+            "link",
+            "audio",
+            "at",
+            "headers",
+            "date",
         ];
-        for word in quoted.map(str::to_lowercase).filter(|word| !ours.contains(&word.as_str())) {
+        for word in quoted
+            .map(str::to_lowercase)
+            .filter(|word| !ours.contains(&word.as_str()))
+        {
             assert!(
                 word.is_empty() || !said.split_whitespace().any(|other| other == word),
                 "`{}` quotes the meeting",
@@ -123,7 +222,11 @@ fn differences_are_classed_and_clustered_without_a_word_of_the_meeting() {
 fn the_tree_has_the_worst_of_what_is_below_each_place() {
     let comparison = seen(Defect::AlterWebhook, &standup());
     let root = comparison.tree();
-    let webhook = root.children.iter().find(|node| node.name == "webhook").expect("it differs");
+    let webhook = root
+        .children
+        .iter()
+        .find(|node| node.name == "webhook")
+        .expect("it differs");
     assert!(webhook.severity.blocks());
     let mut node = webhook;
     while let Some(child) = node.children.first() {
@@ -171,7 +274,11 @@ fn one_changed_number_in_3000_words_of_summaries_is_never_a_match() {
     // A few of them from everywhere, since one comparison takes seconds unoptimised.
     for at in digits.iter().step_by(digits.len() / 4) {
         let mut candidate = control.clone();
-        let digit = if text.as_bytes()[*at] == b'7' { "8" } else { "7" };
+        let digit = if text.as_bytes()[*at] == b'7' {
+            "8"
+        } else {
+            "7"
+        };
         let changed = format!("{}{digit}{}", &text[..*at], &text[at + 1..]);
         candidate.long_summary = Some(changed);
         let verdict = compare(&control, &candidate, &policy).verdict;

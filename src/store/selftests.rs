@@ -77,7 +77,11 @@ impl Store {
     /// The newest test of a migration's comparison; under other versions it says nothing any more.
     pub async fn newest_selftest(&self, about: &About) -> anyhow::Result<Option<SelfTest>> {
         let connection = self.pool.acquire().await;
-        newest(&mut *connection.context("reading a test of the comparison")?, about).await
+        newest(
+            &mut *connection.context("reading a test of the comparison")?,
+            about,
+        )
+        .await
     }
 
     /// Keeps a test; its id.

@@ -9,10 +9,11 @@ use switchyard::model::{EnvironmentName, FlagName};
 
 use crate::program::{Process, SECRETS, Site, case};
 
-const COMMANDS: [&str; 28] = [
+const COMMANDS: [&str; 30] = [
     "demo", "up", "serve", "tap", "worker", "engine", "objects", "check", "register", "dispatch",
-    "runs", "routes", "routing", "phase", "hold", "audit", "health", "compare", "report",
-    "takeover", "costs", "sweep", "mirror", "rehearse", "replay", "cleanup", "events", "sandbox",
+    "runs", "routes", "routing", "phase", "hold", "audit", "health", "compare", "report", "review",
+    "selftest", "takeover", "costs", "sweep", "mirror", "rehearse", "replay", "cleanup", "events",
+    "sandbox",
 ];
 
 async fn run(arguments: &[&str]) -> crate::program::Ended {

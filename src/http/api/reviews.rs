@@ -49,10 +49,7 @@ struct Asked {
     by: Option<String>,
 }
 
-async fn queue(
-    State(door): State<Door>,
-    Query(asked): Query<Asked>,
-) -> Result<Json<Value>, Error> {
+async fn queue(State(door): State<Door>, Query(asked): Query<Asked>) -> Result<Json<Value>, Error> {
     let queue = door.reviews.queue(asked.by.as_deref()).await?;
     Ok(Json(json!({ "items": queue })))
 }
@@ -93,9 +90,8 @@ const VERDICT: [&str; 7] = ["on", "says", "by", "reason", "owner", "days", "at_m
 
 async fn say(State(door): State<Door>, body: Body) -> Result<Json<Value>, Error> {
     let fields = body::object(body, &VERDICT)?;
-    let says = Says::parse(&fields.text("says")?).ok_or_else(|| {
-        body::wrong("says", "send `accept`, `reject`, `waive` or `needs_info`")
-    })?;
+    let says = Says::parse(&fields.text("says")?)
+        .ok_or_else(|| body::wrong("says", "send `accept`, `reject`, `waive` or `needs_info`"))?;
     let wanted = Wanted {
         on: Target::parse(&fields.text("on")?),
         says,

@@ -16,7 +16,7 @@ use switchyard::{
     legacy::recorded,
     model::{Bounds, EnvironmentName, FlagName, HealthLimits, Origin, RunId, RunState, WorkflowId},
     rollout::Surroundings,
-    store::{Attempt, Control, NewRun, Store},
+    store::{About, Attempt, Control, NewRun, Store},
 };
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -121,7 +121,10 @@ impl Server {
                 clock: Arc::clone(&shadow.clock),
             },
             reviews: Reviews {
-                about: phases::about("staging"),
+                about: About {
+                    epoch: shadow.epoch(),
+                    ..phases::about("staging")
+                },
                 store: shadow.store.clone(),
                 salt: "salt".to_owned(),
                 clock: Arc::clone(&shadow.clock),

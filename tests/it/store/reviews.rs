@@ -15,14 +15,20 @@ use switchyard::{
 use super::samples::{at, new_run};
 use crate::{database::Database, phases, standup};
 
+/// Versions that no other comparison was made under.
 fn about() -> About {
-    phases::about("staging")
+    About {
+        epoch: "reviewed".to_owned(),
+        ..phases::about("staging")
+    }
 }
 
 /// A comparison of the recorded meeting with itself and a defect.
 async fn compared(store: &Store, run: &str, defect: Defect) {
     let folder = standup::folder().join("expected/base");
-    let control = recorded::load(&folder, None).expect("a recorded run").outcome;
+    let control = recorded::load(&folder, None)
+        .expect("a recorded run")
+        .outcome;
     let candidate = with_defect(defect, &control).expect("it can be put in");
     let comparison = compare(&control, &candidate, &Policy::shipped());
     let new = new_run(run, &format!("recording-of-{run}"));
@@ -51,7 +57,10 @@ async fn compared(store: &Store, run: &str, defect: Defect) {
         compared_at: at(1),
         fields: Vec::new(),
     };
-    store.insert_comparison(&stored).await.expect("it is written");
+    store
+        .insert_comparison(&stored)
+        .await
+        .expect("it is written");
 }
 
 fn wanted(on: &str, says: Says, by: &str) -> Wanted {
@@ -88,14 +97,17 @@ pub async fn write_reviews(store: &Store) {
     let book = store.review_book(&about, at(3)).await.expect("it is read");
     let one = |kind: &str| {
         let mut items = book.items.iter();
-        let found = items.find(|item| item.kind.as_str() == kind && item.run.as_str() == "run_reviewed");
+        let found =
+            items.find(|item| item.kind.as_str() == kind && item.run.as_str() == "run_reviewed");
         found.expect("there is one").id.clone()
     };
-    let opened = store.open_review_item(&one("difference"), "ana", at(3));
+    let (difference, title) = (one("difference"), one("title"));
+    let opened = store.open_review_item(&difference, "ana", at(3));
     opened.await.expect("it is noted");
-    let said = store.say_in_review(&about, &wanted(&one("sample"), Says::Accept, "ana"), at(4));
+    let accept = wanted(&one("sample"), Says::Accept, "ana");
+    let said = store.say_in_review(&about, &accept, at(4));
     said.await.expect("the store answers").expect("she may");
-    let choosing = store.choose_in_review(&about, (&one("title"), Side::Tie, "ana"), at(5));
+    let choosing = store.choose_in_review(&about, (&title, Side::Tie, "ana"), at(5));
     choosing.await.expect("the store answers").expect("she may");
     let made = store.make_review_rule(&about, &rule(), at(6)).await;
     let id = made.expect("the store answers").expect("it may be made");
@@ -131,7 +143,9 @@ pub async fn items_are_made_once_and_what_is_said_of_them_counts_and_is_on_recor
     // Somebody opens it, and accepts all of its sort.
     let accept = wanted(&about_it.signature, Says::Accept, "ana");
     let said = store.say_in_review(&about, &accept, at(4)).await;
-    let refused = said.expect("the store answers").expect_err("nothing is opened");
+    let refused = said
+        .expect("the store answers")
+        .expect_err("nothing is opened");
     assert!(refused.reason.contains("opened 0 of the 1"), "{refused}");
     let opened = store.open_review_item(&first.id, "ana", at(4));
     opened.await.expect("it is noted");
@@ -146,11 +160,19 @@ pub async fn items_are_made_once_and_what_is_said_of_them_counts_and_is_on_recor
     let book = store.review_book(&later, at(6)).await.expect("it is read");
     assert!(book.items.is_empty() && book.earlier.len() == 1);
 
-    let trail = store.recent_audit(&about.environment, &about.flag, 10).await;
+    let trail = store
+        .recent_audit(&about.environment, &about.flag, 10)
+        .await;
     let trail = trail.expect("it is read");
     assert_eq!(trail.len(), 1);
     assert_eq!(trail[0].entry.action, "review_accept");
-    assert_eq!((trail[0].entry.actor.as_str(), trail[0].entry.before.as_str()), ("ana", "open"));
+    assert_eq!(
+        (
+            trail[0].entry.actor.as_str(),
+            trail[0].entry.before.as_str()
+        ),
+        ("ana", "open")
+    );
     let whole = store.verify_audit().await.expect("it is read");
     assert_eq!(whole.expect("it is whole"), 1);
 }
@@ -167,7 +189,10 @@ pub async fn of_two_who_waive_at_once_both_count_and_a_choice_is_made_once(datab
         about.is_some_and(|about| about.severity.blocks())
     });
     let id = severe.expect("a number was changed").id.clone();
-    let (ana, ben) = (wanted(&id, Says::Waive, "ana"), wanted(&id, Says::Waive, "ben"));
+    let (ana, ben) = (
+        wanted(&id, Says::Waive, "ana"),
+        wanted(&id, Says::Waive, "ben"),
+    );
     let (one, other) = tokio::join!(
         store.say_in_review(&about, &ana, at(4)),
         store.say_in_review(&about, &ben, at(4)),
@@ -182,7 +207,10 @@ pub async fn of_two_who_waive_at_once_both_count_and_a_choice_is_made_once(datab
     let title = book.items.iter().find(|item| item.kind.is_blind());
     let title = title.expect("there is a title").id.clone();
     let choose = |side| store.choose_in_review(&about, (&title, side, "ana"), at(6));
-    choose(Side::Left).await.expect("the store answers").expect("she may");
+    choose(Side::Left)
+        .await
+        .expect("the store answers")
+        .expect("she may");
     let again = choose(Side::Right).await.expect("the store answers");
     assert!(again.expect_err("once").reason.contains("knows by now"));
 }
@@ -211,7 +239,10 @@ pub async fn rules_are_in_force_until_they_are_removed_or_over(database: &Databa
 pub async fn a_test_of_the_comparison_is_read_as_it_was_kept(database: &Database) {
     let store = database.store().await;
     let about = about();
-    assert_eq!(store.newest_selftest(&about).await.expect("it is read"), None);
+    assert_eq!(
+        store.newest_selftest(&about).await.expect("it is read"),
+        None
+    );
     let mut tested = Tested {
         controls: 3,
         ..Tested::default()
@@ -219,7 +250,10 @@ pub async fn a_test_of_the_comparison_is_read_as_it_was_kept(database: &Database
     tested.scores[2].of = 3;
     tested.scores[2].caught = 2;
     for now in [at(1), at(2)] {
-        store.keep_selftest(&about, &tested, now).await.expect("it is kept");
+        store
+            .keep_selftest(&about, &tested, now)
+            .await
+            .expect("it is kept");
     }
     let newest = store.newest_selftest(&about).await.expect("it is read");
     let newest = newest.expect("there are two");
