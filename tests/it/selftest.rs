@@ -6,7 +6,7 @@ use switchyard::{
     compare::{Policy, Verdict, compare},
     controller::{Reviews, SelfTests},
     legacy::recorded,
-    model::{Outcome, OutcomeStatus},
+    model::{HttpRequest, Outcome, OutcomeStatus},
     selftest::{Defect, Tested, try_one, with_defect},
     store::{Control, Store},
 };
@@ -17,24 +17,57 @@ use crate::{
     store::samples::{at, new_run},
 };
 
+/// The eight recorded runs; and the five recordings of the post tasks alone, which began where the
+/// base run ended.
 fn controls() -> Vec<(String, Outcome)> {
-    let folder = standup::folder().join("expected");
-    let cases = std::fs::read_dir(folder).expect("recorded cases");
+    let load = |case: &str| {
+        let folder = standup::folder().join("expected").join(case);
+        recorded::load(&folder, None)
+            .expect("a recorded run")
+            .outcome
+    };
+    let base = load("base");
+    let cases = std::fs::read_dir(standup::folder().join("expected")).expect("recorded cases");
     let mut controls: Vec<(String, Outcome)> = cases
         .map(|case| {
-            let path = case.expect("a case").path();
-            let name = path
-                .file_name()
-                .expect("a name")
-                .to_string_lossy()
-                .into_owned();
-            let recorded = recorded::load(&path, None).expect("a recorded run");
-            (name, recorded.outcome)
+            let case = case.expect("a case").file_name();
+            let name = case.to_string_lossy().into_owned();
+            let outcome = if name.starts_with("post_") {
+                Outcome {
+                    zulip: request(&name, "zulip"),
+                    webhook: request(&name, "webhook"),
+                    ..base.clone()
+                }
+            } else {
+                load(&name)
+            };
+            (name, outcome)
         })
         .collect();
     controls.sort_by(|one, other| one.0.cmp(&other.0));
     assert_eq!(controls.len(), 13);
     controls
+}
+
+/// The first request to a service that was recorded, if any was made.
+fn request(case: &str, service: &str) -> Option<HttpRequest> {
+    let all = standup::json(&format!("expected/{case}/requests.json"));
+    let mut all = all.as_array().expect("requests").iter();
+    let found = all.find(|request| {
+        request["service"] == service
+            && request["body_file"].is_string()
+            && request["method"] != "GET"
+    })?;
+    let text = |name: &str| found[name].as_str().expect("a text");
+    let body = standup::folder().join(format!("expected/{case}/{}", text("body_file")));
+    let headers: Vec<(String, String)> =
+        serde_json::from_value(found["headers"].clone()).expect("headers");
+    Some(HttpRequest {
+        method: text("method").to_owned(),
+        url: format!("https://{service}.example.test{}", text("target")),
+        headers,
+        body: std::fs::read_to_string(body).expect("a body"),
+    })
 }
 
 #[test]

@@ -62,7 +62,6 @@ async fn what_is_open_is_listed_opened_judged_and_done() {
     let audit = get(&server, "audit").await;
     assert_eq!(audit["entries"][0]["action"], "review_accept", "{audit}");
     assert_eq!(get(&server, "selftest").await["selftest"], Value::Null);
-    server.stopped().await;
 }
 
 #[tokio::test]
@@ -101,5 +100,4 @@ async fn a_rule_is_previewed_made_listed_and_removed_and_nonsense_is_told() {
     );
     let says = json!({ "on": "itm_none", "says": "perhaps", "by": "ana" });
     assert_eq!(post(&server, "reviews/verdicts", &says).await.0, 400);
-    server.stopped().await;
 }
