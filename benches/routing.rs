@@ -7,6 +7,8 @@
 #[allow(dead_code, reason = "tests use the rest")]
 #[path = "../tests/support/database.rs"]
 mod database;
+#[allow(dead_code, reason = "other benchmarks use the rest")]
+mod parts;
 #[allow(dead_code, reason = "tests use the rest")]
 #[path = "../tests/it/phases.rs"]
 mod phases;
@@ -23,7 +25,7 @@ use switchyard::{
     compare::Policy,
     conductor::{Client, ClientConfig},
     controller::{
-        Mover, Shadow,
+        Mover, Reviews, Shadow,
         intake::{Budget, Intake, Standing},
     },
     cost::PriceTable,
@@ -38,6 +40,8 @@ use switchyard::{
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+
+use parts::{ms, quantile};
 
 use database::{Database, Kind};
 
@@ -310,10 +314,17 @@ fn state(store: &Store, shutdown: CancellationToken) -> http::State {
         }),
         clock: Arc::new(now),
     };
+    let reviews = Reviews {
+        about: mover.about.clone(),
+        store: store.clone(),
+        salt: String::new(),
+        clock: Arc::new(now),
+    };
     http::State {
         shadow,
         intake,
         mover,
+        reviews,
         health: HealthLimits::default(),
         shutdown,
     }
@@ -337,18 +348,4 @@ fn told(what: &str, sorted: &[Duration]) {
         ms(quantile(sorted, 0.5)),
         ms(quantile(sorted, 0.99))
     );
-}
-
-fn quantile(sorted: &[Duration], share: f64) -> Duration {
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a share of a length is an index"
-    )]
-    let at = (sorted.len() as f64 * share) as usize;
-    sorted[at.min(sorted.len() - 1)]
-}
-
-fn ms(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1000.0
 }

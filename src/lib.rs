@@ -14,7 +14,9 @@ pub mod cost;
 pub mod gate;
 pub mod progress;
 pub mod report;
+pub mod reviews;
 pub mod rollout;
+pub mod selftest;
 
 // Adapters
 pub mod cleanup;

@@ -8,7 +8,8 @@ use std::{
 
 const FACTS: &[&str] = &["model", "config"];
 const CALCULATIONS: &[&str] = &[
-    "audio", "contract", "compare", "cost", "gate", "progress", "report", "rollout",
+    "audio", "contract", "compare", "cost", "gate", "progress", "report", "reviews", "rollout",
+    "selftest",
 ];
 
 /// Each module of `src` and what it may use, beside itself.
@@ -34,6 +35,8 @@ fn table() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("progress", vec!["model"]),
         ("rollout", vec!["model"]),
         ("report", vec!["model", "compare", "cost"]),
+        ("reviews", vec!["model", "compare"]),
+        ("selftest", vec!["model", "compare", "contract"]),
         // Adapters, which never meet.
         ("store", and(&[])),
         ("legacy", and(&[])),

@@ -19,7 +19,7 @@ use crate::{
 
 impl App {
     /// Follows runs, looks at Conductor's health, gives back what it does not get done, and reminds it
-    /// of the rest, until told to stop.
+    /// of the rest, and tests the comparison, until told to stop.
     pub fn look_after(
         &self,
         shutdown: CancellationToken,
@@ -27,6 +27,7 @@ impl App {
         let shadow = self.shadow()?;
         let health = self.health()?;
         let fallback = self.fallback()?;
+        let selftests = self.selftests()?;
         let watchdog = Watchdog {
             environment: self.name.clone(),
             store: self.store.clone(),
@@ -43,6 +44,7 @@ impl App {
                 shadow.run(shutdown.clone()),
                 health.run(shutdown.clone()),
                 watchdog.run(shutdown.clone()),
+                selftests.run(shutdown.clone()),
                 falling_back,
             );
         })

@@ -8,6 +8,7 @@ mod mirror;
 mod moving;
 mod notices;
 mod replay;
+mod reviews;
 mod roles;
 
 use std::{
@@ -412,6 +413,7 @@ impl App {
             shadow: self.shadow()?,
             intake,
             mover: self.mover()?,
+            reviews: self.reviews()?,
             health: self.environment.health,
             shutdown: shutdown.clone(),
         });

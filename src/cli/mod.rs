@@ -20,10 +20,12 @@ mod register;
 mod rehearse;
 mod replay;
 mod report;
+mod review;
 mod routes;
 mod routing;
 mod runs;
 mod sandbox;
+mod selftest;
 mod serve;
 mod sweep;
 mod table;
@@ -149,6 +151,10 @@ enum Command {
     Compare(compare::Args),
     /// Shows the newest comparison of a run.
     Report(report::Args),
+    /// Shows what people have to look at before a cutover and how far that is, and takes their verdicts.
+    Review(review::Args),
+    /// Puts known defects into what Celery really made, and shows which of them the comparison catches.
+    Selftest(selftest::Args),
     /// Gives the recording of a live run back to Celery: stops the run from doing anything more,
     /// then dispatches the legacy task, once.
     Takeover(takeover::Args),
@@ -236,6 +242,8 @@ pub fn start_tracing(cli: &Cli) {
             | Command::Check
             | Command::Report(_)
             | Command::Gate(_)
+            | Command::Review(_)
+            | Command::Selftest(_)
             | Command::Takeover(_)
             | Command::Costs(_)
             | Command::Mirror(_)
@@ -303,6 +311,8 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Health(args) => health::run(args, &globals).await,
         Command::Compare(args) => compare::run(args, &globals).await,
         Command::Report(args) => report::run(args, &globals).await,
+        Command::Review(args) => review::run(args, &globals).await,
+        Command::Selftest(args) => selftest::run(args, &globals).await,
         Command::Takeover(args) => takeover::run(args, &globals).await,
         Command::Costs(args) => costs::run(args, &globals).await,
         Command::Sweep => sweep::run(&globals).await,

@@ -2,10 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::class::Class;
 use super::difference::{Difference, TextDifference};
 use super::field::Field;
+use super::found::Found;
 use super::measure::Measure;
 use super::policy::{Bound, Strictness};
+use super::severity::Severity;
 use super::verdict::{FieldVerdict, Verdict};
 use crate::model::OutcomeStatus;
 
@@ -51,6 +54,12 @@ pub struct FieldResult {
     pub differences_left_out: usize,
     /// Texts with what was taken out and put in.
     pub texts: Vec<TextDifference>,
+    /// Class and severity of each of `differences`; empty in comparisons made before there were any.
+    #[serde(default)]
+    pub classes: Vec<(Class, Severity)>,
+    /// What was found, by class and pattern, worst first, with what is left out above.
+    #[serde(default)]
+    pub found: Vec<Found>,
 }
 
 /// A number, its limits, and whether it keeps them.

@@ -80,6 +80,18 @@ fields! {
 }
 
 impl Field {
+    /// Whether a model wrote it.
+    pub const fn is_prose(self) -> bool {
+        matches!(
+            self,
+            Self::TopicsTitles
+                | Self::TopicsSummaries
+                | Self::Title
+                | Self::ShortSummary
+                | Self::LongSummary
+        )
+    }
+
     /// Reads [`as_str`](Self::as_str) back.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL

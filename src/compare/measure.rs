@@ -98,6 +98,7 @@ const DIFFERENCES: &[Number] = &[info("differences", "")];
 const WORDS: &[Number] = &[
     low("wer", ""),
     low("facts_changed", ""),
+    low("passage", ""),
     info("cer", ""),
     info("errors", ""),
 ];

@@ -3,14 +3,19 @@
 //! The control is not the truth. A difference says that users would see something else after a
 //! cutover, not which side is right.
 
+mod class;
+mod cluster;
 mod comparison;
 mod difference;
 mod distance;
 mod field;
+mod found;
 mod judge;
 mod measure;
 pub mod metrics;
 mod policy;
+mod severity;
+mod tree;
 mod verdict;
 
 #[cfg(test)]
@@ -18,11 +23,16 @@ pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;
 
+pub use class::Class;
+pub use cluster::{Cluster, clusters};
 pub use comparison::{Comparison, DIFFERENCES_KEPT, FieldResult, Measured};
 pub use difference::{Difference, DifferenceKind, TextChange, TextChangeKind, TextDifference};
 pub use field::Field;
+pub use found::{Found, POINTERS_KEPT, pattern, signature};
 pub use measure::{Good, Measure, Number};
 pub use policy::{
     Bound, FieldPolicy, JudgedBy, Mask, Policy, PolicyError, SHIPPED_FILE, Strictness,
 };
+pub use severity::Severity;
+pub use tree::{Leaf, Node};
 pub use verdict::{FieldVerdict, Meanings, Verdict, compare, compare_with, texts_apart, verdict};

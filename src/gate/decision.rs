@@ -765,7 +765,7 @@ impl Asked<'_> {
     }
 
     fn reviews(&self) -> Line {
-        let bound = "none of severity S0 or S1 open, all obligations met".to_owned();
+        let bound = "none of severity S0 or S1 open, none rejected, all obligations met".to_owned();
         let Some(reviews) = self.facts.reviews else {
             let observed = "nobody has looked at differences".to_owned();
             if !self.rules.bounds.reviews {
@@ -781,10 +781,17 @@ impl Asked<'_> {
             reviews.needed - reviews.done,
         );
         let observed = format!(
-            "{} of severity S0 and {} of S1 open, {} of {} obligations met",
-            reviews.open_s0, reviews.open_s1, reviews.done, reviews.needed
+            "{} of severity S0 and {} of S1 open, {} rejected, {} of {} obligations met",
+            reviews.open_s0, reviews.open_s1, reviews.rejected, reviews.done, reviews.needed
         );
-        if open > 0 {
+        if !self.rules.bounds.reviews {
+            a_line("reviews", LineState::NotLooked, observed, bound)
+        } else if reviews.rejected > 0 {
+            a_line("reviews", LineState::Fail, observed, bound).missing(
+                Who::Engineers,
+                format!("mend the {} that were rejected", reviews.rejected),
+            )
+        } else if open > 0 {
             // Whatever the statistics say.
             a_line("reviews", LineState::Fail, observed, bound)
                 .missing(Who::Reviewers, format!("judge the {open} that are open"))

@@ -169,6 +169,8 @@ pub struct Reviews {
     pub open_s0: i64,
     /// Open items of severity S1: a fact, polarity, speaker or section changed.
     pub open_s1: i64,
+    /// Differences that somebody rejected.
+    pub rejected: i64,
     /// Obligations met.
     pub done: i64,
     /// Obligations there are.

@@ -84,6 +84,7 @@ pub fn clean(n: usize) -> Facts {
         reviews: Some(Reviews {
             open_s0: 0,
             open_s1: 0,
+            rejected: 0,
             done: 30,
             needed: 30,
         }),

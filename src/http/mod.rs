@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use crate::{
-    controller::{Mover, Shadow, intake::Intake},
+    controller::{Mover, Reviews, Shadow, intake::Intake},
     model::{HealthLimits, RunId},
     report::ReportData,
 };
@@ -34,6 +34,8 @@ pub struct State {
     pub intake: Intake,
     /// Moves the migration.
     pub mover: Mover,
+    /// Keeps reviews.
+    pub reviews: Reviews,
     /// How closely Conductor is watched.
     pub health: HealthLimits,
     /// Ends streams of events, which would hold a stop up for as long as somebody listens.
@@ -46,6 +48,7 @@ struct Door {
     shadow: Shadow,
     intake: Intake,
     mover: Mover,
+    reviews: Reviews,
     health: HealthLimits,
     events: Events,
     changes: Changes,
@@ -80,6 +83,7 @@ pub fn router(state: State) -> Router {
         shadow: state.shadow,
         intake: state.intake,
         mover: state.mover,
+        reviews: state.reviews,
         health: state.health,
     };
     // Health is asked by probes, which know the machine by other names, and gives nothing away.

@@ -30,18 +30,24 @@ fn read(row: &AnyRow) -> anyhow::Result<Sealed> {
     })
 }
 
+/// Locks the trail, so that whoever else is about to add to it waits until the transaction ends; its
+/// end.
+pub(super) async fn lock(tx: &mut Transaction<'static, Any>) -> anyhow::Result<AnyRow> {
+    // A write that changes nothing is how both databases lock a row.
+    let sql = "-- lock_audit
+        update audit_head set seq = seq where id = 1 returning seq, hash";
+    sqlx::query(sql)
+        .fetch_one(&mut **tx)
+        .await
+        .context("locking the audit trail")
+}
+
 /// Adds an entry to the chain; its number. Whoever else adds one waits until the transaction ends.
 pub(super) async fn append(
     tx: &mut Transaction<'static, Any>,
     entry: Entry,
 ) -> anyhow::Result<i64> {
-    // A write that changes nothing is how both databases lock a row.
-    let sql = "-- lock_audit
-        update audit_head set seq = seq where id = 1 returning seq, hash";
-    let head = sqlx::query(sql)
-        .fetch_one(&mut **tx)
-        .await
-        .context("locking the audit trail")?;
+    let head = lock(tx).await?;
     let mut chain = Chain::at(head.try_get("seq")?, head.try_get("hash")?);
     let Sealed { entry, hash } = chain.seal(entry);
     let sql = "-- append_audit

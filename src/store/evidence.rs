@@ -8,12 +8,12 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 use sqlx::{Any, Row, Transaction, any::AnyRow};
 
-use super::{About, ComparisonFacts, Store, time};
+use super::{About, ComparisonFacts, Store, reviews::read_book, selftests, time};
 use crate::{
-    compare::{Field, FieldVerdict, Verdict},
+    compare::{self, Field, FieldVerdict, Verdict},
     gate::{
-        self, Decision, Distance, Ended, FieldFacts, InForce, NoisePair, Pair, Reviews, SelfTest,
-        Sides, Stratum, decide,
+        self, Decision, Defect, Distance, Ended, FieldFacts, InForce, NoisePair, Pair, Reviews,
+        SelfTest, Sides, Stratum, decide,
     },
     model::{GateVerdict, Origin, RecordingId},
     rollout::{Evidence, GateStands},
@@ -30,14 +30,55 @@ pub struct Beside {
     pub in_force: InForce,
 }
 
-/// Reads what is known beside comparisons. Nobody keeps reviews or tests of the comparison in this
-/// database, so neither is known: the gate says NOT YET as long as the settings ask for them.
-#[expect(
-    clippy::unused_async,
-    reason = "whoever keeps these is asked in the same transaction"
-)]
-async fn beside(_: &mut Transaction<'static, Any>, _: &About) -> anyhow::Result<Beside> {
-    Ok(Beside::default())
+/// Reads what is known beside comparisons. A test of the comparison under other versions says nothing.
+async fn beside(
+    tx: &mut Transaction<'static, Any>,
+    about: &About,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Beside> {
+    let tested = selftests::newest(tx, about).await?;
+    let tested = tested.filter(|tested| tested.epoch == about.epoch);
+    let book = read_book(tx, about, now).await?;
+    let summary = book.summary(now);
+    let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    let size = |length: usize| i64::try_from(length).unwrap_or(i64::MAX);
+    let met = summary.obligations.iter().filter(|one| one.met);
+    Ok(Beside {
+        reviews: (summary.recordings > 0).then(|| Reviews {
+            open_s0: whole(summary.open_gravest),
+            open_s1: whole(summary.open_severe - summary.open_gravest),
+            rejected: whole(summary.blockers),
+            done: size(met.count()),
+            needed: size(summary.obligations.len()),
+        }),
+        self_test: tested.map(|test| SelfTest {
+            defects: test
+                .tested
+                .scores
+                .into_iter()
+                .map(|score| Defect {
+                    name: score.defect,
+                    severity: severity(score.severity),
+                    caught: whole(score.caught),
+                    of: whole(score.of),
+                })
+                .collect(),
+        }),
+        in_force: InForce {
+            waivers: size(summary.waivers.len()),
+            rules: size(summary.rules.len()),
+        },
+    })
+}
+
+/// The same in the gate's words.
+const fn severity(severity: compare::Severity) -> gate::Severity {
+    match severity {
+        compare::Severity::S0 => gate::Severity::S0,
+        compare::Severity::S1 => gate::Severity::S1,
+        compare::Severity::S2 => gate::Severity::S2,
+        compare::Severity::S3 => gate::Severity::S3,
+    }
 }
 
 impl Store {
@@ -67,7 +108,7 @@ pub(super) async fn read(
     differences(tx, about, &kept, &mut facts).await?;
     noise(tx, about, &kept, &mut facts, &mut hash).await?;
     facts.known_strata = known_strata(tx, about).await?;
-    let beside = beside(tx, about).await?;
+    let beside = beside(tx, about, now).await?;
     hash.update(format!("{beside:?}").as_bytes());
     (facts.reviews, facts.self_test, facts.in_force) =
         (beside.reviews, beside.self_test, beside.in_force);

@@ -9,10 +9,11 @@ use switchyard::model::{EnvironmentName, FlagName};
 
 use crate::program::{Process, SECRETS, Site, case};
 
-const COMMANDS: [&str; 29] = [
+const COMMANDS: [&str; 31] = [
     "demo", "up", "serve", "tap", "worker", "engine", "objects", "check", "register", "dispatch",
     "runs", "routes", "routing", "phase", "gate", "hold", "audit", "health", "compare", "report",
-    "takeover", "costs", "sweep", "mirror", "rehearse", "replay", "cleanup", "events", "sandbox",
+    "review", "selftest", "takeover", "costs", "sweep", "mirror", "rehearse", "replay", "cleanup",
+    "events", "sandbox",
 ];
 
 async fn run(arguments: &[&str]) -> crate::program::Ended {
@@ -721,4 +722,46 @@ async fn routes_are_listed_and_none_are_said_to_be_none() {
     let routes = site.run(&["routes"]).await.well();
     assert!(routes.contains("docs/tap.md"), "{routes}");
     assert_eq!(site.run(&["routes", "--json"]).await.json(), json!([]));
+}
+
+#[tokio::test]
+async fn a_fresh_environment_has_everything_to_look_at_and_nothing_to_test_with() {
+    let site = Site::new();
+    let tested = site.run(&["selftest"]).await;
+    assert_eq!(tested.code, Some(2), "{tested:#?}");
+    assert!(
+        tested
+            .stdout
+            .contains("nothing to test the comparison with"),
+        "{tested:#?}"
+    );
+    let reviews = site.run(&["review"]).await;
+    assert_eq!(reviews.code, Some(2), "{reviews:#?}");
+    assert!(
+        reviews.stdout.contains("0 recordings; 0 S0/S1 open"),
+        "{reviews:#?}"
+    );
+    let accept = ["review", "accept", "itm_none", "--by", "ana"];
+    let refused = site.run(&accept).await.refused();
+    assert!(refused.contains("there is no item `itm_none`"), "{refused}");
+    let add = [
+        "review",
+        "rules",
+        "add",
+        "/title",
+        "paraphrase",
+        "--by",
+        "ana",
+        "--reason",
+        "known",
+    ];
+    site.run(&add).await.well();
+    let listed = site.run(&["review", "rules", "--json"]).await.json();
+    assert_eq!(listed[0]["rule"]["path"], "/title");
+    let grave = [&add[..4], &["fact_changed"], &add[5..]].concat();
+    let refused = site.run(&grave).await.refused();
+    assert!(
+        refused.contains("is ever hidden; look at each"),
+        "{refused}"
+    );
 }

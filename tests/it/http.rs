@@ -3,6 +3,7 @@
 mod flags;
 mod gate;
 mod phases;
+mod reviews;
 pub mod server;
 
 use std::time::Duration;

@@ -28,5 +28,6 @@ mod reflector;
 mod replays;
 mod runner;
 mod sandbox;
+mod selftest;
 mod standup;
 mod store;

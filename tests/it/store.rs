@@ -13,6 +13,7 @@ mod mirrors;
 mod moves;
 mod opening;
 mod replays;
+mod reviews;
 mod routes;
 mod rules;
 mod runs;
@@ -114,6 +115,10 @@ on_both_databases!(
     mirrors::a_mirror_is_held_by_one_process_until_it_falls_silent,
     exports::an_export_is_read_as_it_was_noted,
     exports::an_export_holds_what_was_done_and_nothing_that_was_said,
+    reviews::items_are_made_once_and_what_is_said_of_them_counts_and_is_on_record,
+    reviews::of_two_who_waive_at_once_both_count_and_a_choice_is_made_once,
+    reviews::rules_are_in_force_until_they_are_removed_or_over,
+    reviews::a_test_of_the_comparison_is_read_as_it_was_kept,
     replays::a_replay_is_read_as_it_was_written,
     replays::a_run_belongs_to_one_recording_of_one_replay,
     replays::a_replay_that_is_over_stays_so,

@@ -15,6 +15,7 @@ mod topics;
 use super::comparison::{DIFFERENCES_KEPT, FieldResult, Measured};
 use super::difference::{Difference, TextDifference};
 use super::field::Field;
+use super::found::Judged;
 use super::policy::{Bound, FieldPolicy};
 use super::verdict::{FieldVerdict, Meanings};
 use crate::model::Outcome;
@@ -101,10 +102,10 @@ pub(super) fn judge(
         Field::Zulip => requests::zulip(policy, control, candidate, earlier),
         Field::Webhook => requests::webhook(policy, control, candidate, earlier),
     };
-    conclude(policy, finding)
+    conclude(policy, finding, control)
 }
 
-fn conclude(policy: &FieldPolicy, finding: Finding) -> FieldResult {
+fn conclude(policy: &FieldPolicy, finding: Finding, control: &Outcome) -> FieldResult {
     let measured: Vec<Measured> = policy
         .measure
         .numbers()
@@ -126,7 +127,18 @@ fn conclude(policy: &FieldPolicy, finding: Finding) -> FieldResult {
         })
         .collect();
     let (verdict, reason) = verdict_and_reason(&finding, &measured);
+    let judged = Judged {
+        field: policy.field,
+        verdict,
+        measured: &measured,
+        differences: &finding.differences,
+        reworded: !finding.texts.is_empty() && policy.field.is_prose(),
+        names: &spoken::normalised_names(control),
+    };
+    let mut classes = judged.classes();
+    let found = judged.found(&classes);
     let mut differences = finding.differences;
+    classes.truncate(DIFFERENCES_KEPT);
     let differences_left_out = differences.len().saturating_sub(DIFFERENCES_KEPT);
     differences.truncate(DIFFERENCES_KEPT);
     FieldResult {
@@ -141,6 +153,8 @@ fn conclude(policy: &FieldPolicy, finding: Finding) -> FieldResult {
         differences,
         differences_left_out,
         texts: finding.texts,
+        classes,
+        found,
     }
 }
 

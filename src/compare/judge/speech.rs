@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::Finding;
 use super::heard::Heard;
-use super::spoken::{Spoken, names};
+use super::spoken::{Spoken, normalised_names};
 use crate::compare::difference::{Difference, DifferenceKind, TextDifference};
 use crate::compare::metrics::alignment::{ErrorCounts, Step};
 use crate::compare::metrics::attribution::speaker_attribution_error;
@@ -19,10 +19,7 @@ use crate::model::Outcome;
 pub(super) fn words(control: &Outcome, heard: &Heard<'_>) -> Finding {
     let words = heard.words();
     let counts = ErrorCounts::of(&words.steps);
-    let names: Vec<String> = names(control)
-        .iter()
-        .map(|name| normaliser::norm_v1(name))
-        .collect();
+    let names = normalised_names(control);
     let differences = changed_words(&words.steps, &words.left, &words.right);
     let facts_changed = words
         .steps
@@ -56,6 +53,7 @@ pub(super) fn words(control: &Outcome, heard: &Heard<'_>) -> Finding {
         numbers: vec![
             ("wer", counts.rate()),
             ("facts_changed", Some(facts_changed as f64)),
+            ("passage", Some(longest_passage(&words.steps) as f64)),
             ("cer", character_errors),
             ("errors", Some(counts.errors() as f64)),
         ],
@@ -189,6 +187,16 @@ pub(super) fn word_times(control: &Outcome, candidate: &Outcome, heard: &Heard<'
         differences: differences.collect(),
         ..Finding::default()
     }
+}
+
+/// Words lost, or put in, one after the other. In a long meeting the rate alone forgives a minute.
+fn longest_passage(steps: &[Step]) -> usize {
+    let longest = |is: fn(&Step) -> bool| {
+        let runs = steps.split(|step| !is(step));
+        runs.map(<[Step]>::len).max().unwrap_or(0)
+    };
+    longest(|step| matches!(step, Step::Deleted(_)))
+        .max(longest(|step| matches!(step, Step::Inserted(_))))
 }
 
 fn sides(step: &Step) -> (Option<usize>, Option<usize>) {

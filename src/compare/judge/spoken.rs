@@ -83,6 +83,11 @@ pub(super) fn names(outcome: &Outcome) -> Vec<String> {
     names
 }
 
+/// The same as the words of a transcript are compared.
+pub(super) fn normalised_names(outcome: &Outcome) -> Vec<String> {
+    names(outcome).iter().map(|name| norm_v1(name)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,6 +7,7 @@ pub(super) mod health;
 mod holds;
 mod phases;
 mod recordings;
+mod reviews;
 pub(super) mod runs;
 
 use axum::Router;
@@ -24,7 +25,8 @@ pub(super) fn routes() -> Router<Door> {
                 .merge(holds::routes())
                 .merge(audit::routes())
                 .merge(breaker::routes())
-                .merge(gate::routes()),
+                .merge(gate::routes())
+                .merge(reviews::routes()),
         )
         .fallback(|| async { Error::NotFound("the API has no such address".to_owned()) })
 }

@@ -304,8 +304,10 @@ impl Case<'_> {
     fn by_control(&mut self, on_celery: usize) {
         let (meeting, seen) = (self.meeting, self.seen);
         let published = meeting.tasks.len();
+        // What came while it was the candidate's is one task when it is handed back.
+        let is_one = seen.handed_back.contains(&meeting.transcript);
         self.must(
-            on_celery == published,
+            on_celery == published || is_one && (1..published).contains(&on_celery),
             format!("{on_celery} of its {published} messages are for Celery"),
         );
         let row = &seen.rows[&meeting.transcript];

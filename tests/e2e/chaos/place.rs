@@ -116,6 +116,8 @@ impl Place {
 
             [environments.test]
             conductor = {{ url = "http://127.0.0.1:{engine_port}/api", timeout_s = 5 }}
+            # Hasty, so that recordings go back to Celery and others are trusted to Conductor soon after.
+            health = {{ every_s = 1, canary_s = 5, confirm_s = 4, cool_down_s = 1, good_looks = 2, steady_s = 2, drain_s = 15 }}
 
             [environments.test.objects]
             endpoint = "http://127.0.0.1:{objects_port}"

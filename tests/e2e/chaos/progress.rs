@@ -13,11 +13,14 @@ use std::{
 use serde_json::Value;
 use sqlx::{Executor, PgConnection, Row};
 use switchyard::{
-    controller::{self, Again, Wanted},
+    config::Config,
+    controller::{self, Again, Wanted, health},
+    gate::Rules,
     legacy::celery::Envelope,
-    model::{Origin, RunId},
+    model::{EnvironmentName, Origin, RunId},
+    rollout::BreakerState,
     sandbox::{Recorded, Service},
-    store::{Effects, Store},
+    store::{About, Effects, Store},
 };
 
 use super::place::Place;
@@ -85,6 +88,7 @@ impl Progress {
                 _ => {}
             }
         }
+        close_breaker(store).await;
         settled.extend(
             on_celery(place)
                 .await?
@@ -146,6 +150,25 @@ impl Progress {
     pub fn confirmed_after(&self, transcript: &str) -> Option<usize> {
         let known = self.confirmed.lock().expect("nobody panics with it");
         known.get(transcript).copied()
+    }
+}
+
+/// The operator closes a breaker that opened too often, once Conductor is seen to be well.
+async fn close_breaker(store: &Store) {
+    let about = About {
+        environment: EnvironmentName::new("test"),
+        flag: Config::flag(),
+        epoch: String::new(),
+        after: None,
+        gate: Rules::default(),
+    };
+    let row = store.breaker(&about.environment).await;
+    if let Ok(Some(row)) = row
+        && row.breaker.state == BreakerState::Latched
+    {
+        let word = ("ops", "things break here all the time");
+        // Refused while a look finds something wrong.
+        drop(health::close(store, &about, word, clock()()).await);
     }
 }
 

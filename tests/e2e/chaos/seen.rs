@@ -18,6 +18,8 @@ pub struct Seen {
     /// Rows of transcripts.
     pub rows: HashMap<String, Value>,
     pub runs: HashMap<String, Vec<Run>>,
+    /// Transcripts that were handed back to Celery before a run of theirs had begun.
+    pub handed_back: HashSet<String>,
     /// Transcript and task of each message for Celery's workers.
     celery: Vec<(String, String)>,
     /// Messages on Zulip: id and text.
@@ -57,6 +59,7 @@ impl Seen {
         Self {
             rows: rows.collect(),
             runs: runs(place).await,
+            handed_back: handed_back(place).await,
             celery: on_celery(place).await.expect("Redis is there"),
             posts: posts(place).await,
             objects: objects(place).await,
@@ -117,6 +120,14 @@ async fn runs(place: &Place) -> HashMap<String, Vec<Run>> {
         found.entry(row.get(0)).or_default().push(run);
     }
     found
+}
+
+async fn handed_back(place: &Place) -> HashSet<String> {
+    let mut ours = place.ours().await;
+    let sql = "select transcript_id from routes
+        where owner = 'control' and reason like 'the breaker is %'";
+    let rows = all(&mut ours, sql).await;
+    rows.iter().map(|row| row.get(0)).collect()
 }
 
 /// What Zulip holds, asked as anybody would.

@@ -8,7 +8,7 @@ use switchyard::{
     compare::Policy,
     conductor::{Client, ClientConfig, RetryPolicy},
     controller::{
-        Mover, Shadow,
+        Mover, Reviews, Shadow,
         intake::{Budget, Intake, Standing},
     },
     cost::PriceTable,
@@ -16,7 +16,7 @@ use switchyard::{
     legacy::recorded,
     model::{Bounds, EnvironmentName, FlagName, HealthLimits, Origin, RunId, RunState, WorkflowId},
     rollout::Surroundings,
-    store::{Attempt, Control, NewRun, Store},
+    store::{About, Attempt, Control, NewRun, Store},
 };
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -119,6 +119,15 @@ impl Server {
                         }
                     })
                 }),
+                clock: Arc::clone(&shadow.clock),
+            },
+            reviews: Reviews {
+                about: About {
+                    epoch: shadow.epoch(),
+                    ..phases::about("staging")
+                },
+                store: shadow.store.clone(),
+                salt: "salt".to_owned(),
                 clock: Arc::clone(&shadow.clock),
             },
             health: HealthLimits::default(),

@@ -13,6 +13,7 @@ use super::ledger::write_live;
 use super::mirrors::write_mirror;
 use super::moves::write_moves;
 use super::replays::write_replay;
+use super::reviews::write_reviews;
 use super::routes::write_routes;
 use super::rules::write_rules;
 use super::samples::{at, attempt, control, intent, new_run, output, usage};
@@ -133,6 +134,7 @@ async fn the_same_calls_leave_the_same_rows_on_both_databases() {
         write_moves(&store).await.expect("it is written");
         write_rules(&store).await;
         write_replay(&store).await;
+        write_reviews(&store).await;
         write_export(&store).await;
     }
     let tables = sqlite.tables().await;

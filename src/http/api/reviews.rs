@@ -1,0 +1,179 @@
+//! Reviews: what is open, what was said, rules that hide, and how well the comparison catches known
+//! defects.
+
+use axum::{
+    Json, Router,
+    extract::{Path, Query, State},
+    routing::{get, post},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::super::{
+    Door, Error,
+    body::{self, Body},
+};
+use crate::{
+    compare::Class,
+    controller::Shown,
+    reviews::{NewRule, Predicate, Refused, Says, Side, Target, Wanted},
+    selftest::NEEDED,
+};
+
+pub(super) fn routes() -> Router<Door> {
+    Router::new()
+        .route("/reviews", get(summary))
+        .route("/reviews/items", get(queue))
+        .route("/reviews/items/{id}/open", post(open))
+        .route("/reviews/items/{id}/choice", post(choose))
+        .route("/reviews/clusters", get(clusters))
+        .route("/reviews/verdicts", post(say))
+        .route("/reviews/rules", get(rules).post(make_rule))
+        .route("/reviews/rules/{id}/removal", post(remove_rule))
+        .route("/selftest", get(selftest))
+}
+
+fn refused(refusal: &Refused) -> Error {
+    Error::Conflict(refusal.to_string())
+}
+
+async fn summary(State(door): State<Door>) -> Result<Json<Value>, Error> {
+    let summary = door.reviews.summary().await?;
+    let done = summary.is_done();
+    Ok(Json(json!({ "done": done, "summary": summary })))
+}
+
+/// Who asks.
+#[derive(Deserialize)]
+struct Asked {
+    by: Option<String>,
+}
+
+async fn queue(State(door): State<Door>, Query(asked): Query<Asked>) -> Result<Json<Value>, Error> {
+    let queue = door.reviews.queue(asked.by.as_deref()).await?;
+    Ok(Json(json!({ "items": queue })))
+}
+
+async fn clusters(State(door): State<Door>) -> Result<Json<Value>, Error> {
+    Ok(Json(json!({ "clusters": door.reviews.clusters().await? })))
+}
+
+/// Opening is noted, so it is no `GET`.
+async fn open(
+    State(door): State<Door>,
+    Path(id): Path<String>,
+    body: Body,
+) -> Result<Json<Shown>, Error> {
+    let by = body::object(body, &["by"])?.text("by")?;
+    let shown = door.reviews.open(&id, &by).await?;
+    shown.map(Json).ok_or_else(|| {
+        Error::NotFound(format!(
+            "there is no item `{id}`; GET /api/v1/reviews/items lists them"
+        ))
+    })
+}
+
+async fn choose(
+    State(door): State<Door>,
+    Path(id): Path<String>,
+    body: Body,
+) -> Result<Json<Value>, Error> {
+    let fields = body::object(body, &["by", "side"])?;
+    let side = Side::parse(&fields.text("side")?)
+        .ok_or_else(|| body::wrong("side", "send `left`, `right` or `tie`"))?;
+    let chosen = door.reviews.choose(&id, side, &fields.text("by")?).await?;
+    let choice = chosen.map_err(|refusal| refused(&refusal))?;
+    Ok(Json(json!({ "chosen": choice })))
+}
+
+const VERDICT: [&str; 7] = ["on", "says", "by", "reason", "owner", "days", "at_most"];
+
+async fn say(State(door): State<Door>, body: Body) -> Result<Json<Value>, Error> {
+    let fields = body::object(body, &VERDICT)?;
+    let says = Says::parse(&fields.text("says")?)
+        .ok_or_else(|| body::wrong("says", "send `accept`, `reject`, `waive` or `needs_info`"))?;
+    let wanted = Wanted {
+        on: Target::parse(&fields.text("on")?),
+        says,
+        by: fields.text("by")?,
+        reason: fields.text_if_any("reason")?.unwrap_or_default(),
+        owner: fields.text_if_any("owner")?.unwrap_or_default(),
+        days: fields.number_if_any("days")?,
+        at_most: fields.number_if_any("at_most")?,
+    };
+    let said = door.reviews.say(&wanted).await?;
+    let id = said.map_err(|refusal| refused(&refusal))?;
+    Ok(Json(json!({ "said": id })))
+}
+
+async fn rules(State(door): State<Door>) -> Result<Json<Value>, Error> {
+    let summary = door.reviews.summary().await?;
+    let rules = summary.rules.iter().zip(&summary.hidden);
+    let told = rules.map(|(rule, hidden)| json!({ "rule": rule, "hidden": hidden }));
+    Ok(Json(json!({ "rules": told.collect::<Vec<_>>() })))
+}
+
+const RULE: [&str; 8] = [
+    "path", "class", "only", "at_most", "days", "by", "reason", "preview",
+];
+
+/// With `"preview": "yes"` nothing is made.
+async fn make_rule(State(door): State<Door>, body: Body) -> Result<Json<Value>, Error> {
+    let fields = body::object(body, &RULE)?;
+    let class = Class::parse(&fields.text("class")?)
+        .ok_or_else(|| body::wrong("class", "send a class as items have it"))?;
+    let only = fields.text_if_any("only")?;
+    let predicate = Predicate::parse(only.as_deref().unwrap_or("any")).ok_or_else(|| {
+        let remedy = "send `any`, `count<=NUMBER`, `severity=S2` or `severity=S3`";
+        body::wrong("only", remedy)
+    })?;
+    let number = |name: &str| -> Result<i64, Error> {
+        let found = fields.number_if_any(name)?;
+        found.ok_or_else(|| body::wrong(name, "send a whole number"))
+    };
+    let rule = NewRule {
+        path: fields.text("path")?,
+        class,
+        predicate,
+        at_most: number("at_most")?,
+        days: number("days")?,
+        by: fields.text("by")?,
+        reason: fields.text("reason")?,
+    };
+    let preview = door.reviews.preview(&rule).await?;
+    if fields.text_if_any("preview")?.as_deref() == Some("yes") {
+        return Ok(Json(json!({ "preview": preview })));
+    }
+    let made = door.reviews.make_rule(&rule).await?;
+    let id = made.map_err(|refusal| refused(&refusal))?;
+    Ok(Json(json!({ "rule": id, "preview": preview })))
+}
+
+async fn remove_rule(
+    State(door): State<Door>,
+    Path(id): Path<String>,
+    body: Body,
+) -> Result<Json<Value>, Error> {
+    let fields = body::object(body, &["by", "reason"])?;
+    let (by, reason) = (
+        fields.text("by")?,
+        fields.text_if_any("reason")?.unwrap_or_default(),
+    );
+    if door.reviews.remove_rule(&id, &by, &reason).await? {
+        Ok(Json(json!({ "removed": id })))
+    } else {
+        Err(Error::NotFound(format!(
+            "no rule `{id}` is in force; GET /api/v1/reviews/rules lists them"
+        )))
+    }
+}
+
+async fn selftest(State(door): State<Door>) -> Result<Json<Value>, Error> {
+    let reviews = &door.reviews;
+    let newest = reviews.store.newest_selftest(&reviews.about).await?;
+    let told = newest.map(|test| {
+        let counts = test.epoch == reviews.about.epoch;
+        json!({ "passes": counts && test.tested.passes(), "counts": counts, "needed": NEEDED, "test": test })
+    });
+    Ok(Json(json!({ "selftest": told })))
+}
