@@ -9,6 +9,7 @@ mod moving;
 mod notices;
 mod replay;
 mod roles;
+mod sharing;
 
 use std::{
     net::SocketAddr,
@@ -21,6 +22,7 @@ use anyhow::Context;
 use chrono::{DateTime, Utc};
 use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use crate::{
     audio::{self, source::Source},
@@ -143,10 +145,14 @@ impl App {
 
     /// The transcription service's client.
     pub fn transcription(&self) -> anyhow::Result<Transcription> {
+        self.transcription_at(self.environment.transcription.url.clone())
+    }
+
+    fn transcription_at(&self, url: Url) -> anyhow::Result<Transcription> {
         let settings = &self.environment.transcription;
         let timeout = Duration::from_secs(settings.timeout_s);
         Transcription::new(
-            settings.url.clone(),
+            url,
             settings.api_key.as_ref().map(config::Secret::expose),
             timeout,
             Transcription::retry(timeout),
@@ -155,10 +161,14 @@ impl App {
 
     /// The language model's client.
     pub fn llm(&self) -> anyhow::Result<Llm> {
+        self.llm_at(self.environment.llm.url.clone())
+    }
+
+    fn llm_at(&self, url: Url) -> anyhow::Result<Llm> {
         let settings = &self.environment.llm;
         let timeout = Duration::from_secs(settings.timeout_s);
         Llm::new(
-            settings.url.clone(),
+            url,
             Some(settings.api_key.expose()),
             settings.model.clone(),
             timeout,
@@ -319,6 +329,7 @@ impl App {
             daily: self.daily()?,
             transcription: self.transcription()?,
             llm: self.llm()?,
+            shared: self.shared()?,
             prompts: self.prompts()?,
             tuning: Tuning {
                 bucket: environment.objects.bucket.clone(),

@@ -18,6 +18,8 @@ pub struct Doors {
     pub engine: Option<TcpListener>,
     /// The local object store.
     pub objects: Option<TcpListener>,
+    /// The proxy for shared answers, where the settings have one.
+    pub sharing: Option<TcpListener>,
 }
 
 impl App {
@@ -76,6 +78,11 @@ pub async fn run_all(app: App, doors: Doors, shutdown: CancellationToken) -> any
         let (app, stop) = (app.clone(), foundations.clone());
         let ended = watch("the embedded engine", stop.clone());
         roles.spawn(async move { ended(app.serve_engine(listener, stop).await) });
+    }
+    if let Some(listener) = doors.sharing {
+        let (app, stop) = (app.clone(), foundations.clone());
+        let ended = watch("the proxy for shared answers", stop.clone());
+        roles.spawn(async move { ended(app.serve_sharing(listener, stop).await) });
     }
     prepare(&app).await?;
 

@@ -20,7 +20,7 @@ use crate::{
     gateway::{Gateway, Withdrawal},
     model::{HttpRequest, ObjectKey, Origin, OutcomeStatus, Subject, Usage, digest},
     objects::{self, ErrorKind, Objects},
-    providers::{Daily, Llm, Transcription},
+    providers::{self, Answer, ChatRequest, Daily, Llm, Transcript, Transcription},
     rollout::{Isolation, Live},
     store::{Intent, IntentKind, Run, Store},
 };
@@ -40,6 +40,8 @@ pub struct Services {
     pub transcription: Transcription,
     /// The language model.
     pub llm: Llm,
+    /// Both through our proxy, for shadow runs that may get what the control was answered.
+    pub shared: Option<Shared>,
     /// The prompts.
     pub prompts: Prompts,
     /// Numbers and names a task needs.
@@ -51,6 +53,14 @@ pub struct Services {
     pub gateway: Option<Gateway>,
     /// The time.
     pub clock: Clock,
+}
+
+/// Services as they are reached through our proxy.
+pub struct Shared {
+    /// The transcription service.
+    pub transcription: Transcription,
+    /// The language model.
+    pub llm: Llm,
 }
 
 /// Numbers and names a task needs.
@@ -138,6 +148,49 @@ impl Context {
             intents: Mutex::default(),
             usage: Mutex::default(),
         }
+    }
+
+    /// The services through our proxy, where this run may share answers. A live run never does: it
+    /// serves users, and depends on nothing that it can do without.
+    fn shared(&self) -> Option<&Shared> {
+        self.services
+            .shared
+            .as_ref()
+            .filter(|_| self.live.is_none())
+    }
+
+    /// Asks the language model. Where our proxy is not there, the model itself.
+    pub async fn chat(&self, request: &ChatRequest) -> Result<Answer, providers::Error> {
+        let session = self.run.id.as_str();
+        if let Some(shared) = self.shared() {
+            match shared.llm.chat(request, session).await {
+                Err(error) if error.is_not_connected() => self.told_of_proxy(&error),
+                answer => return answer,
+            }
+        }
+        self.services.llm.chat(request, session).await
+    }
+
+    /// Has a track transcribed, likewise.
+    pub async fn transcribe(
+        &self,
+        audio_url: &str,
+        language: &str,
+    ) -> Result<Transcript, providers::Error> {
+        let run = self.run.id.as_str();
+        if let Some(shared) = self.shared() {
+            let asked = shared.transcription.transcribe(audio_url, language, run);
+            match asked.await {
+                Err(error) if error.is_not_connected() => self.told_of_proxy(&error),
+                transcript => return transcript,
+            }
+        }
+        let service = &self.services.transcription;
+        service.transcribe(audio_url, language, run).await
+    }
+
+    fn told_of_proxy(&self, error: &providers::Error) {
+        tracing::warn!(run.id = %self.run.id, "the proxy for shared answers (`sharing.listen`) is not there, asking the service itself: {error}");
     }
 
     /// The time.

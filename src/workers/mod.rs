@@ -15,7 +15,7 @@ mod runner;
 mod task;
 pub mod tasks;
 
-pub use context::{Assignment, Clock, Context, Services, Tuning};
+pub use context::{Assignment, Clock, Context, Services, Shared, Tuning};
 pub use error::TaskError;
 pub use prompts::Prompts;
 pub use registry::{Entry, REGISTRY};

@@ -478,6 +478,7 @@ fn services(store: &Store, objects: &Objects, sandbox: &Sandbox, patience: Durat
         retry,
     );
     Services {
+        shared: None,
         store: store.clone(),
         objects: objects.clone(),
         daily: daily.expect("a client"),

@@ -25,5 +25,6 @@ mod reflector;
 mod replays;
 mod runner;
 mod sandbox;
+mod sharing;
 mod standup;
 mod store;
