@@ -9,6 +9,7 @@ mod field;
 mod judge;
 mod measure;
 pub mod metrics;
+mod pinned;
 mod policy;
 mod verdict;
 
@@ -21,6 +22,7 @@ pub use comparison::{Comparison, DIFFERENCES_KEPT, FieldResult, Measured};
 pub use difference::{Difference, DifferenceKind, TextChange, TextChangeKind, TextDifference};
 pub use field::Field;
 pub use measure::{Good, Measure, Number};
+pub use pinned::{Finding, PINNED, Pinned, PinnedRun, StepFinding, first_divergence};
 pub use policy::{
     Bound, FieldPolicy, JudgedBy, Mask, Policy, PolicyError, SHIPPED_FILE, Strictness,
 };

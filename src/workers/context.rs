@@ -22,7 +22,7 @@ use crate::{
     objects::{self, ErrorKind, Objects},
     providers::{self, Answer, ChatRequest, Daily, Llm, Transcript, Transcription},
     rollout::{Isolation, Live},
-    store::{Intent, IntentKind, Run, Store},
+    store::{Intent, IntentKind, Output, Run, Store},
 };
 
 /// Tells the time.
@@ -122,6 +122,8 @@ pub struct Context {
     /// What lets the run act; none for a shadow run.
     pub live: Option<Live>,
     isolation: Isolation,
+    /// Stands for what the run's other tasks left, where a task is run on what the control made.
+    pinned: Option<BTreeMap<String, Output>>,
     intents: Mutex<Vec<Intent>>,
     usage: Mutex<Vec<Usage>>,
 }
@@ -141,12 +143,32 @@ impl Context {
                 None => Isolation::of(&run.id),
             },
             live,
+            pinned: None,
             services,
             run,
             assignment,
             asking,
             intents: Mutex::default(),
             usage: Mutex::default(),
+        }
+    }
+
+    /// The context of a task of a shadow run that finds these checkpoints, and none of the run's own.
+    pub(super) fn pinned(
+        services: Arc<Services>,
+        asking: Arc<Asking>,
+        run: Run,
+        assignment: Assignment,
+        checkpoints: Vec<Output>,
+    ) -> Self {
+        let checkpoints = checkpoints.into_iter();
+        Self {
+            pinned: Some(
+                checkpoints
+                    .map(|output| (output.task_ref.clone(), output))
+                    .collect(),
+            ),
+            ..Self::new(services, asking, run, assignment, None)
         }
     }
 
@@ -235,12 +257,18 @@ impl Context {
         self.assignment.task_ref.clone()
     }
 
+    /// What another task of this run left.
+    pub async fn checkpoint(&self, task_ref: &str) -> Result<Option<Output>, TaskError> {
+        match &self.pinned {
+            Some(pinned) => Ok(pinned.get(task_ref).cloned()),
+            None => Ok(self.services.store.output(&self.run.id, task_ref).await?),
+        }
+    }
+
     /// The document another task of this run left in the store.
     pub async fn document<T: DeserializeOwned>(&self, task_ref: &str) -> Result<T, TaskError> {
         let document = self
-            .services
-            .store
-            .output(&self.run.id, task_ref)
+            .checkpoint(task_ref)
             .await?
             .and_then(|output| output.document)
             .ok_or_else(|| missing(task_ref))?;
@@ -249,7 +277,7 @@ impl Context {
 
     /// What another task of this run reported.
     pub async fn output<T: DeserializeOwned>(&self, task_ref: &str) -> Result<T, TaskError> {
-        let output = self.services.store.output(&self.run.id, task_ref).await?;
+        let output = self.checkpoint(task_ref).await?;
         let output = output.ok_or_else(|| missing(task_ref))?.output;
         serde_json::from_value(output).map_err(|error| unreadable(task_ref, &error))
     }

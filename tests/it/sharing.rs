@@ -492,7 +492,7 @@ async fn where_sharing_is_off_or_a_recording_asks_anew_the_service_is_asked() {
 }
 
 #[tokio::test]
-async fn where_ourdatabase_is_gone_both_are_answered_by_the_service() {
+async fn where_our_database_is_gone_both_are_answered_by_the_service() {
     let world = World::start(|_| ()).await;
     world.store.close().await;
     let control = world.control(0).await;
