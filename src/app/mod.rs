@@ -319,11 +319,11 @@ impl App {
         gateway.sweep_once(&self.name, bucket).await
     }
 
-    /// The workers of this process; without a gateway they do shadow runs alone.
-    fn runner(&self, gateway: Option<Gateway>) -> anyhow::Result<Runner> {
+    /// What tasks use; without a gateway they are of shadow runs alone.
+    fn services(&self, gateway: Option<Gateway>) -> anyhow::Result<Services> {
         let worker = &self.config.worker;
         let environment = &self.environment;
-        let services = Services {
+        Ok(Services {
             store: self.store.clone(),
             objects: self.objects()?,
             daily: self.daily()?,
@@ -342,7 +342,12 @@ impl App {
             audio_permits: Arc::new(Semaphore::new(worker.audio_concurrency)),
             gateway,
             clock: Arc::clone(&self.clock),
-        };
+        })
+    }
+
+    /// The workers of this process.
+    fn runner(&self, services: Arc<Services>) -> anyhow::Result<Runner> {
+        let worker = &self.config.worker;
         let settings = RunnerSettings {
             worker_id: worker.id.clone().unwrap_or_else(default_worker_id),
             concurrency: worker.concurrency,
@@ -350,7 +355,7 @@ impl App {
             drain: worker.drain(),
             resend: Duration::from_secs(2),
         };
-        Ok(Runner::new(self.client()?, Arc::new(services), settings))
+        Ok(Runner::new(self.client()?, services, settings))
     }
 
     /// Serves the embedded engine until told to stop.

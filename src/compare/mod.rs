@@ -22,7 +22,9 @@ pub use comparison::{Comparison, DIFFERENCES_KEPT, FieldResult, Measured};
 pub use difference::{Difference, DifferenceKind, TextChange, TextChangeKind, TextDifference};
 pub use field::Field;
 pub use measure::{Good, Measure, Number};
-pub use pinned::{Finding, PINNED, Pinned, PinnedRun, StepFinding, first_divergence};
+pub use pinned::{
+    Finding, PINNED, Pinned, PinnedRun, StepFinding, first_divergence, worth_pinning,
+};
 pub use policy::{
     Bound, FieldPolicy, JudgedBy, Mask, Policy, PolicyError, SHIPPED_FILE, Strictness,
 };

@@ -138,7 +138,8 @@ pub enum Finding {
     Diverges,
     /// It does not differ where its input is equal; the difference came from these steps.
     Inherits(Vec<TaskName>),
-    /// It differs, its input differed too, and it was not run on the control's.
+    /// It differs or cannot be compared, and it was not run on the control's input, which differed because
+    /// of these steps.
     Unknown(Vec<TaskName>),
 }
 
@@ -149,6 +150,20 @@ pub struct Pinned {
     pub steps: Vec<StepFinding>,
     /// The first that differs though its input was equal.
     pub first: Option<TaskName>,
+}
+
+/// Steps worth being run on the control's own: what they make was compared and is not the same.
+pub fn worth_pinning(plain: &Comparison) -> Vec<TaskName> {
+    let differs = |field: &Field| {
+        plain
+            .field(*field)
+            .is_some_and(|result| result.verdict != FieldVerdict::Match)
+    };
+    let steps = STEPS.iter().filter(|step| PINNED.contains(&step.task));
+    steps
+        .filter(|step| step.fields.iter().any(differs))
+        .map(|step| step.task)
+        .collect()
 }
 
 /// A pinned step's result, compared with the control's; or why there is none.
@@ -223,7 +238,8 @@ fn finding(
     };
     match (own, plain) {
         (_, FieldVerdict::Match) => Finding::Same,
-        (FieldVerdict::Differs | FieldVerdict::NotComparable, _) => Finding::Diverges,
+        (FieldVerdict::Differs, _) => Finding::Diverges,
+        (FieldVerdict::NotComparable, _) => Finding::Unknown(culprits),
         (FieldVerdict::WithinNoise, FieldVerdict::WithinNoise) => Finding::WithinNoise,
         (FieldVerdict::Match | FieldVerdict::WithinNoise, _) if culprits.is_empty() => {
             Finding::WithinNoise
@@ -244,11 +260,24 @@ impl Pinned {
                 let given = given(step);
                 format!("first step that diverges: {step} (given {given})")
             }
-            None if self.steps.iter().all(|found| found.finding == Finding::Same) => {
+            None if self
+                .steps
+                .iter()
+                .all(|found| found.finding == Finding::Same) =>
+            {
                 "no step differs".to_owned()
             }
             None => "no step is known to diverge by itself".to_owned(),
         }
+    }
+}
+
+impl Pinned {
+    /// The steps there is something to say of.
+    pub fn told(&self) -> impl Iterator<Item = &StepFinding> {
+        self.steps
+            .iter()
+            .filter(|found| found.finding != Finding::Same || found.not_run.is_some())
     }
 }
 
@@ -265,7 +294,13 @@ impl StepFinding {
             Finding::WithinNoise => format!("within tolerance given {given}"),
             Finding::Diverges => format!("differs given {given}"),
             Finding::Inherits(from) => {
-                format!("agrees given {given}; the difference comes from {}", names(from))
+                format!(
+                    "agrees given {given}; the difference comes from {}",
+                    names(from)
+                )
+            }
+            Finding::Unknown(from) if from.is_empty() => {
+                "not known: it cannot be compared".to_owned()
             }
             Finding::Unknown(from) => {
                 format!("not known: its input differs, from {}", names(from))
@@ -316,17 +351,20 @@ mod tests {
         first_divergence(&with(plain), &runs.collect())
     }
 
-    const OTHER_TOPIC: Change = |outcome| "Payroll for 40 people".clone_into(&mut outcome.topics[1].title);
+    const OTHER_TOPIC: Change =
+        |outcome| "Payroll for 40 people".clone_into(&mut outcome.topics[1].title);
     const OTHER_TITLE: Change = |outcome| outcome.title = Some("Payroll for 40 People".to_owned());
-    const OTHER_SUMMARY: Change = |outcome| outcome.short_summary = Some("Nothing was said.".to_owned());
-    const OTHER_ORDER: Change = |outcome| outcome.words.swap(3, 40);
+    const OTHER_SUMMARY: Change =
+        |outcome| outcome.short_summary = Some("Nothing was said.".to_owned());
+    const OTHER_ORDER: Change = |outcome| outcome.words.reverse();
     const OTHER_WORDS: Change = |outcome| {
         for word in outcome.words.iter_mut().take(400) {
             " seventeen".clone_into(&mut word.text);
         }
     };
     const OTHER_LENGTH: Change = |outcome| outcome.duration_ms = Some(1000.0);
-    const OTHER_WAVEFORM: Change = |outcome| outcome.waveform.iter_mut().for_each(|peak| *peak = 1.0);
+    const OTHER_WAVEFORM: Change =
+        |outcome| outcome.waveform.iter_mut().for_each(|peak| *peak = 1.0);
 
     fn finding(pinned: &Pinned, task: TaskName) -> &Finding {
         let found = pinned.steps.iter().find(|found| found.step == task);
@@ -345,14 +383,26 @@ mod tests {
                 &[OTHER_TOPIC, OTHER_TITLE, OTHER_SUMMARY],
                 DetectTopics,
             ),
-            (&[(GenerateTitle, OTHER_TITLE)], &[OTHER_TITLE], GenerateTitle),
-            (&[(GenerateSummary, OTHER_SUMMARY)], &[OTHER_SUMMARY], GenerateSummary),
+            (
+                &[(GenerateTitle, OTHER_TITLE)],
+                &[OTHER_TITLE],
+                GenerateTitle,
+            ),
+            (
+                &[(GenerateSummary, OTHER_SUMMARY)],
+                &[OTHER_SUMMARY],
+                GenerateSummary,
+            ),
             (
                 &[(MergeTranscripts, OTHER_ORDER)],
                 &[OTHER_ORDER, OTHER_TOPIC, OTHER_TITLE],
                 MergeTranscripts,
             ),
-            (&[], &[OTHER_WORDS, OTHER_TOPIC, OTHER_TITLE], TranscribeTrack),
+            (
+                &[],
+                &[OTHER_WORDS, OTHER_TOPIC, OTHER_TITLE],
+                TranscribeTrack,
+            ),
             (&[], &[OTHER_LENGTH, OTHER_WAVEFORM], MixdownTracks),
         ];
         for (faults, plain, expected) in cases {
@@ -380,7 +430,10 @@ mod tests {
             pinned.sentence(),
             "first step that diverges: detect_topics (given the control's words)"
         );
-        let title = pinned.steps.iter().find(|found| found.step == GenerateTitle);
+        let title = pinned
+            .steps
+            .iter()
+            .find(|found| found.step == GenerateTitle);
         assert_eq!(
             title.expect("it is told").sentence(),
             "generate_title: agrees given the control's topics; the difference comes from detect_topics"
@@ -418,6 +471,9 @@ mod tests {
     #[test]
     fn equal_outcomes_have_no_divergence() {
         let found = pinned(&[(TaskName::GenerateTitle, OTHER_TITLE)], &[]);
-        assert_eq!((found.first, found.sentence().as_str()), (None, "no step differs"));
+        assert_eq!(
+            (found.first, found.sentence().as_str()),
+            (None, "no step differs")
+        );
     }
 }

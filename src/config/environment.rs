@@ -88,8 +88,8 @@ pub struct Sharing {
     pub llm_url: Option<Url>,
     /// Where the proxy asks the transcription service; `transcription.url` without it.
     pub transcription_url: Option<Url>,
-    /// Seconds a shadow run waits at most for the control to have asked, and never more than half of
-    /// what its request may take.
+    /// Seconds a shadow run waits at most for the control to have asked, and never more than a third
+    /// of what its request may take.
     pub wait_s: u64,
     /// Hours that answers are kept.
     pub keep_hours: u32,

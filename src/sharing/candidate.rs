@@ -1,6 +1,10 @@
 //! The shadow runs' door: an answer the control got to the same question, or else the service's own.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashSet,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 
 use axum::{
     body::{Body, Bytes, to_bytes},
@@ -29,6 +33,36 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How often is looked for an answer that another process may have kept.
 const LOOK: Duration = Duration::from_millis(500);
+
+/// Runs whose last wait at a service was for nothing: the control asks something else, or too late. They
+/// wait no more until they find an answer again, or each of their questions would wait.
+#[derive(Default)]
+pub(super) struct InVain(Mutex<HashSet<(SharedService, RunId)>>);
+
+impl InVain {
+    /// How many are remembered.
+    const MOST: usize = 10_000;
+
+    fn known(&self) -> MutexGuard<'_, HashSet<(SharedService, RunId)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, service: SharedService, run: &RunId) {
+        let mut known = self.known();
+        if known.len() >= Self::MOST {
+            known.clear();
+        }
+        known.insert((service, run.clone()));
+    }
+
+    fn forget(&self, service: SharedService, run: &RunId) {
+        self.known().remove(&(service, run.clone()));
+    }
+
+    fn waits(&self, service: SharedService, run: &RunId) -> bool {
+        !self.known().contains(&(service, run.clone()))
+    }
+}
 
 impl Sharing {
     /// Answers a shadow run.
@@ -134,12 +168,16 @@ impl Sharing {
             body,
         })
         .digest;
-        let wait = settings.wait.min(self.patience(service) / 2);
-        let mut may_yet_ask = run.control_id.is_none();
+        // Enough has to be left to ask the service itself.
+        let wait = settings.wait.min(self.patience(service) / 3);
+        let mut may_yet_ask = run.control_id.is_none() && inner.in_vain.waits(service, &run.id);
         loop {
             let told = inner.kept.notified();
             match tokio::time::timeout(PATIENCE, self.look(&digest, run)).await {
-                Ok(Ok(Some(given))) => return Some(given),
+                Ok(Ok(Some(given))) => {
+                    inner.in_vain.forget(service, &run.id);
+                    return Some(given);
+                }
                 Ok(Ok(None)) => {}
                 Ok(Err(error)) => {
                     warn!(run.id = %run.id, "asking anew, cannot look for an answer of the control's: {error:#}");
@@ -152,6 +190,9 @@ impl Sharing {
             }
             let left = wait.checked_sub(begun.elapsed()).unwrap_or_default();
             if !may_yet_ask || left.is_zero() {
+                if may_yet_ask && !wait.is_zero() {
+                    inner.in_vain.note(service, &run.id);
+                }
                 debug!(run.id = %run.id, service = service.as_str(), "the control was not asked this");
                 return None;
             }

@@ -36,6 +36,7 @@ use crate::{
     model::{EnvironmentName, SharedService, TranscriptId, is_loopback_name},
     store::Store,
 };
+use candidate::InVain;
 use control::Redirected;
 use keep::Keeper;
 use tee::Room;
@@ -113,6 +114,7 @@ struct Inner {
     room: Room,
     keeper: Keeper,
     redirected: Redirected,
+    in_vain: InVain,
     /// Told when an answer was kept.
     kept: Arc<Notify>,
     clock: Clock,
@@ -138,6 +140,7 @@ impl Sharing {
             room: Room::new(ROOM, LONGEST),
             keeper,
             redirected: Redirected::default(),
+            in_vain: InVain::default(),
             kept,
             clock,
         })))

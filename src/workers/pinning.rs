@@ -20,7 +20,7 @@ use super::{
     tasks::{Summaries, Title, Topics},
 };
 use crate::{
-    compare::{self, PINNED, Pinned, PinnedRun, Policy, first_divergence},
+    compare::{self, Pinned, PinnedRun, Policy, first_divergence, worth_pinning},
     conductor::definitions,
     contract::merge::merge,
     model::{EnvironmentName, FlagName, Outcome, RecordingId, RunId, TaskName, Word, digest},
@@ -80,7 +80,9 @@ impl Pinning {
             loop {
                 ticks.tick().await;
                 if let Err(error) = self.tick().await {
-                    warn!("cannot look for the steps that differences come from, trying again: {error:#}");
+                    warn!(
+                        "cannot look for the steps that differences come from, trying again: {error:#}"
+                    );
                 }
             }
         };
@@ -164,7 +166,7 @@ impl Pinning {
         let report: ReportData =
             serde_json::from_value(report).context("reading a comparison's report")?;
         let mut runs = BTreeMap::new();
-        for task in PINNED {
+        for task in worth_pinning(&report.comparison) {
             let made = self.made(task, run, &report.control).await;
             runs.insert(task, self.judged(&report.control, made).await?);
         }
@@ -197,7 +199,12 @@ impl Pinning {
     }
 
     /// The control's outcome with what the candidate's step makes of the control's own.
-    async fn made(&self, task: TaskName, run: &Run, control: &Outcome) -> Result<Outcome, TaskError> {
+    async fn made(
+        &self,
+        task: TaskName,
+        run: &Run,
+        control: &Outcome,
+    ) -> Result<Outcome, TaskError> {
         let mut outcome = control.clone();
         if task == TaskName::MergeTranscripts {
             outcome.words = merge(by_track(&control.words));
@@ -266,8 +273,11 @@ impl Pinning {
         store
             .note_usage(&run.id, &task_ref, &assignment.task_id, &usage)
             .await?;
-        let made = made
-            .unwrap_or_else(|_| Err(TaskError::retry(format!("it did not end within {seconds} s"))))?;
+        let made = made.unwrap_or_else(|_| {
+            Err(TaskError::retry(format!(
+                "it did not end within {seconds} s"
+            )))
+        })?;
         Ok((made.document, context.take_intents()))
     }
 }

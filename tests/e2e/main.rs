@@ -23,6 +23,7 @@ mod migration;
 #[path = "../support/legacy.rs"]
 mod miniature;
 mod outage;
+mod pinning;
 mod program;
 mod recorded;
 #[allow(dead_code, reason = "the other suite uses all of it")]
@@ -31,4 +32,5 @@ mod redis;
 mod reflector;
 mod replaying;
 mod secrecy;
+mod sharing;
 mod world;

@@ -481,6 +481,24 @@ async fn a_shadow_run_that_comes_first_waits_for_the_control() {
 }
 
 #[tokio::test]
+async fn a_shadow_run_that_waited_in_vain_waits_no_more() {
+    let world = World::start(|settings| {
+        settings.wait = Duration::from_millis(200);
+        settings.transcription_patience = Duration::from_hours(1);
+    })
+    .await;
+    let begun = std::time::Instant::now();
+    for track in 0..50 {
+        world.candidate(track).await;
+    }
+    assert!(
+        begun.elapsed() < Duration::from_millis(200 * 25),
+        "one waited"
+    );
+    assert!(begun.elapsed() >= Duration::from_millis(200));
+}
+
+#[tokio::test]
 async fn where_sharing_is_off_or_a_recording_asks_anew_the_service_is_asked() {
     for (mode, kept) in [(Mode::Off, 0), (Mode::Share { anew_percent: 100 }, 1)] {
         let world = World::start(|settings| settings.mode = mode).await;
