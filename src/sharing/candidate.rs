@@ -118,7 +118,7 @@ impl Sharing {
                 let status = answer.status();
                 pass::answer(status, &headers, Body::from_stream(answer.bytes_stream()))
             }
-            Err(instead) => instead,
+            Err(instead) => *instead,
         }
     }
 

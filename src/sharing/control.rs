@@ -114,7 +114,7 @@ impl Sharing {
         };
         let answer = match pass::send(&inner.http, service, outgoing).await {
             Ok(answer) => answer,
-            Err(instead) => return instead,
+            Err(instead) => return *instead,
         };
         let (status, headers) = (answer.status(), answer.headers().clone());
         let redirection = pass::redirection(&headers, &url, base);

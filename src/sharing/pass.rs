@@ -86,7 +86,7 @@ pub(super) async fn send(
     http: &reqwest::Client,
     service: SharedService,
     outgoing: Outgoing,
-) -> Result<reqwest::Response, Response> {
+) -> Result<reqwest::Response, Box<Response>> {
     let mut headers = end_to_end(&outgoing.headers);
     // Named anew after where it goes; and nobody outside learns of our runs.
     headers.remove(header::HOST);
@@ -105,7 +105,7 @@ pub(super) async fn send(
         };
         let name = service.as_str();
         warn!(service = name, "the service `{name}` {what}");
-        told(status, &format!("the service `{name}` {what}"))
+        Box::new(told(status, &format!("the service `{name}` {what}")))
     })
 }
 
