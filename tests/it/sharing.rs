@@ -483,19 +483,17 @@ async fn a_shadow_run_that_comes_first_waits_for_the_control() {
 #[tokio::test]
 async fn a_shadow_run_that_waited_in_vain_waits_no_more() {
     let world = World::start(|settings| {
-        settings.wait = Duration::from_millis(200);
+        settings.wait = Duration::from_secs(1);
         settings.transcription_patience = Duration::from_hours(1);
     })
     .await;
     let begun = std::time::Instant::now();
-    for track in 0..50 {
+    for track in 0..20 {
         world.candidate(track).await;
     }
-    assert!(
-        begun.elapsed() < Duration::from_millis(200 * 25),
-        "one waited"
-    );
-    assert!(begun.elapsed() >= Duration::from_millis(200));
+    let took = begun.elapsed();
+    assert!(took >= Duration::from_secs(1), "the first waited");
+    assert!(took < Duration::from_secs(15), "the others did not");
 }
 
 #[tokio::test]
