@@ -34,6 +34,7 @@ pub mod workers;
 
 // Stand-ins for the services that nobody can run locally
 pub mod sandbox;
+pub mod sharing;
 
 // Doors
 pub mod app;

@@ -59,10 +59,11 @@ fn table() -> BTreeMap<&'static str, Vec<&'static str>> {
             and(&["store", "conductor", "providers", "objects", "gateway"]),
         ),
         // Doors.
+        ("sharing", and(&["store"])),
         ("http", and(&["store", "controller"])),
         (
             "app",
-            and(&[&adapters[..], &loops, &["sandbox", "http"]].concat()),
+            and(&[&adapters[..], &loops, &["sandbox", "sharing", "http"]].concat()),
         ),
         ("cli", and(&["store", "controller", "app", "cleanup"])),
     ])

@@ -61,6 +61,7 @@ impl Demo {
                 None => Some(local().await?),
             },
             objects: Some(local().await?),
+            sharing: None,
         };
         let app = App::open(settings(wanted, &doors, &sandbox)?, None).await?;
         let kept = app.keep_recorded(&wanted.recorded).await?;
@@ -147,6 +148,8 @@ fn settings(wanted: &DemoSettings, doors: &Doors, sandbox: &Sandbox) -> anyhow::
         legacy: None,
         zulip: None,
         notices: None,
+        sharing: None,
+        comparison: config::Comparison::default(),
         relays: BTreeMap::new(),
         prompts: None,
         comparisons: None,

@@ -10,6 +10,7 @@ mod notices;
 mod replay;
 mod reviews;
 mod roles;
+mod sharing;
 
 use std::{
     net::SocketAddr,
@@ -22,6 +23,7 @@ use anyhow::Context;
 use chrono::{DateTime, Utc};
 use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use crate::{
     audio::{self, source::Source},
@@ -146,10 +148,14 @@ impl App {
 
     /// The transcription service's client.
     pub fn transcription(&self) -> anyhow::Result<Transcription> {
+        self.transcription_at(self.environment.transcription.url.clone())
+    }
+
+    fn transcription_at(&self, url: Url) -> anyhow::Result<Transcription> {
         let settings = &self.environment.transcription;
         let timeout = Duration::from_secs(settings.timeout_s);
         Transcription::new(
-            settings.url.clone(),
+            url,
             settings.api_key.as_ref().map(config::Secret::expose),
             timeout,
             Transcription::retry(timeout),
@@ -158,10 +164,14 @@ impl App {
 
     /// The language model's client.
     pub fn llm(&self) -> anyhow::Result<Llm> {
+        self.llm_at(self.environment.llm.url.clone())
+    }
+
+    fn llm_at(&self, url: Url) -> anyhow::Result<Llm> {
         let settings = &self.environment.llm;
         let timeout = Duration::from_secs(settings.timeout_s);
         Llm::new(
-            settings.url.clone(),
+            url,
             Some(settings.api_key.expose()),
             settings.model.clone(),
             timeout,
@@ -341,16 +351,17 @@ impl App {
         gateway.sweep_once(&self.name, bucket).await
     }
 
-    /// The workers of this process; without a gateway they do shadow runs alone.
-    fn runner(&self, gateway: Option<Gateway>) -> anyhow::Result<Runner> {
+    /// What tasks use; without a gateway they are of shadow runs alone.
+    fn services(&self, gateway: Option<Gateway>) -> anyhow::Result<Services> {
         let worker = &self.config.worker;
         let environment = &self.environment;
-        let services = Services {
+        Ok(Services {
             store: self.store.clone(),
             objects: self.objects()?,
             daily: self.daily()?,
             transcription: self.transcription()?,
             llm: self.llm()?,
+            shared: self.shared()?,
             prompts: self.prompts()?,
             tuning: Tuning {
                 bucket: environment.objects.bucket.clone(),
@@ -363,7 +374,12 @@ impl App {
             audio_permits: Arc::new(Semaphore::new(worker.audio_concurrency)),
             gateway,
             clock: Arc::clone(&self.clock),
-        };
+        })
+    }
+
+    /// The workers of this process.
+    fn runner(&self, services: Arc<Services>) -> anyhow::Result<Runner> {
+        let worker = &self.config.worker;
         let settings = RunnerSettings {
             worker_id: worker.id.clone().unwrap_or_else(default_worker_id),
             concurrency: worker.concurrency,
@@ -371,7 +387,7 @@ impl App {
             drain: worker.drain(),
             resend: Duration::from_secs(2),
         };
-        Ok(Runner::new(self.client()?, Arc::new(services), settings))
+        Ok(Runner::new(self.client()?, services, settings))
     }
 
     /// Serves the embedded engine until told to stop.

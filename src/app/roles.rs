@@ -1,6 +1,6 @@
 //! Several roles in one process: who starts first, who stops last.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context;
 use tokio::net::TcpListener;
@@ -8,7 +8,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::error;
 
 use super::App;
-use crate::controller;
+use crate::{config::Config, controller, workers::Pinning};
 
 /// The sockets of `up` and `demo`, bound before anything starts.
 pub struct Doors {
@@ -18,28 +18,41 @@ pub struct Doors {
     pub engine: Option<TcpListener>,
     /// The local object store.
     pub objects: Option<TcpListener>,
+    /// The proxy for shared answers, where the settings have one.
+    pub sharing: Option<TcpListener>,
 }
 
 impl App {
-    /// The worker role, until told to stop: does tasks, tells users of live runs that failed, and
-    /// deletes copies of sound that people took back. The last two need to know where Reflector is.
+    /// The worker role, until told to stop: does tasks, looks for the steps that differences come from,
+    /// tells users of live runs that failed, and deletes copies of sound that people took back. The last
+    /// two need to know where Reflector is.
     pub fn work(
         &self,
         shutdown: CancellationToken,
     ) -> anyhow::Result<impl Future<Output = ()> + Send + use<>> {
         let gateway = self.gateway()?;
-        let runner = self.runner(gateway.clone())?;
+        let services = Arc::new(self.services(gateway.clone())?);
+        let runner = self.runner(Arc::clone(&services))?;
+        let pinning = Pinning::new(
+            services,
+            self.name.clone(),
+            Config::flag(),
+            Arc::new(self.policy()?),
+            self.environment.comparison.pinned_percent,
+        );
         let environment = self.name.clone();
         let bucket = self.environment.objects.bucket.clone();
         Ok(async move {
-            let running = runner.run(shutdown.clone());
+            let running = async {
+                tokio::join!(runner.run(shutdown.clone()), pinning.run(shutdown.clone()));
+            };
             let Some(gateway) = gateway else {
                 return running.await;
             };
             let telling = gateway
                 .clone()
                 .tell_failures(environment.clone(), shutdown.clone());
-            let sweeping = gateway.sweep(environment, bucket, shutdown);
+            let sweeping = gateway.sweep(environment, bucket, shutdown.clone());
             tokio::join!(running, telling, sweeping);
         })
     }
@@ -48,7 +61,7 @@ impl App {
 /// Runs engine, local objects, workers and controller until told to stop. Any of them ending
 /// before is a fault, and ends the others.
 pub async fn run_all(app: App, doors: Doors, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let app = std::sync::Arc::new(app);
+    let app = Arc::new(app);
     let roles = TaskTracker::new();
     let (failures, mut failed) = tokio::sync::mpsc::unbounded_channel();
     // What others depend on stops after them.
@@ -76,6 +89,11 @@ pub async fn run_all(app: App, doors: Doors, shutdown: CancellationToken) -> any
         let (app, stop) = (app.clone(), foundations.clone());
         let ended = watch("the embedded engine", stop.clone());
         roles.spawn(async move { ended(app.serve_engine(listener, stop).await) });
+    }
+    if let Some(listener) = doors.sharing {
+        let (app, stop) = (app.clone(), foundations.clone());
+        let ended = watch("the proxy for shared answers", stop.clone());
+        roles.spawn(async move { ended(app.serve_sharing(listener, stop).await) });
     }
     prepare(&app).await?;
 

@@ -119,6 +119,9 @@ enum Command {
     Engine,
     /// Serves the folder `objects.local_dir` as an S3 store at `objects.endpoint`.
     Objects,
+    /// Serves the proxy before language model and transcription service: the control's requests pass
+    /// through it, and shadow runs get what the control was answered.
+    Share,
     /// Tests every connection of the settings and says what is wrong; ends with 1 if anything is.
     Check,
     /// Puts the workflow and its task definitions into the workflow engine.
@@ -297,6 +300,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Worker => serve::worker(&globals).await,
         Command::Engine => serve::engine(&globals).await,
         Command::Objects => serve::objects(&globals).await,
+        Command::Share => serve::share(&globals).await,
         Command::Check => check::run(&globals).await,
         Command::Register => register::run(&globals).await,
         Command::Dispatch(args) => dispatch::run(args, &globals).await,

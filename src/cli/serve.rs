@@ -1,4 +1,4 @@
-//! `switchyard up`, `serve`, `tap`, `worker`, `engine` and `objects`: the roles that run until stopped.
+//! `switchyard up`, `serve`, `tap`, `worker`, `engine`, `objects` and `share`: the roles that run until stopped.
 
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -92,6 +92,19 @@ pub(super) async fn objects(globals: &Globals) -> anyhow::Result<ExitStatus> {
     Ok(ExitStatus::Success)
 }
 
+pub(super) async fn share(globals: &Globals) -> anyhow::Result<ExitStatus> {
+    let app = globals.app().await?;
+    let listener = listen(app.sharing_address()?, "sharing.listen").await?;
+    let shutdown = CancellationToken::new();
+    stop_on_signal(shutdown.clone());
+    let address = listener.local_addr()?;
+    info!(
+        "the control asks at http://{address}/control/llm and http://{address}/control/transcription"
+    );
+    app.serve_sharing(listener, shutdown).await?;
+    Ok(ExitStatus::Success)
+}
+
 pub(super) async fn up(globals: &Globals) -> anyhow::Result<ExitStatus> {
     let app = globals.app().await?;
     let shutdown = CancellationToken::new();
@@ -100,9 +113,13 @@ pub(super) async fn up(globals: &Globals) -> anyhow::Result<ExitStatus> {
         http: listen(app.config.server.listen, "server.listen").await?,
         engine: Some(listen(app.config.engine.listen, "engine.listen").await?),
         objects: None,
+        sharing: None,
     };
     if app.environment.objects.local_dir.is_some() {
         doors.objects = Some(listen_for_objects(&app).await?);
+    }
+    if let Some(sharing) = &app.environment.sharing {
+        doors.sharing = Some(listen(sharing.listen, "sharing.listen").await?);
     }
     info!("pages and API at http://{}", doors.http.local_addr()?);
     run_all(app, doors, shutdown).await?;

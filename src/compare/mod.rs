@@ -13,6 +13,7 @@ mod found;
 mod judge;
 mod measure;
 pub mod metrics;
+mod pinned;
 mod policy;
 mod severity;
 mod tree;
@@ -30,6 +31,9 @@ pub use difference::{Difference, DifferenceKind, TextChange, TextChangeKind, Tex
 pub use field::Field;
 pub use found::{Found, POINTERS_KEPT, pattern, signature};
 pub use measure::{Good, Measure, Number};
+pub use pinned::{
+    Finding, PINNED, Pinned, PinnedRun, StepFinding, first_divergence, worth_pinning,
+};
 pub use policy::{
     Bound, FieldPolicy, JudgedBy, Mask, Policy, PolicyError, SHIPPED_FILE, Strictness,
 };

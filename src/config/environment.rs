@@ -1,6 +1,6 @@
 //! What concerns one environment.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
 use serde::Deserialize;
 use url::Url;
@@ -46,6 +46,11 @@ pub struct Environment {
     /// The most that shadow runs may use in a day.
     #[serde(default)]
     pub shadow: Caps,
+    /// The proxy before the language model and the transcription service; none without it.
+    pub sharing: Option<Sharing>,
+    /// What else is looked at where a comparison finds differences.
+    #[serde(default)]
+    pub comparison: Comparison,
     /// What has to be seen before the migration goes forward here.
     #[serde(default)]
     pub rollout: Bounds,
@@ -72,6 +77,65 @@ impl Default for Routing {
     fn default() -> Self {
         Self { answer_ms: 300 }
     }
+}
+
+/// The proxy through which the control asks the language model and the transcription service.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sharing {
+    /// Whether shadow runs get what the control was answered.
+    pub mode: SharingMode,
+    /// With `sample`: percent of recordings whose shadow runs ask anew all the same.
+    pub anew_percent: u8,
+    /// Address and port. Without sign-in only loopback is allowed.
+    pub listen: SocketAddr,
+    /// Where the proxy asks the language model; `llm.url` without it.
+    pub llm_url: Option<Url>,
+    /// Where the proxy asks the transcription service; `transcription.url` without it.
+    pub transcription_url: Option<Url>,
+    /// Seconds a shadow run waits at most for the control to have asked, and never more than a third
+    /// of what its request may take.
+    pub wait_s: u64,
+    /// Hours that answers are kept.
+    pub keep_hours: u32,
+    /// Megabytes of answers that are kept.
+    pub keep_mb: u32,
+}
+
+impl Default for Sharing {
+    fn default() -> Self {
+        Self {
+            mode: SharingMode::Off,
+            anew_percent: 10,
+            listen: SocketAddr::from(([127, 0, 0, 1], 8484)),
+            llm_url: None,
+            transcription_url: None,
+            wait_s: 300,
+            keep_hours: 24,
+            keep_mb: 256,
+        }
+    }
+}
+
+/// Who shares answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SharingMode {
+    /// Nobody: requests pass, and nothing is kept.
+    Off,
+    /// All shadow runs.
+    Share,
+    /// All but those of some recordings.
+    Sample,
+}
+
+/// What else is looked at where a comparison finds differences.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Comparison {
+    /// Percent of recordings with differences whose steps are run once more on what the control had made
+    /// before them.
+    pub pinned_percent: u8,
 }
 
 /// Conductor or the embedded engine.

@@ -18,8 +18,8 @@ use serde::Deserialize;
 use crate::model::{EnvironmentName, FlagName};
 
 pub use environment::{
-    Conductor, Daily, Environment, Legacy, Llm, Notices, Objects, Reflector, Routing, Tap,
-    Transcription, Zulip,
+    Comparison, Conductor, Daily, Environment, Legacy, Llm, Notices, Objects, Reflector, Routing,
+    Sharing, SharingMode, Tap, Transcription, Zulip,
 };
 pub use process::{Database, DatabaseUrl, Engine, Server, Worker};
 pub use secret::Secret;

@@ -40,6 +40,8 @@ fn every_commented_default_of_the_example_is_the_default() {
                 "# data_dir",
                 "# progress_channel",
                 "# max_",
+                "# llm_url",
+                "# transcription_url",
                 "# \"hooks",
             ];
             let is_setting = line.starts_with("# ") && line.contains(" = ");

@@ -1,6 +1,7 @@
 //! What the types cannot say: values that make no sense, each named by its key, with what to write.
 
 use super::{Config, Environment, Error, Notices};
+use crate::model::is_loopback_name;
 
 impl Config {
     /// Whether all of it makes sense.
@@ -232,6 +233,7 @@ impl Environment {
             notices.validate(section)?;
         }
         self.validate_health(section)?;
+        self.validate_sharing(section)?;
         if self.llm.context_window < 4096 {
             return invalid(
                 "llm.context_window",
@@ -256,6 +258,78 @@ impl Environment {
             {
                 return invalid(key, format!("`{}` does not exist", path.display()));
             }
+        }
+        Ok(())
+    }
+
+    fn validate_sharing(&self, section: &str) -> Result<(), Error> {
+        let invalid = |key: &str, message: &str| {
+            Err(Error::Invalid {
+                key: format!("{section}.{key}"),
+                message: message.to_owned(),
+            })
+        };
+        if self.comparison.pinned_percent > 100 {
+            return invalid(
+                "comparison.pinned_percent",
+                "write a number from 0 (none) to 100 (all)",
+            );
+        }
+        let Some(sharing) = &self.sharing else {
+            return Ok(());
+        };
+        if !sharing.listen.ip().is_loopback() {
+            return invalid(
+                "sharing.listen",
+                "without sign-in the proxy binds to loopback only; write `127.0.0.1:8484` and run one on each machine of the legacy's workers",
+            );
+        }
+        if sharing.anew_percent > 100 {
+            return invalid("sharing.anew_percent", "write a number from 0 to 100");
+        }
+        for (key, url) in [
+            ("sharing.llm_url", &sharing.llm_url),
+            ("sharing.transcription_url", &sharing.transcription_url),
+        ] {
+            if url
+                .as_ref()
+                .is_some_and(|url| !matches!(url.scheme(), "http" | "https"))
+            {
+                return invalid(key, "write http:// or https://");
+            }
+        }
+        for (key, url) in [
+            (
+                "sharing.llm_url",
+                sharing.llm_url.as_ref().unwrap_or(&self.llm.url),
+            ),
+            (
+                "sharing.transcription_url",
+                sharing
+                    .transcription_url
+                    .as_ref()
+                    .unwrap_or(&self.transcription.url),
+            ),
+        ] {
+            let is_loopback = url.host_str().is_some_and(is_loopback_name);
+            if is_loopback && url.port_or_known_default() == Some(sharing.listen.port()) {
+                return invalid(
+                    key,
+                    "the proxy would ask itself; write the address of the service",
+                );
+            }
+        }
+        if sharing.wait_s > 3600 {
+            return invalid("sharing.wait_s", "write 0 to 3600 seconds");
+        }
+        if !(1..=168).contains(&sharing.keep_hours) {
+            return invalid(
+                "sharing.keep_hours",
+                "what was said in meetings is kept no longer than it is needed; write 1 to 168",
+            );
+        }
+        if !(1..=100_000).contains(&sharing.keep_mb) {
+            return invalid("sharing.keep_mb", "write 1 to 100000");
         }
         Ok(())
     }

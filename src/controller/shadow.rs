@@ -29,7 +29,7 @@ use crate::{
         UsageKind, digest,
     },
     progress::{self, Progress},
-    report::{CostLine, ReportData},
+    report::{CostLine, ReportData, SharedLine},
     store::{ComparisonFacts, Run, Store, StoredComparison},
 };
 
@@ -280,6 +280,8 @@ impl Shadow {
             costs: merged(costs),
             currency: "USD".to_owned(),
             is_shadow: run.epoch.is_none(),
+            shared: self.shared(run).await?,
+            pinned: None,
         };
         let comparison = &report.comparison;
         let stored = StoredComparison {
@@ -370,14 +372,34 @@ impl Shadow {
         }
     }
 
-    /// The newest report on a run.
+    /// What a run was spared.
+    async fn shared(&self, run: &Run) -> anyhow::Result<Vec<SharedLine>> {
+        let savings = self.store.savings(&run.id).await?.into_iter();
+        Ok(savings
+            .map(|saved| SharedLine {
+                service: saved.service.as_str().to_owned(),
+                asked: saved.asked,
+                reused: saved.reused,
+                tokens: saved.cost.tokens_in + saved.cost.tokens_out,
+                gpu_seconds: saved.cost.gpu_seconds,
+            })
+            .collect())
+    }
+
+    /// The newest report on a run, with the step its differences come from where that is known.
     pub async fn report(&self, run: &RunId) -> anyhow::Result<Option<ReportData>> {
-        self.store
-            .newest_comparison(run)
-            .await?
-            .map(|stored| serde_json::from_value(stored.report))
-            .transpose()
-            .context("reading a report")
+        let Some(stored) = self.store.newest_comparison(run).await? else {
+            return Ok(None);
+        };
+        let mut report: ReportData =
+            serde_json::from_value(stored.report).context("reading a report")?;
+        let pinning = self.store.pinning(run).await?;
+        // One of an earlier comparison explains that one.
+        if let Some(pinning) = pinning.filter(|known| known.compared_at >= stored.compared_at) {
+            report.pinned =
+                serde_json::from_value(pinning.report).context("reading a pinning's report")?;
+        }
+        Ok(Some(report))
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Only sound goes, as in the legacy: padded tracks and mixes below the run's own prefix. Words,
 //! titles, summaries and waveforms stay in our database, as they stay in Reflector's, and so do
-//! the answers of the transcription service, which are text. What a run shares with Reflector, its
+//! the answers of the transcription service, which are text; but answers kept to be shared go too. What a run shares with Reflector, its
 //! published mix and the raw tracks, is `cleanup_consent`'s to delete, in the order users see.
 
 use std::{collections::HashSet, time::Duration};
@@ -175,6 +175,8 @@ impl Gateway {
             Isolation::of(&run.run_id)
         };
         let (objects, bytes) = self.clear(bucket, isolation.key("").as_str()).await?;
+        // What was said is in them, and nobody but shadow runs asks for them.
+        self.0.store.forget_shared(&run.transcript_id).await?;
         let now: DateTime<Utc> = (self.0.clock)();
         self.0.store.mark_swept(&run.run_id, now).await?;
         if objects > 0 {

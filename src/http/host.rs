@@ -11,8 +11,7 @@ use axum::{
 };
 
 use super::Error;
-
-const OURS: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
+use crate::model::is_loopback_name;
 
 /// Passes a request on if it is addressed to us.
 pub(super) async fn only_loopback(request: Request, next: Next) -> Response {
@@ -31,8 +30,7 @@ pub(super) async fn only_loopback(request: Request, next: Next) -> Response {
 }
 
 fn is_ours(named: &Authority) -> bool {
-    OURS.iter()
-        .any(|ours| named.host().eq_ignore_ascii_case(ours))
+    is_loopback_name(named.host())
 }
 
 #[cfg(test)]

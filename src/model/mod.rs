@@ -12,6 +12,7 @@ mod ids;
 mod outcome;
 mod recording;
 mod run;
+mod sharing;
 mod step;
 mod task;
 mod transcript;
@@ -31,6 +32,7 @@ pub use recording::{
     CalendarEvent, Consent, RecordingFacts, RoomFacts, Subject, TrackName, TranscriptFacts,
 };
 pub use run::{Origin, Pipeline, RunState};
+pub use sharing::{REUSED_HEADER, RUN_HEADER, SharedService, is_loopback_name};
 pub use step::StepStatus;
 pub use task::TaskName;
 pub use transcript::{Participant, Topic, Word, text_of};

@@ -80,6 +80,11 @@ impl Error {
         self.cause.fate()
     }
 
+    /// Whether nobody was there to ask.
+    pub const fn is_not_connected(&self) -> bool {
+        matches!(self.cause, Cause::NotConnected(_))
+    }
+
     /// The status the service answered with, if it did and that was the trouble.
     pub const fn status(&self) -> Option<u16> {
         match self.cause {

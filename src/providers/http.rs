@@ -14,6 +14,7 @@ use tracing::warn;
 use url::Url;
 
 use super::{Cause, Error, Retry, Service, retry::luck};
+use crate::model::REUSED_HEADER;
 
 /// Longer answers are refused: the words of a whole day's meeting are a tenth of it.
 const LONGEST_ANSWER: usize = 64 << 20;
@@ -32,6 +33,8 @@ pub(super) struct Reply<T> {
     pub(super) value: T,
     /// Time of all requests, failed ones included.
     pub(super) spent: Duration,
+    /// Whether our proxy gave what the control was answered.
+    pub(super) is_reused: bool,
 }
 
 impl Http {
@@ -139,10 +142,17 @@ impl Http {
         let mut attempt = 1;
         loop {
             let started = Instant::now();
-            let result = self.once(request()).await.and_then(|body| read(&body));
+            let answered = self.once(request()).await;
+            let result = answered.and_then(|(body, is_reused)| Ok((read(&body)?, is_reused)));
             spent += started.elapsed();
             let cause = match result {
-                Ok(value) => return Ok(Reply { value, spent }),
+                Ok((value, is_reused)) => {
+                    return Ok(Reply {
+                        value,
+                        spent,
+                        is_reused,
+                    });
+                }
                 Err(cause) => cause,
             };
             let wait = retry.wait(&cause, attempt, begun.elapsed(), self.timeout, luck());
@@ -167,14 +177,15 @@ impl Http {
         }
     }
 
-    async fn once(&self, request: RequestBuilder) -> Result<Vec<u8>, Cause> {
+    async fn once(&self, request: RequestBuilder) -> Result<(Vec<u8>, bool), Cause> {
         let whole = async {
             let response = request
                 .send()
                 .await
                 .map_err(|error| cause(error, self.timeout))?;
             judge(&response)?;
-            self.body(response).await
+            let is_reused = response.headers().contains_key(REUSED_HEADER);
+            Ok((self.body(response).await?, is_reused))
         };
         // Around the whole exchange: a body may trickle for ever.
         tokio::time::timeout(self.timeout, whole)

@@ -10,12 +10,14 @@ use super::{
     Cause, Error, Retry, Service,
     http::{Http, json},
 };
-use crate::model::{Usage, UsageKind};
+use crate::model::{RUN_HEADER, Usage, UsageKind};
 
 /// One model behind one URL.
 pub struct Llm {
     http: Http,
     model: String,
+    /// It is reached through our proxy, which wants to know who asks.
+    names_run: bool,
 }
 
 /// Everything that decides an answer.
@@ -96,6 +98,9 @@ pub struct Answer {
     pub model: String,
     /// Seconds of all requests, failed ones included.
     pub seconds: f64,
+    /// Whether it is what the control was answered, and paid for by it.
+    #[serde(default)]
+    pub is_reused: bool,
 }
 
 impl Answer {
@@ -104,7 +109,7 @@ impl Answer {
         let usage = |kind, tokens: u64| Usage {
             kind,
             of: self.model.clone(),
-            amount: tokens as f64,
+            amount: if self.is_reused { 0.0 } else { tokens as f64 },
         };
         [
             usage(UsageKind::TokensIn, self.tokens_in),
@@ -182,7 +187,15 @@ impl Llm {
         Ok(Self {
             http: Http::new(Service::Llm, url, api_key, timeout, retry)?,
             model: model.into(),
+            names_run: false,
         })
+    }
+
+    /// Says with each request whose it is: to our own proxy, never to a service.
+    #[must_use]
+    pub fn naming_runs(mut self) -> Self {
+        self.names_run = true;
+        self
     }
 
     /// The model's name.
@@ -210,7 +223,7 @@ impl Llm {
         self.http.reach(&["models"]).await
     }
 
-    /// Asks once, transient failures aside. `session_id` groups the requests of one run at the
+    /// Asks once, transient failures aside. `session_id` is the run: it groups its requests at the
     /// service and decides nothing.
     pub async fn chat(&self, request: &ChatRequest, session_id: &str) -> Result<Answer, Error> {
         let url = self.http.url(&["chat", "completions"]);
@@ -220,13 +233,21 @@ impl Llm {
             litellm_session_id: session_id,
         };
         let asked = format!("asking model `{}`", request.model);
-        let send = || self.http.client().post(url.clone()).json(&body);
+        let send = || {
+            let request = self.http.client().post(url.clone()).json(&body);
+            if self.names_run {
+                request.header(RUN_HEADER, session_id)
+            } else {
+                request
+            }
+        };
         let reply = self
             .http
             .call(&asked, send, |body| answer(body, request))
             .await?;
         Ok(Answer {
             seconds: reply.spent.as_secs_f64(),
+            is_reused: reply.is_reused,
             ..reply.value
         })
     }
@@ -269,6 +290,7 @@ fn answer(body: &[u8], request: &ChatRequest) -> Result<Answer, Cause> {
         token_count,
         model: request.model.clone(),
         seconds: 0.0,
+        is_reused: false,
     })
 }
 

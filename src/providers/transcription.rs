@@ -12,12 +12,14 @@ use super::{
 };
 use crate::{
     contract::merge::HeardWord,
-    model::{Usage, UsageKind},
+    model::{RUN_HEADER, Usage, UsageKind},
 };
 
 /// The service behind Reflector's transcription API.
 pub struct Transcription {
     http: Http,
+    /// It is reached through our proxy, which wants to know who asks.
+    names_run: bool,
 }
 
 /// What was said in one piece of audio.
@@ -27,6 +29,8 @@ pub struct Transcript {
     pub words: Vec<HeardWord>,
     /// Seconds the service was kept busy, requests that failed included.
     pub seconds: f64,
+    /// Whether it is what the control was answered, and paid for by it.
+    pub is_reused: bool,
 }
 
 impl Transcript {
@@ -35,7 +39,7 @@ impl Transcript {
         Usage {
             kind: UsageKind::GpuSeconds,
             of: Service::Transcription.to_string(),
-            amount: self.seconds,
+            amount: if self.is_reused { 0.0 } else { self.seconds },
         }
     }
 }
@@ -57,7 +61,17 @@ impl Transcription {
         retry: Retry,
     ) -> anyhow::Result<Self> {
         let http = Http::new(Service::Transcription, url, api_key, timeout, retry)?;
-        Ok(Self { http })
+        Ok(Self {
+            http,
+            names_run: false,
+        })
+    }
+
+    /// Says with each request whose it is: to our own proxy, never to the service.
+    #[must_use]
+    pub fn naming_runs(mut self) -> Self {
+        self.names_run = true;
+        self
     }
 
     /// A policy for requests that take minutes: those that fail early are repeated, one that used
@@ -74,17 +88,30 @@ impl Transcription {
         self.http.reach(&[]).await
     }
 
-    /// Has the audio behind a (presigned) URL transcribed. The service decides by the URL's
+    /// Has the audio behind a (presigned) URL transcribed for a run. The service decides by the URL's
     /// extension what kind of audio it is.
-    pub async fn transcribe(&self, audio_url: &str, language: &str) -> Result<Transcript, Error> {
+    pub async fn transcribe(
+        &self,
+        audio_url: &str,
+        language: &str,
+        run: &str,
+    ) -> Result<Transcript, Error> {
         let url = self.http.url(&["v1", "audio", "transcriptions-from-url"]);
         let body = json!({"audio_file_url": audio_url, "language": language, "batch": true});
         let asked = format!("transcribing a track spoken in `{language}`");
-        let request = || self.http.client().post(url.clone()).json(&body);
+        let request = || {
+            let request = self.http.client().post(url.clone()).json(&body);
+            if self.names_run {
+                request.header(RUN_HEADER, run)
+            } else {
+                request
+            }
+        };
         let reply = self.http.call(&asked, request, words).await?;
         Ok(Transcript {
             words: reply.value,
             seconds: reply.spent.as_secs_f64(),
+            is_reused: reply.is_reused,
         })
     }
 }

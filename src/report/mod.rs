@@ -13,7 +13,7 @@ mod words;
 
 use serde::{Deserialize, Serialize};
 
-use crate::compare::Comparison;
+use crate::compare::{Comparison, Pinned};
 use crate::model::{Outcome, Pipeline, RecordingId, RunId};
 
 /// Everything a report shows.
@@ -44,6 +44,27 @@ pub struct ReportData {
     /// Whether the candidate ran beside the control, so that what it cost came on top.
     #[serde(default)]
     pub is_shadow: bool,
+    /// What the candidate was spared where it got what the control was answered.
+    #[serde(default)]
+    pub shared: Vec<SharedLine>,
+    /// Which step the differences come from; none where that was not looked into.
+    #[serde(default)]
+    pub pinned: Option<Pinned>,
+}
+
+/// What a run was spared at one service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SharedLine {
+    /// Who would have been asked.
+    pub service: String,
+    /// Requests of the run.
+    pub asked: i64,
+    /// Of these, answered as the control was.
+    pub reused: i64,
+    /// Tokens, in and out, that the control had paid for.
+    pub tokens: i64,
+    /// Seconds of a GPU that the control had paid for.
+    pub gpu_seconds: f64,
 }
 
 /// What one step used of one thing.
@@ -70,6 +91,19 @@ impl ReportData {
         lines
             .filter_map(|line| line.cost)
             .reduce(|sum, cost| sum + cost)
+    }
+
+    /// What the run was spared, in words; none where nothing was shared.
+    pub fn spared(&self) -> Option<String> {
+        let sum = |of: fn(&SharedLine) -> i64| self.shared.iter().map(of).sum::<i64>();
+        let (asked, reused) = (sum(|line| line.asked), sum(|line| line.reused));
+        let gpu: f64 = self.shared.iter().map(|line| line.gpu_seconds).sum();
+        (asked > 0).then(|| {
+            format!(
+                "{reused} of {asked} answers were the control's, which spared {} tokens and {gpu:.1} GPU seconds",
+                sum(|line| line.tokens)
+            )
+        })
     }
 
     /// What the shadow run cost on top, in words; none where it was none, or has no price.

@@ -6,7 +6,7 @@ use super::charts::{self, TopicAxis, Waveform};
 use super::transcript::{self, Turn};
 use super::words::{self, Face};
 use super::{CostLine, ReportData, fields};
-use crate::compare::{FieldResult, FieldVerdict};
+use crate::compare::{FieldResult, FieldVerdict, StepFinding};
 use crate::model::{OutcomeStatus, Pipeline};
 
 #[derive(Serialize)]
@@ -27,8 +27,17 @@ pub(super) struct Page {
     topics: Option<TopicAxis>,
     steps: Vec<StepRow>,
     overhead: Option<String>,
+    spared: Option<String>,
+    pinned: Option<PinnedSteps>,
     costs: Vec<CostRow>,
     totals: Option<(String, String)>,
+}
+
+/// Where the differences come from.
+#[derive(Serialize)]
+struct PinnedSteps {
+    sentence: String,
+    steps: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -124,6 +133,11 @@ pub(super) fn page(data: &ReportData) -> Page {
             .collect(),
         totals: totals(data),
         overhead: data.overhead(),
+        spared: data.spared(),
+        pinned: data.pinned.as_ref().map(|pinned| PinnedSteps {
+            sentence: pinned.sentence(),
+            steps: pinned.told().map(StepFinding::sentence).collect(),
+        }),
     }
 }
 

@@ -55,9 +55,19 @@ pub fn render(data: &ReportData, colour: bool) -> String {
         line("");
         line(&times(&steps));
     }
+    if let Some(pinned) = &data.pinned {
+        line("");
+        line(&pinned.sentence());
+        for found in pinned.told() {
+            line(&format!("  {}", found.sentence()));
+        }
+    }
     if let Some(costs) = costs(data) {
         line("");
         line(&costs);
+    }
+    if let Some(spared) = data.spared() {
+        line(&spared);
     }
     text
 }

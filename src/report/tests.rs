@@ -54,6 +54,8 @@ fn sample(change: impl FnOnce(&mut Outcome)) -> ReportData {
         ],
         currency: "USD".to_owned(),
         is_shadow: true,
+        shared: Vec::new(),
+        pinned: None,
     }
 }
 
@@ -234,4 +236,51 @@ fn what_a_shadow_run_cost_on_top_is_said_with_its_share() {
         ..data
     };
     assert_eq!(live.overhead(), None);
+}
+
+#[test]
+fn the_step_a_difference_comes_from_and_what_was_spared_are_told_everywhere() {
+    let mut data = differing();
+    data.pinned = Some(Pinned {
+        steps: vec![
+            crate::compare::StepFinding {
+                step: crate::model::TaskName::DetectTopics,
+                finding: crate::compare::Finding::Diverges,
+                fields: Vec::new(),
+                not_run: None,
+            },
+            crate::compare::StepFinding {
+                step: crate::model::TaskName::GenerateTitle,
+                finding: crate::compare::Finding::Inherits(vec![
+                    crate::model::TaskName::DetectTopics,
+                ]),
+                fields: Vec::new(),
+                not_run: None,
+            },
+        ],
+        first: Some(crate::model::TaskName::DetectTopics),
+    });
+    data.shared = vec![SharedLine {
+        service: "llm".to_owned(),
+        asked: 14,
+        reused: 13,
+        tokens: 5210,
+        gpu_seconds: 0.0,
+    }];
+    let page = html::render(&data).expect("a page");
+    for told in [&terminal::render(&data, false), &page] {
+        for expected in [
+            "first step that diverges: detect_topics (given the control",
+            "the difference comes from detect_topics",
+            "13 of 14 answers were the control",
+            "5210 tokens",
+        ] {
+            assert!(told.contains(expected), "{expected}");
+        }
+    }
+    let text = json::render(&data).expect("JSON");
+    assert_eq!(
+        serde_json::from_str::<ReportData>(&text).expect("it reads"),
+        data
+    );
 }

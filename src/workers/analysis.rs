@@ -169,8 +169,7 @@ impl<'a> Analyst<'a> {
         let question = question(&request.digest(), times);
         self.context
             .remember(KEPT, &question, || async {
-                let session = self.context.run.id.as_str();
-                let answer = self.llm().chat(&request, session).await?;
+                let answer = self.context.chat(&request).await?;
                 self.context.used(answer.usage());
                 Ok(answer)
             })

@@ -20,9 +20,9 @@ use crate::{
     gateway::{Gateway, Withdrawal},
     model::{HttpRequest, ObjectKey, Origin, OutcomeStatus, Subject, Usage, digest},
     objects::{self, ErrorKind, Objects},
-    providers::{Daily, Llm, Transcription},
+    providers::{self, Answer, ChatRequest, Daily, Llm, Transcript, Transcription},
     rollout::{Isolation, Live},
-    store::{Intent, IntentKind, Run, Store},
+    store::{Intent, IntentKind, Output, Run, Store},
 };
 
 /// Tells the time.
@@ -40,6 +40,8 @@ pub struct Services {
     pub transcription: Transcription,
     /// The language model.
     pub llm: Llm,
+    /// Both through our proxy, for shadow runs that may get what the control was answered.
+    pub shared: Option<Shared>,
     /// The prompts.
     pub prompts: Prompts,
     /// Numbers and names a task needs.
@@ -51,6 +53,14 @@ pub struct Services {
     pub gateway: Option<Gateway>,
     /// The time.
     pub clock: Clock,
+}
+
+/// Services as they are reached through our proxy.
+pub struct Shared {
+    /// The transcription service.
+    pub transcription: Transcription,
+    /// The language model.
+    pub llm: Llm,
 }
 
 /// Numbers and names a task needs.
@@ -112,6 +122,8 @@ pub struct Context {
     /// What lets the run act; none for a shadow run.
     pub live: Option<Live>,
     isolation: Isolation,
+    /// Stands for what the run's other tasks left, where a task is run on what the control made.
+    pinned: Option<BTreeMap<String, Output>>,
     intents: Mutex<Vec<Intent>>,
     usage: Mutex<Vec<Usage>>,
 }
@@ -131,6 +143,7 @@ impl Context {
                 None => Isolation::of(&run.id),
             },
             live,
+            pinned: None,
             services,
             run,
             assignment,
@@ -138,6 +151,68 @@ impl Context {
             intents: Mutex::default(),
             usage: Mutex::default(),
         }
+    }
+
+    /// The context of a task of a shadow run that finds these checkpoints, and none of the run's own.
+    pub(super) fn pinned(
+        services: Arc<Services>,
+        asking: Arc<Asking>,
+        run: Run,
+        assignment: Assignment,
+        checkpoints: Vec<Output>,
+    ) -> Self {
+        let checkpoints = checkpoints.into_iter();
+        Self {
+            pinned: Some(
+                checkpoints
+                    .map(|output| (output.task_ref.clone(), output))
+                    .collect(),
+            ),
+            ..Self::new(services, asking, run, assignment, None)
+        }
+    }
+
+    /// The services through our proxy, where this run may share answers. A live run never does: it
+    /// serves users, and depends on nothing that it can do without.
+    fn shared(&self) -> Option<&Shared> {
+        self.services
+            .shared
+            .as_ref()
+            .filter(|_| self.live.is_none())
+    }
+
+    /// Asks the language model. Where our proxy is not there, the model itself.
+    pub async fn chat(&self, request: &ChatRequest) -> Result<Answer, providers::Error> {
+        let session = self.run.id.as_str();
+        if let Some(shared) = self.shared() {
+            match shared.llm.chat(request, session).await {
+                Err(error) if error.is_not_connected() => self.told_of_proxy(&error),
+                answer => return answer,
+            }
+        }
+        self.services.llm.chat(request, session).await
+    }
+
+    /// Has a track transcribed, likewise.
+    pub async fn transcribe(
+        &self,
+        audio_url: &str,
+        language: &str,
+    ) -> Result<Transcript, providers::Error> {
+        let run = self.run.id.as_str();
+        if let Some(shared) = self.shared() {
+            let asked = shared.transcription.transcribe(audio_url, language, run);
+            match asked.await {
+                Err(error) if error.is_not_connected() => self.told_of_proxy(&error),
+                transcript => return transcript,
+            }
+        }
+        let service = &self.services.transcription;
+        service.transcribe(audio_url, language, run).await
+    }
+
+    fn told_of_proxy(&self, error: &providers::Error) {
+        tracing::warn!(run.id = %self.run.id, "the proxy for shared answers (`sharing.listen`) is not there, asking the service itself: {error}");
     }
 
     /// The time.
@@ -182,12 +257,18 @@ impl Context {
         self.assignment.task_ref.clone()
     }
 
+    /// What another task of this run left.
+    pub async fn checkpoint(&self, task_ref: &str) -> Result<Option<Output>, TaskError> {
+        match &self.pinned {
+            Some(pinned) => Ok(pinned.get(task_ref).cloned()),
+            None => Ok(self.services.store.output(&self.run.id, task_ref).await?),
+        }
+    }
+
     /// The document another task of this run left in the store.
     pub async fn document<T: DeserializeOwned>(&self, task_ref: &str) -> Result<T, TaskError> {
         let document = self
-            .services
-            .store
-            .output(&self.run.id, task_ref)
+            .checkpoint(task_ref)
             .await?
             .and_then(|output| output.document)
             .ok_or_else(|| missing(task_ref))?;
@@ -196,7 +277,7 @@ impl Context {
 
     /// What another task of this run reported.
     pub async fn output<T: DeserializeOwned>(&self, task_ref: &str) -> Result<T, TaskError> {
-        let output = self.services.store.output(&self.run.id, task_ref).await?;
+        let output = self.checkpoint(task_ref).await?;
         let output = output.ok_or_else(|| missing(task_ref))?.output;
         serde_json::from_value(output).map_err(|error| unreadable(task_ref, &error))
     }

@@ -8,6 +8,7 @@ mod asking;
 mod context;
 mod error;
 mod execution;
+mod pinning;
 mod predecessor;
 mod prompts;
 mod registry;
@@ -15,8 +16,9 @@ mod runner;
 mod task;
 pub mod tasks;
 
-pub use context::{Assignment, Clock, Context, Services, Tuning};
+pub use context::{Assignment, Clock, Context, Services, Shared, Tuning};
 pub use error::TaskError;
+pub use pinning::Pinning;
 pub use prompts::Prompts;
 pub use registry::{Entry, REGISTRY};
 pub use runner::{Runner, RunnerSettings};

@@ -26,6 +26,7 @@ mod migration;
 #[path = "../support/legacy.rs"]
 mod miniature;
 mod outage;
+mod pinning;
 mod program;
 mod recorded;
 #[allow(dead_code, reason = "the other suite uses all of it")]
@@ -34,4 +35,5 @@ mod redis;
 mod reflector;
 mod replaying;
 mod secrecy;
+mod sharing;
 mod world;

@@ -138,7 +138,7 @@ impl Beside {
 }
 
 /// Waits until the newest run has ended.
-async fn ended(store: &Store) -> switchyard::store::Run {
+pub async fn ended(store: &Store) -> switchyard::store::Run {
     until("a run ends", async || {
         let runs = store.recent_runs(1).await.expect("a read");
         runs.into_iter().find(|run| run.state.is_final())

@@ -22,7 +22,7 @@ use switchyard::{
     report::ReportData,
     sandbox::{Answers, Sandbox, Service},
     store::{Attempt, Control, Effects, Run, Store},
-    workers::{Clock, Prompts, Runner, RunnerSettings, Services, Tuning},
+    workers::{Clock, Pinning, Prompts, Runner, RunnerSettings, Services, Tuning},
 };
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::Semaphore, time::MissedTickBehavior};
@@ -124,6 +124,7 @@ pub struct World {
     pub shadow: Shadow,
     pub subject: Subject,
     control_id: String,
+    services: Arc<Services>,
     store_door: Door,
     store_address: SocketAddr,
     stop: CancellationToken,
@@ -220,9 +221,10 @@ impl World {
             let ends = stop.clone();
             roles.spawn(gateway.tell_failures(EnvironmentName::new("test"), ends));
         }
+        let services = Arc::new(services);
         let runner = Runner::new(
             client.clone(),
-            Arc::new(services),
+            Arc::clone(&services),
             RunnerSettings {
                 worker_id: "test".to_owned(),
                 concurrency: 4,
@@ -250,6 +252,7 @@ impl World {
             shadow,
             subject,
             control_id: control.id,
+            services,
             store_door,
             store_address,
             stop,
@@ -323,6 +326,17 @@ impl World {
         assert_eq!(run.state, RunState::Failed);
         let failure = run.failure.clone().expect("a failed run says why");
         (run, failure)
+    }
+
+    /// Looks for the steps that differences come from, in every recording.
+    pub fn pinning(&self) -> Pinning {
+        Pinning::new(
+            Arc::clone(&self.services),
+            EnvironmentName::new("test"),
+            FlagName::new("daily_diarization_pipeline"),
+            Arc::clone(&self.shadow.policy),
+            100,
+        )
     }
 
     pub async fn compared(&self, run: &Run) -> ReportData {
@@ -479,6 +493,7 @@ fn services(store: &Store, objects: &Objects, sandbox: &Sandbox, patience: Durat
         retry,
     );
     Services {
+        shared: None,
         store: store.clone(),
         objects: objects.clone(),
         daily: daily.expect("a client"),

@@ -29,5 +29,6 @@ mod replays;
 mod runner;
 mod sandbox;
 mod selftest;
+mod sharing;
 mod standup;
 mod store;

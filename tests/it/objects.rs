@@ -341,7 +341,9 @@ async fn a_presigned_track_is_transcribed() {
     let timeout = Transcription::TIMEOUT;
     let transcription = Transcription::new(url, Some("key"), timeout, Retry::standard(timeout));
     let transcription = transcription.expect("settings are right");
-    let transcript = transcription.transcribe(signed.expose(), "en").await;
+    let transcript = transcription
+        .transcribe(signed.expose(), "en", "run_1")
+        .await;
     assert_eq!(transcript.expect("Ben spoke").words.len(), 281);
     let request = &sandbox.requests_to(Service::Transcription)[0];
     assert_eq!(request.downloaded_bytes, Some(835_311));

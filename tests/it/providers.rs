@@ -142,7 +142,7 @@ async fn words_come_as_the_service_gave_them_and_are_metered() {
     let sandbox = sandbox().await;
     let url = audio("/tracks/padded_1.webm").await;
     let transcript = transcription(&sandbox, Transcription::TIMEOUT)
-        .transcribe(&url, "en")
+        .transcribe(&url, "en", "run_1")
         .await;
     let transcript = transcript.expect("track 1 has words");
     let said = serde_json::to_value(&transcript.words).expect("words are JSON");
@@ -185,7 +185,9 @@ async fn a_redirect_with_303_is_followed_by_a_get() {
     let url = format!("http://{address}").parse().expect("a URL");
     let transcription = Transcription::new(url, None, Transcription::TIMEOUT, Retry::never());
     let transcription = transcription.expect("settings are right");
-    let transcript = transcription.transcribe("http://x.test/a.webm", "en").await;
+    let transcript = transcription
+        .transcribe("http://x.test/a.webm", "en", "run_1")
+        .await;
     assert_eq!(transcript.expect("it is done").words.len(), 1);
 }
 
@@ -289,7 +291,7 @@ async fn failing(kind: FaultKind, timeout: Duration) -> Vec<(Error, usize)> {
     let (recording, participants, words, answer) = tokio::join!(
         daily.recording(&recording),
         daily.participants(MEETING),
-        transcription.transcribe(&audio, "en"),
+        transcription.transcribe(&audio, "en", "run_1"),
         llm.chat(&request, "run_1"),
     );
     let about = |about: &str| {

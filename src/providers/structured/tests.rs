@@ -20,6 +20,7 @@ fn answer(text: &str) -> Answer {
         token_count: TokenCount::Reported,
         model: "m".to_owned(),
         seconds: 0.0,
+        is_reused: false,
     }
 }
 

@@ -45,11 +45,7 @@ async fn optional<T: DeserializeOwned>(
     context: &Context,
     task: TaskName,
 ) -> Result<Option<T>, TaskError> {
-    let output = context
-        .services
-        .store
-        .output(&context.run.id, task.as_str())
-        .await?;
+    let output = context.checkpoint(task.as_str()).await?;
     match output {
         Some(output) if output.document.is_none() => Ok(None),
         _ => context.document(task.as_str()).await.map(Some),

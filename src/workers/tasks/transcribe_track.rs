@@ -94,10 +94,7 @@ async fn hear(
                 .objects
                 .presign_get(bucket, key.as_str(), SIGNED_FOR)
                 .await?;
-            let asked = services
-                .transcription
-                .transcribe(url.expose(), &input.language)
-                .await;
+            let asked = context.transcribe(url.expose(), &input.language).await;
             match asked {
                 Ok(transcript) => {
                     context.used([transcript.usage()]);

@@ -498,6 +498,7 @@ fn services(store: &Store, clock: Clock) -> Services {
     let transcription = Transcription::new(nowhere.clone(), None, patience, never.clone());
     let llm = Llm::new(nowhere.clone(), None, "model", patience, never.clone());
     Services {
+        shared: None,
         store: store.clone(),
         objects: Objects::new(objects).expect("a client"),
         daily: Daily::new(nowhere, "key", patience, never).expect("a client"),

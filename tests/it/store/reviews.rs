@@ -45,6 +45,8 @@ async fn compared(store: &Store, run: &str, defect: Defect) {
         costs: Vec::new(),
         currency: "USD".to_owned(),
         is_shadow: true,
+        shared: Vec::new(),
+        pinned: None,
         comparison,
     };
     let stored = StoredComparison {

@@ -17,6 +17,7 @@ use super::reviews::write_reviews;
 use super::routes::write_routes;
 use super::rules::write_rules;
 use super::samples::{at, attempt, control, intent, new_run, output, usage};
+use super::sharing::write_shared;
 use crate::database::{Database, Kind};
 
 /// Every call that writes, in the order of a run that fails once and is resumed.
@@ -136,6 +137,7 @@ async fn the_same_calls_leave_the_same_rows_on_both_databases() {
         write_replay(&store).await;
         write_reviews(&store).await;
         write_export(&store).await;
+        write_shared(&store).await.expect("it is written");
     }
     let tables = sqlite.tables().await;
     assert_eq!(tables, postgres.tables().await);
