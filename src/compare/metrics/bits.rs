@@ -38,12 +38,12 @@ fn within<T: Copy + Eq + Hash>(reference: &[T], hypothesis: &[T], errors: usize)
     let (behind, ahead) = (lack + spare, surplus + spare);
     let mut places = vec![0_u64; numbers.len()];
     // A block's first row grows by one per column; so does what is outside the band.
-    let mut carries = vec![Carry::Plus; hypothesis.len()];
+    let mut carries = vec![PLUS; hypothesis.len()];
     let (mut start, mut at_start) = (0, 0);
     for (nth, block) in reference.chunks(64).enumerate() {
         let from = (nth * 64).saturating_sub(behind).min(hypothesis.len());
         let to = (nth * 64 + 64 + ahead).min(hypothesis.len());
-        at_start = carries[start..from].iter().fold(at_start, Carry::add);
+        at_start = carries[start..from].iter().fold(at_start, further);
         start = from;
         places.fill(0);
         for (at, item) in block.iter().enumerate() {
@@ -51,58 +51,46 @@ fn within<T: Copy + Eq + Hash>(reference: &[T], hypothesis: &[T], errors: usize)
                 places[number] |= 1 << at;
             }
         }
-        let bottom = 1_u64 << (block.len() - 1);
+        let bottom = block.len() - 1;
         let mut column = Column { plus: !0, minus: 0 };
         for (number, carry) in hypothesis[from..to].iter().zip(&mut carries[from..to]) {
             *carry = column.advance(places[*number], *carry, bottom);
         }
         at_start += block.len();
     }
-    carries[start..].iter().fold(at_start, Carry::add)
+    carries[start..].iter().fold(at_start, further)
 }
 
-/// Change of the cost at a block's lower edge.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Carry {
-    Plus,
-    None,
-    Minus,
-}
+/// Change of the cost at a block's lower edge, from one column to the next. A number and no enum:
+/// which it is cannot be foretold, so the step below must not branch on it.
+type Carry = u64;
+const PLUS: Carry = 1;
+const MINUS: Carry = 2;
 
-impl Carry {
-    /// The cost one column further.
-    const fn add(cost: usize, carry: &Self) -> usize {
-        match carry {
-            Self::Plus => cost + 1,
-            Self::None => cost,
-            Self::Minus => cost - 1,
-        }
+/// The cost one column further.
+fn further(cost: usize, carry: &Carry) -> usize {
+    match *carry {
+        PLUS => cost + 1,
+        MINUS => cost - 1,
+        _ => cost,
     }
 }
 
 /// Vertical differences of one block of 64 rows, as bit sets.
-#[derive(Clone)]
 struct Column {
     plus: u64,
     minus: u64,
 }
 
 impl Column {
-    fn advance(&mut self, places: u64, carry: Carry, bottom: u64) -> Carry {
-        let enters_minus = u64::from(carry == Carry::Minus);
-        let enters_plus = u64::from(carry == Carry::Plus);
+    fn advance(&mut self, places: u64, carry: Carry, bottom: usize) -> Carry {
+        let (enters_plus, enters_minus) = (carry & PLUS, carry >> 1);
         let vertical = places | self.minus;
         let equal = places | enters_minus;
         let diagonal = ((equal & self.plus).wrapping_add(self.plus) ^ self.plus) | equal;
         let mut plus = self.minus | !(diagonal | self.plus);
         let mut minus = self.plus & diagonal;
-        let leaves = if plus & bottom != 0 {
-            Carry::Plus
-        } else if minus & bottom != 0 {
-            Carry::Minus
-        } else {
-            Carry::None
-        };
+        let leaves = ((plus >> bottom) & 1) | (((minus >> bottom) & 1) << 1);
         plus = (plus << 1) | enters_plus;
         minus = (minus << 1) | enters_minus;
         self.plus = minus | !(vertical | plus);
