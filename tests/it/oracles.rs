@@ -1,4 +1,4 @@
-//! Every metric against the values of published programs (jiwer, MeetEval, segeval, sacrebleu,
+//! Every metric against the values of published programs (jiwer, `MeetEval`, segeval, sacrebleu,
 //! rouge-score, pyannote, numpy, scipy); the case file says which and how they were called.
 
 mod agreement;

@@ -43,7 +43,7 @@ fn within<T: Copy + Eq + Hash>(reference: &[T], hypothesis: &[T], errors: usize)
     for (nth, block) in reference.chunks(64).enumerate() {
         let from = (nth * 64).saturating_sub(behind).min(hypothesis.len());
         let to = (nth * 64 + 64 + ahead).min(hypothesis.len());
-        at_start = carries[start..from].iter().fold(at_start, further);
+        at_start = carries[start..from].iter().copied().fold(at_start, further);
         start = from;
         places.fill(0);
         for (at, item) in block.iter().enumerate() {
@@ -58,7 +58,7 @@ fn within<T: Copy + Eq + Hash>(reference: &[T], hypothesis: &[T], errors: usize)
         }
         at_start += block.len();
     }
-    carries[start..].iter().fold(at_start, further)
+    carries[start..].iter().copied().fold(at_start, further)
 }
 
 /// Change of the cost at a block's lower edge, from one column to the next. A number and no enum:
@@ -68,8 +68,8 @@ const PLUS: Carry = 1;
 const MINUS: Carry = 2;
 
 /// The cost one column further.
-fn further(cost: usize, carry: &Carry) -> usize {
-    match *carry {
+const fn further(cost: usize, carry: Carry) -> usize {
+    match carry {
         PLUS => cost + 1,
         MINUS => cost - 1,
         _ => cost,
