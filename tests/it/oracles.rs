@@ -2,6 +2,7 @@
 //! rouge-score, pyannote, numpy, scipy); the case file says which and how they were called.
 
 mod agreement;
+mod embeddings;
 mod made;
 mod made_up;
 mod meetings;
