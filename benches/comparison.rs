@@ -1,7 +1,7 @@
 //! What a comparison costs: `cargo bench --bench comparison`.
 //!
 //! All fields of a meeting of three hours, five speakers and 30,000 words, one in twenty of them heard
-//! differently; in the same run what MeetEval's cpWER and jiwer take for the words of that meeting
+//! differently; in the same run what `MeetEval`'s cpWER and jiwer take for the words of that meeting
 //! alone, where `SWITCHYARD_TEST_ORACLES` names a Python with `tests/oracles/requirements.txt`; and how
 //! time and memory grow with the meeting. Memory is the highest that Linux has seen of this process.
 

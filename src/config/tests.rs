@@ -34,6 +34,7 @@ fn every_commented_default_of_the_example_is_the_default() {
                 "# id",
                 "# prompts",
                 "# comparisons",
+                "# embeddings",
                 "# zulip_realm",
                 "# schema",
                 "# after",

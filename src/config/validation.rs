@@ -151,7 +151,8 @@ impl Environment {
         Ok(())
     }
 
-    fn validate(&self, section: &str) -> Result<(), Error> {
+    /// How other services are reached.
+    fn validate_services(&self, section: &str) -> Result<(), Error> {
         let invalid = |key: &str, message: String| {
             Err(Error::Invalid {
                 key: format!("{section}.{key}"),
@@ -195,6 +196,17 @@ impl Environment {
                 );
             }
         }
+        Ok(())
+    }
+
+    fn validate(&self, section: &str) -> Result<(), Error> {
+        let invalid = |key: &str, message: String| {
+            Err(Error::Invalid {
+                key: format!("{section}.{key}"),
+                message,
+            })
+        };
+        self.validate_services(section)?;
         if let Some(channel) = &self.reflector.progress_channel
             && !channel.contains("{transcript_id}")
         {

@@ -1,7 +1,8 @@
-//! Every metric against the values of published programs (jiwer, MeetEval, segeval, sacrebleu,
+//! Every metric against the values of published programs (jiwer, `MeetEval`, segeval, sacrebleu,
 //! rouge-score, pyannote, numpy, scipy); the case file says which and how they were called.
 
 mod agreement;
+mod embeddings;
 mod made;
 mod made_up;
 mod meetings;

@@ -1,4 +1,4 @@
-//! Numbers that look random and follow from a seed (SplitMix64, Steele and others 2014).
+//! Numbers that look random and follow from a seed (`SplitMix64`, Steele and others 2014).
 
 /// A row of numbers.
 pub struct Dice(u64);

@@ -96,6 +96,9 @@ pub fn align_numbers(reference: &[u32], hypothesis: &[u32]) -> Vec<Step> {
     steps
 }
 
+/// With more errors, going by bits is faster than going by errors.
+const FEW_ERRORS: usize = 1024;
+
 /// The fewest errors, without the steps.
 pub fn distance<T: Copy + Eq + Hash>(reference: &[T], hypothesis: &[T]) -> usize {
     let head = common(reference.iter().zip(hypothesis));
@@ -103,17 +106,14 @@ pub fn distance<T: Copy + Eq + Hash>(reference: &[T], hypothesis: &[T]) -> usize
     let tail = common(reference.iter().rev().zip(hypothesis.iter().rev()));
     let reference = &reference[..reference.len() - tail];
     let hypothesis = &hypothesis[..hypothesis.len() - tail];
-    // Where the texts are this different, going by bits is faster than going by errors.
-    let many = (reference.len() * hypothesis.len() / 32).isqrt();
-    let at_most = many.max(reference.len().abs_diff(hypothesis.len()) + 16);
-    wavefront::middle(reference, hypothesis, at_most).map_or_else(
+    wavefront::middle(reference, hypothesis, FEW_ERRORS).map_or_else(
         || bits::distance(reference, hypothesis),
         |found| found.distance,
     )
 }
 
 /// Comparing numbers is cheaper than comparing words, and a long meeting compares millions.
-pub fn numbered<'a, T: Eq + Hash + ?Sized>(
+pub(in crate::compare) fn numbered<'a, T: Eq + Hash + ?Sized>(
     numbers: &mut HashMap<&'a T, u32>,
     items: impl IntoIterator<Item = &'a T>,
 ) -> Vec<u32> {

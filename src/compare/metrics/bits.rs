@@ -1,15 +1,28 @@
 //! Levenshtein distance by bits: Myers' algorithm in Hyyrö's block form, 64 items of the reference
-//! a step. For texts that have little in common, where going by errors would take longer. The
-//! reference goes block by block, so memory is one number per item of the hypothesis.
+//! a step. For texts whose errors are so many that going by errors takes longer. The reference goes
+//! block by block, so memory is one number per item of the hypothesis; and a path with so many
+//! errors cannot leave a band around the diagonal (Ukkonen 1985), so nothing outside is looked at.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 
 /// The distance of two rows of anything.
 pub fn distance<T: Copy + Eq + Hash>(reference: &[T], hypothesis: &[T]) -> usize {
-    let Some(last) = reference.len().checked_sub(1) else {
-        return hypothesis.len();
-    };
+    let longer = reference.len().max(hypothesis.len());
+    let guess = longer / GUESSED_SHARE + reference.len().abs_diff(hypothesis.len()) + 64;
+    let found = within(reference, hypothesis, guess);
+    if found <= guess {
+        return found;
+    }
+    // A path that was found is a bound, if not the best.
+    within(reference, hypothesis, found)
+}
+
+/// One error in so many items is a usual transcript.
+const GUESSED_SHARE: usize = 18;
+
+/// The cost of the best path that stays where paths with so many errors can be.
+fn within<T: Copy + Eq + Hash>(reference: &[T], hypothesis: &[T], errors: usize) -> usize {
     let mut numbers: HashMap<T, usize> = HashMap::new();
     let hypothesis: Vec<usize> = hypothesis
         .iter()
@@ -18,60 +31,66 @@ pub fn distance<T: Copy + Eq + Hash>(reference: &[T], hypothesis: &[T]) -> usize
             *numbers.entry(*item).or_insert(next)
         })
         .collect();
+    // How much further one text may be than the other.
+    let surplus = hypothesis.len().saturating_sub(reference.len());
+    let lack = reference.len().saturating_sub(hypothesis.len());
+    let spare = errors.saturating_sub(surplus + lack) / 2 + 1;
+    let (behind, ahead) = (lack + spare, surplus + spare);
     let mut places = vec![0_u64; numbers.len()];
-    // A block's first row grows by one per column.
-    let mut carries = vec![Carry::Plus; hypothesis.len()];
-    for block in reference.chunks(64) {
+    // A block's first row grows by one per column; so does what is outside the band.
+    let mut carries = vec![PLUS; hypothesis.len()];
+    let (mut start, mut at_start) = (0, 0);
+    for (nth, block) in reference.chunks(64).enumerate() {
+        let from = (nth * 64).saturating_sub(behind).min(hypothesis.len());
+        let to = (nth * 64 + 64 + ahead).min(hypothesis.len());
+        at_start = carries[start..from].iter().copied().fold(at_start, further);
+        start = from;
         places.fill(0);
         for (at, item) in block.iter().enumerate() {
             if let Some(&number) = numbers.get(item) {
                 places[number] |= 1 << at;
             }
         }
-        let bottom = 1_u64 << (block.len() - 1);
+        let bottom = block.len() - 1;
         let mut column = Column { plus: !0, minus: 0 };
-        for (number, carry) in hypothesis.iter().zip(&mut carries) {
+        for (number, carry) in hypothesis[from..to].iter().zip(&mut carries[from..to]) {
             *carry = column.advance(places[*number], *carry, bottom);
         }
+        at_start += block.len();
     }
-    carries.iter().fold(last + 1, |score, carry| match carry {
-        Carry::Plus => score + 1,
-        Carry::None => score,
-        Carry::Minus => score - 1,
-    })
+    carries[start..].iter().copied().fold(at_start, further)
 }
 
-/// Change of the cost at a block's lower edge.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Carry {
-    Plus,
-    None,
-    Minus,
+/// Change of the cost at a block's lower edge, from one column to the next. A number and no enum:
+/// which it is cannot be foretold, so the step below must not branch on it.
+type Carry = u64;
+const PLUS: Carry = 1;
+const MINUS: Carry = 2;
+
+/// The cost one column further.
+const fn further(cost: usize, carry: Carry) -> usize {
+    match carry {
+        PLUS => cost + 1,
+        MINUS => cost - 1,
+        _ => cost,
+    }
 }
 
 /// Vertical differences of one block of 64 rows, as bit sets.
-#[derive(Clone)]
 struct Column {
     plus: u64,
     minus: u64,
 }
 
 impl Column {
-    fn advance(&mut self, places: u64, carry: Carry, bottom: u64) -> Carry {
-        let enters_minus = u64::from(carry == Carry::Minus);
-        let enters_plus = u64::from(carry == Carry::Plus);
+    fn advance(&mut self, places: u64, carry: Carry, bottom: usize) -> Carry {
+        let (enters_plus, enters_minus) = (carry & PLUS, carry >> 1);
         let vertical = places | self.minus;
         let equal = places | enters_minus;
         let diagonal = ((equal & self.plus).wrapping_add(self.plus) ^ self.plus) | equal;
         let mut plus = self.minus | !(diagonal | self.plus);
         let mut minus = self.plus & diagonal;
-        let leaves = if plus & bottom != 0 {
-            Carry::Plus
-        } else if minus & bottom != 0 {
-            Carry::Minus
-        } else {
-            Carry::None
-        };
+        let leaves = ((plus >> bottom) & 1) | (((minus >> bottom) & 1) << 1);
         plus = (plus << 1) | enters_plus;
         minus = (minus << 1) | enters_minus;
         self.plus = minus | !(vertical | plus);
@@ -89,11 +108,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_distance_is_that_of_the_alignment(left in "[abc]{0,200}", right in "[abc]{0,200}") {
+        fn the_distance_is_that_of_the_alignment(left in "[abc]{0,300}", right in "[abc]{0,300}") {
             let letters = |text: &str| text.chars().collect::<Vec<_>>();
             let (left, right) = (letters(&left), letters(&right));
             let errors = ErrorCounts::of(&align(&left, &right)).errors();
             prop_assert_eq!(distance(&left, &right), errors);
+            // A narrower band finds a path too, and never one that is too good.
+            prop_assert!(within(&left, &right, errors / 2) >= errors);
+            prop_assert_eq!(within(&left, &right, errors), errors);
         }
     }
 }

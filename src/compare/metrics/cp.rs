@@ -58,18 +58,16 @@ pub(super) fn minimum_permutation(
     let (left, right) = (counted(reference), counted(hypothesis));
     let mut exact = vec![false; size * size];
     let mut costs = vec![0; size * size];
-    for row in 0..size {
-        for column in 0..size {
-            let at = row * size + column;
-            exact[at] = row >= rows || column >= columns;
-            costs[at] = match (reference.get(row), hypothesis.get(column)) {
-                (Some(words), Some(others)) => {
-                    words.len().max(others.len()) - shared(&left[row], &right[column])
-                }
-                (Some(words), None) | (None, Some(words)) => words.len(),
-                (None, None) => 0,
-            };
-        }
+    for at in 0..size * size {
+        let (row, column) = (at / size, at % size);
+        exact[at] = row >= rows || column >= columns;
+        costs[at] = match (reference.get(row), hypothesis.get(column)) {
+            (Some(words), Some(others)) => {
+                words.len().max(others.len()) - shared(&left[row], &right[column])
+            }
+            (Some(words), None) | (None, Some(words)) => words.len(),
+            (None, None) => 0,
+        };
     }
     let pairs = loop {
         let pairs = cheapest(size, size, |row, column| costs[row * size + column] as f64);

@@ -1,6 +1,6 @@
 //! Greedy DI-cpWER: cpWER that forgives a diarizer for giving one speaker several labels. Each turn
 //! of the hypothesis goes to whichever speaker of the reference it costs least with; turns are
-//! moved one at a time until none gains, as MeetEval does: first with a substitution counted as a
+//! moved one at a time until none gains, as `MeetEval` does: first with a substitution counted as a
 //! deletion and an insertion, then with its own price.
 
 use super::alignment::distance;

@@ -48,6 +48,9 @@ impl Diarization {
 /// What is shorter is no speech, in seconds; pyannote's precision.
 const SHORTEST: f64 = 1e-6;
 
+/// Takes how long something lasts, and how often each label of either side speaks meanwhile.
+type Visit<'a> = dyn FnMut(f64, &[usize], &[usize]) + 'a;
+
 /// Measures who speaks when, from the first to the last boundary of either side.
 pub fn diarization<L: Copy + Eq + Hash>(
     reference: &[Speech<L>],
@@ -58,7 +61,7 @@ pub fn diarization<L: Copy + Eq + Hash>(
     let (right, columns) = numbered(hypothesis);
     let moments = moments(&left, &right, forgiveness);
     let mut together = vec![0.0; rows * columns];
-    let sweep = |visit: &mut dyn FnMut(f64, &[usize], &[usize])| {
+    let sweep = |visit: &mut Visit<'_>| {
         let mut speaking = [vec![0; rows], vec![0; columns]];
         let (mut collars, mut before) = (0_usize, moments.first().map_or(0.0, |first| first.at));
         for moment in &moments {

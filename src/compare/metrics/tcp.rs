@@ -1,6 +1,6 @@
 //! tcpWER: cpWER where a word can only be right, or another word's substitute, near the time at
 //! which it was said. Words get their times from their segment by the number of characters, as in
-//! MeetEval: an interval in the reference; in the hypothesis its centre, give or take the collar.
+//! `MeetEval`: an interval in the reference; in the hypothesis its centre, give or take the collar.
 
 use super::cp::{SpeakerErrors, minimum_permutation};
 use super::transcript::{Pair, Span};
@@ -18,7 +18,7 @@ pub fn tcp(pair: &Pair, collar: f64) -> SpeakerErrors {
         .iter()
         .map(|spans| {
             let window = |&(start, end): &Span| {
-                let centre = (end + start) / 2.0;
+                let centre = f64::midpoint(end, start);
                 (centre - collar, centre + collar)
             };
             spans.iter().map(window).collect()
