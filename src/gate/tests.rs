@@ -133,7 +133,7 @@ fn each_thing_that_is_asked_keeps_it_from_passing() {
             }
         }),
         ("title", Fail, |f| {
-            for pair in &mut title(f).noise[..] {
+            for pair in &mut title(f).noise {
                 pair.candidate_control.broken = true;
                 pair.candidate_again.broken = true;
             }
