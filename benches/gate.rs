@@ -21,7 +21,7 @@ use switchyard::{
     store::Store,
 };
 
-/// Steele, Lea and Flood's SplitMix64: the same draws everywhere.
+/// Steele, Lea and Flood's `SplitMix64`: the same draws everywhere.
 struct Draws(u64);
 
 impl Draws {

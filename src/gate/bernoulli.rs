@@ -62,7 +62,7 @@ pub(super) fn ln_beta(a: f64, b: f64) -> f64 {
     ln_gamma(a) + ln_gamma(b) - ln_gamma(a + b)
 }
 
-/// ln I_x(a, b), the regularised incomplete beta function.
+/// `ln I_x(a, b)`, the regularised incomplete beta function.
 pub(super) fn ln_lower(x: f64, a: f64, b: f64) -> f64 {
     if x <= 0.0 {
         return f64::NEG_INFINITY;
@@ -77,7 +77,7 @@ pub(super) fn ln_lower(x: f64, a: f64, b: f64) -> f64 {
     }
 }
 
-/// ln (1 - I_x(a, b)).
+/// `ln (1 - I_x(a, b))`.
 pub(super) fn ln_upper(x: f64, a: f64, b: f64) -> f64 {
     if x <= 0.0 {
         return 0.0;

@@ -321,10 +321,10 @@ fn soft(row: &mut FieldRow, noise: &[NoisePair], margin: f64, by_facts: bool, al
     row.state = FieldState::NotYet;
     if noise.is_empty() {
         let least = whole(least_to_pass(margin, bound, ALPHA));
-        row.missing = "run the control a second time on compared recordings: `switchyard mirror --transcript ID`; or set `gate.noise = \"declared\"`".to_owned();
+        row.missing = "run the control a second time on compared recordings: `switchyard mirror --transcript ID`; or set `gate.noise = \"declared\"`".into();
         row.more = Some(least);
     } else if row.noise_pairs >= LEAST_MIRRORS && 2 * row.noise_differs > row.noise_pairs {
-        row.missing = "its measure calls most of the control's own second runs different, so it tells nothing: choose another measure or wider bounds in `comparisons/`".to_owned();
+        row.missing = "its measure calls most of the control's own second runs different, so it tells nothing: choose another measure or wider bounds in `comparisons/`".into();
     } else if surplus > 0 {
         row.missing =
             format!("at most half may be replayed: mirror {surplus} more recordings that arrived");

@@ -240,15 +240,14 @@ async fn pairs(
     let mut kept = HashMap::with_capacity(counting.len());
     for one in counting {
         for field in &one.facts.compared {
-            match facts.fields.get_mut(field) {
-                Some(seen) => seen.compared += 1,
-                None => {
-                    let first = FieldFacts {
-                        compared: 1,
-                        ..FieldFacts::default()
-                    };
-                    facts.fields.insert(field.clone(), first);
-                }
+            if let Some(seen) = facts.fields.get_mut(field) {
+                seen.compared += 1;
+            } else {
+                let first = FieldFacts {
+                    compared: 1,
+                    ..FieldFacts::default()
+                };
+                facts.fields.insert(field.clone(), first);
             }
         }
         kept.insert(one.id.clone(), facts.pairs.len());
