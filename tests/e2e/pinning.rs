@@ -8,7 +8,7 @@ use switchyard::{
     sandbox::{Fault, FaultKind, Service},
 };
 
-use crate::world::{Setup, World};
+use crate::world::{Setup, World, short_tracks};
 
 fn says(text: &str) -> FaultKind {
     FaultKind::Status {
@@ -21,9 +21,14 @@ fn says(text: &str) -> FaultKind {
     }
 }
 
-/// The whole recording, with a model that answers so to requests of a kind.
+/// Ten seconds of the recording, with a model that answers so to requests of a kind. The words are those of
+/// the whole, as the stand-in knows them; the mix is not.
 async fn explained(about: &str, text: &str) -> (World, Pinned) {
-    let world = World::start(Setup::default()).await;
+    let setup = Setup {
+        tracks: Some(short_tracks()),
+        ..Setup::default()
+    };
+    let world = World::start(setup).await;
     world
         .sandbox
         .fault(Fault::always(Service::Llm, says(text)).about(about));
@@ -71,7 +76,11 @@ fn finding(pinned: &Pinned, task: TaskName) -> &Finding {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_title_that_is_wrong_is_put_down_to_the_step_that_makes_titles() {
     let (world, pinned) = explained("title", "Payroll Audit for 40 People").await;
-    assert_eq!(pinned.first, Some(TaskName::GenerateTitle), "{pinned:#?}");
+    assert_eq!(pinned.first, Some(TaskName::MixdownTracks), "{pinned:#?}");
+    assert_eq!(
+        finding(&pinned, TaskName::GenerateTitle),
+        &Finding::Diverges
+    );
     assert_eq!(finding(&pinned, TaskName::DetectTopics), &Finding::Same);
     // Both tell of the title, and make of the control's what the control made of it.
     for step in [TaskName::PostZulip, TaskName::SendWebhook] {
@@ -88,7 +97,7 @@ async fn a_title_that_is_wrong_is_put_down_to_the_step_that_makes_titles() {
 async fn topics_that_are_wrong_are_not_put_down_to_what_is_made_of_them() {
     let wrong = r#"{"title": "Payroll audit", "summary": "Forty people were not paid."}"#;
     let (world, pinned) = explained("topic.json", wrong).await;
-    assert_eq!(pinned.first, Some(TaskName::DetectTopics), "{pinned:#?}");
+    assert_eq!(finding(&pinned, TaskName::DetectTopics), &Finding::Diverges);
     for step in [
         TaskName::GenerateTitle,
         TaskName::GenerateSummary,
