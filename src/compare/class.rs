@@ -233,9 +233,10 @@ pub(super) fn of_number(field: Field, number: Option<&str>, tolerated: bool) -> 
         },
         // Loudness that does not follow the control's is a track that is not in the mix.
         Field::Waveform | Field::Audio if !tolerated => return (Class::Omission, Severity::S1),
-        Field::Waveform | Field::Audio => Class::Cosmetic,
         Field::Events | Field::Messages => Class::Reorder,
-        Field::Status
+        Field::Waveform
+        | Field::Audio
+        | Field::Status
         | Field::Participants
         | Field::Objects
         | Field::Deletions

@@ -55,13 +55,11 @@ impl Node {
     }
 
     fn child(&mut self, name: &str, pointer: impl FnOnce() -> String) -> &mut Self {
-        let at = match self.children.iter().position(|child| child.name == name) {
-            Some(at) => at,
-            None => {
-                self.children.push(Self::new(name, pointer()));
-                self.children.len() - 1
-            }
-        };
+        let known = self.children.iter().position(|child| child.name == name);
+        let at = known.unwrap_or(self.children.len());
+        if known.is_none() {
+            self.children.push(Self::new(name, pointer()));
+        }
         &mut self.children[at]
     }
 

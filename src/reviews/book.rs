@@ -228,7 +228,7 @@ impl Book {
                     .position(|other| other.id == item.id)
                     .unwrap_or(0)
             });
-            let said = self.said(item, &by_target, place, now);
+            let said = said(item, &by_target, place, now);
             let standing = said.unwrap_or_else(|| {
                 let carried = self.carried(item, cluster.map_or(0, Vec::len));
                 carried
@@ -238,42 +238,6 @@ impl Book {
             standings.insert(item.id.as_str(), standing);
         }
         standings
-    }
-
-    /// What was said last of the item or its cluster, if it still counts.
-    fn said(
-        &self,
-        item: &Item,
-        by_target: &BTreeMap<&str, Vec<&Act>>,
-        place: usize,
-        now: DateTime<Utc>,
-    ) -> Option<Standing> {
-        let signature = item.about.as_ref().map(|about| about.signature.as_str());
-        let own = by_target.get(item.id.as_str()).into_iter().flatten();
-        let clusters = signature.and_then(|signature| by_target.get(signature));
-        let mut acts: Vec<&&Act> = own.chain(clusters.into_iter().flatten()).collect();
-        acts.sort_by(|one, other| (one.at, &one.id).cmp(&(other.at, &other.id)));
-        let last = acts.last()?;
-        let by = last.by.clone();
-        Some(match last.says {
-            // What joined a cluster since, beyond half as many again, nobody has spoken for.
-            Says::Accept if last.on_cluster => {
-                let place = i64::try_from(place).unwrap_or(i64::MAX);
-                let spoken_for = 2 * place < 3 * last.size;
-                return spoken_for.then_some(Standing::Accepted { by, carried: false });
-            }
-            Says::Accept => Standing::Accepted { by, carried: false },
-            Says::Reject => Standing::Rejected {
-                by,
-                owner: last.owner.clone(),
-                reason: last.reason.clone(),
-            },
-            Says::NeedsInfo => Standing::NeedsInfo {
-                by,
-                reason: last.reason.clone(),
-            },
-            Says::Waive => return waived(item, &acts, place, now),
-        })
     }
 
     /// What was said of the same cluster under the versions before: an acceptance counts where the
@@ -369,6 +333,41 @@ impl Book {
     pub fn of_kind(&self, kind: ItemKind) -> impl Iterator<Item = &Item> {
         self.items.iter().filter(move |item| item.kind == kind)
     }
+}
+
+/// What was said last of the item or its cluster, if it still counts.
+fn said(
+    item: &Item,
+    by_target: &BTreeMap<&str, Vec<&Act>>,
+    place: usize,
+    now: DateTime<Utc>,
+) -> Option<Standing> {
+    let signature = item.about.as_ref().map(|about| about.signature.as_str());
+    let own = by_target.get(item.id.as_str()).into_iter().flatten();
+    let clusters = signature.and_then(|signature| by_target.get(signature));
+    let mut acts: Vec<&&Act> = own.chain(clusters.into_iter().flatten()).collect();
+    acts.sort_by(|one, other| (one.at, &one.id).cmp(&(other.at, &other.id)));
+    let last = acts.last()?;
+    let by = last.by.clone();
+    Some(match last.says {
+        // What joined a cluster since, beyond half as many again, nobody has spoken for.
+        Says::Accept if last.on_cluster => {
+            let place = i64::try_from(place).unwrap_or(i64::MAX);
+            let spoken_for = 2 * place < 3 * last.size;
+            return spoken_for.then_some(Standing::Accepted { by, carried: false });
+        }
+        Says::Accept => Standing::Accepted { by, carried: false },
+        Says::Reject => Standing::Rejected {
+            by,
+            owner: last.owner.clone(),
+            reason: last.reason.clone(),
+        },
+        Says::NeedsInfo => Standing::NeedsInfo {
+            by,
+            reason: last.reason.clone(),
+        },
+        Says::Waive => return waived(item, &acts, place, now),
+    })
 }
 
 /// How a waiver stands: it counts until its day, for so many items, and of S1 with two names.

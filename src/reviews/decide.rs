@@ -143,14 +143,13 @@ pub fn decide<'a>(book: &'a Book, wanted: &Wanted) -> Result<Vec<&'a Item>, Refu
         opened_enough(book, &items, &wanted.by)?;
     }
     match wanted.says {
-        Says::Accept | Says::NeedsInfo => {}
         Says::Reject if wanted.owner.trim().is_empty() => {
             return Err(Refused::new(
                 "a rejection blocks until it is mended, and nobody is to mend it",
                 "name an owner",
             ));
         }
-        Says::Reject => {}
+        Says::Accept | Says::NeedsInfo | Says::Reject => {}
         Says::Waive => may_waive(book, wanted, &items)?,
     }
     Ok(items)

@@ -176,18 +176,24 @@ pub fn items_of(source: &Source<'_>) -> Vec<Item> {
             items.push(item);
         }
     }
-    let texts: [(ItemKind, fn(&Outcome) -> Option<&String>); 2] = [
-        (ItemKind::Title, |outcome| outcome.title.as_ref()),
-        (ItemKind::Summary, |outcome| outcome.long_summary.as_ref()),
-    ];
-    for (kind, of) in texts {
-        if let (Some(left), Some(right)) = (of(source.control), of(source.candidate)) {
+    for kind in [ItemKind::Title, ItemKind::Summary] {
+        let (left, right) = (text(kind, source.control), text(kind, source.candidate));
+        if let (Some(left), Some(right)) = (left, right) {
             let mut item = source.item(kind, "");
             item.same = left == right;
             items.push(item);
         }
     }
     items
+}
+
+/// The text a side-by-side shows.
+fn text(kind: ItemKind, outcome: &Outcome) -> Option<&String> {
+    match kind {
+        ItemKind::Title => outcome.title.as_ref(),
+        ItemKind::Summary => outcome.long_summary.as_ref(),
+        ItemKind::Difference | ItemKind::Sample => None,
+    }
 }
 
 /// How many people and how long, in coarse steps.

@@ -91,6 +91,21 @@ impl Summary {
     }
 }
 
+fn side_by_sides(name: &'static str, tally: &Tally) -> Obligation {
+    let done = tally.win + tally.tie + tally.loss;
+    let good = tally.at_least.is_some_and(|least| least >= BLIND_LEAST);
+    Obligation {
+        name,
+        what: format!(
+            "{SIDE_BY_SIDES} blind side-by-sides, the candidate as good or better in at least {:.0} %",
+            BLIND_LEAST * 100.0
+        ),
+        done,
+        needed: SIDE_BY_SIDES as u64,
+        met: done >= SIDE_BY_SIDES as u64 && good,
+    }
+}
+
 impl Book {
     /// How the reviews stand.
     pub fn summary(&self, now: DateTime<Utc>) -> Summary {
@@ -169,20 +184,8 @@ impl Book {
                 strata_needed,
             ),
         ];
-        for (name, tally) in [("blind_titles", &titles), ("blind_summaries", &summaries)] {
-            let done = tally.win + tally.tie + tally.loss;
-            let good = tally.at_least.is_some_and(|least| least >= BLIND_LEAST);
-            obligations.push(Obligation {
-                name,
-                what: format!(
-                    "{SIDE_BY_SIDES} blind side-by-sides, the candidate as good or better in at least {:.0} %",
-                    BLIND_LEAST * 100.0
-                ),
-                done,
-                needed: SIDE_BY_SIDES as u64,
-                met: done >= SIDE_BY_SIDES as u64 && good,
-            });
-        }
+        obligations.push(side_by_sides("blind_titles", &titles));
+        obligations.push(side_by_sides("blind_summaries", &summaries));
         let blockers: BTreeSet<&str> = standings
             .iter()
             .filter(|(_, standing)| matches!(standing, Standing::Rejected { .. }))

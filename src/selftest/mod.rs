@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub use defect::Defect;
 
-use crate::compare::{FieldVerdict, Policy, Severity, Verdict, compare};
+use crate::compare::{Comparison, FieldVerdict, Policy, Severity, Verdict, compare};
 use crate::model::{Outcome, OutcomeStatus};
 use dice::Dice;
 
@@ -110,6 +110,11 @@ impl Tested {
 /// Whether the defect is caught in this control; none where it cannot be put in, or the policy does
 /// not judge what it changes.
 pub fn try_one(defect: Defect, control: &Outcome, policy: &Policy) -> Option<bool> {
+    compared(defect, control, policy).map(|(caught, _)| caught)
+}
+
+/// The same with the comparison of the control with itself and the defect.
+pub fn compared(defect: Defect, control: &Outcome, policy: &Policy) -> Option<(bool, Comparison)> {
     let shows_in: Vec<_> = defect
         .shows_in()
         .iter()
@@ -121,7 +126,7 @@ pub fn try_one(defect: Defect, control: &Outcome, policy: &Policy) -> Option<boo
     let candidate = with_defect(defect, control)?;
     let comparison = compare(control, &candidate, policy);
     if defect == Defect::Nothing {
-        return Some(comparison.verdict == Verdict::Match);
+        return Some((comparison.verdict == Verdict::Match, comparison));
     }
     // A defect that only upsets something else was not recognised.
     let shown = shows_in.iter().any(|field| {
@@ -133,7 +138,7 @@ pub fn try_one(defect: Defect, control: &Outcome, policy: &Policy) -> Option<boo
         comparison.verdict,
         Verdict::Differs | Verdict::CandidateFailed
     );
-    Some(shown && counts)
+    Some((shown && counts, comparison))
 }
 
 /// The control with the defect in it; none where there is nothing to put it in. The same control

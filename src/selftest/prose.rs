@@ -47,11 +47,10 @@ pub(super) fn change_number(outcome: &mut Outcome, dice: &mut Dice) -> Option<()
         let digits = text
             .char_indices()
             .filter(|(_, letter)| letter.is_ascii_digit());
+        // A 9 becomes 1, since a leading 0 might be left out as well.
         let next = |(at, letter): (usize, char)| {
-            let next = match letter {
-                '9' => '1',
-                digit => char::from(digit as u8 + 1),
-            };
+            let digit = letter.to_digit(10).map_or(1, |digit| digit % 9 + 1);
+            let next = char::from_digit(digit, 10).unwrap_or('1');
             (at, at + 1, next.to_string())
         };
         digits.map(next).collect()
