@@ -259,7 +259,6 @@ fn counts(rules: &Rules, facts: &Facts) -> Counts {
         .iter()
         .filter(|pair| pair.origin != Origin::Arrival)
         .count() as i64;
-    let is_lost = |ended: Ended| matches!(ended, Ended::Failed | Ended::TimedOut);
     let failures = facts
         .pairs
         .iter()
@@ -295,6 +294,11 @@ fn counts(rules: &Rules, facts: &Facts) -> Counts {
         evidence_against: log_e_above(n(failures), n(recordings), bound / 5.0),
         threshold: threshold(ALPHA),
     }
+}
+
+/// Whether a candidate came to no result.
+pub(super) const fn is_lost(ended: Ended) -> bool {
+    matches!(ended, Ended::Failed | Ended::TimedOut)
 }
 
 /// Recordings that arrive a day, by those of the evidence; none where that is too few to tell.
