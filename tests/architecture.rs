@@ -33,7 +33,7 @@ fn table() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("gate", vec!["model"]),
         ("progress", vec!["model"]),
         ("rollout", vec!["model"]),
-        ("report", vec!["model", "compare", "cost"]),
+        ("report", vec!["model", "compare", "cost", "gate"]),
         // Adapters, which never meet.
         ("store", and(&[])),
         ("legacy", and(&[])),

@@ -13,6 +13,7 @@ mod notices;
 mod outcome;
 mod register;
 mod replay;
+mod reporting;
 mod routing;
 mod shadow;
 pub mod spending;

@@ -59,7 +59,9 @@ pub fn course(rules: &Rules, facts: &Facts, steps: usize) -> Course {
     let fields = rules.fields.iter();
     Course {
         failures,
-        fields: fields.filter_map(|rule| field(rule, rules, facts)).collect(),
+        fields: fields
+            .filter_map(|rule| field(rule, rules, facts))
+            .collect(),
         failed_by,
     }
 }
@@ -108,8 +110,7 @@ fn field(rule: &FieldRule, rules: &Rules, facts: &Facts) -> Option<FieldCourse> 
     let values: Vec<f64> = noise.iter().map(fields::excess).collect();
     let mean = fields::mean(values.iter().copied())?;
     let bound = fields::CLIP * margin;
-    let with_facts =
-        fields::judged(rule, rules, facts) == (Judged::ByExcess { facts: false });
+    let with_facts = fields::judged(rule, rules, facts) == (Judged::ByExcess { facts: false });
     let mut purses = [
         Wealth::new(Bet::Below(margin), bound),
         Wealth::new(Bet::Above(margin), bound),
@@ -209,7 +210,14 @@ mod tests {
 
     #[test]
     fn an_interval_lies_within_the_margin_exactly_where_its_test_passed() {
-        for (n, distance) in [(10, 0.3), (31, 0.3), (32, 0.3), (60, 0.35), (200, 0.45), (60, 0.9)] {
+        for (n, distance) in [
+            (10, 0.3),
+            (31, 0.3),
+            (32, 0.3),
+            (60, 0.35),
+            (200, 0.45),
+            (60, 0.9),
+        ] {
             let mut facts = clean(n);
             let title = facts.fields.get_mut("title").expect("it was put there");
             title.noise = (0..n)
