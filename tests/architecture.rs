@@ -34,7 +34,7 @@ fn table() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("gate", vec!["model"]),
         ("progress", vec!["model"]),
         ("rollout", vec!["model"]),
-        ("report", vec!["model", "compare", "cost"]),
+        ("report", vec!["model", "compare", "cost", "gate"]),
         ("reviews", vec!["model", "compare"]),
         ("selftest", vec!["model", "compare", "contract"]),
         // Adapters, which never meet.

@@ -13,6 +13,7 @@ mod notices;
 mod outcome;
 mod register;
 mod replay;
+mod reporting;
 mod reviews;
 mod routing;
 mod selftests;

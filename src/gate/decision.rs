@@ -260,7 +260,6 @@ fn counts(rules: &Rules, facts: &Facts) -> Counts {
         count(such.count())
     };
     let replayed = of(&|pair| pair.origin != Origin::Arrival);
-    let is_lost = |ended: Ended| matches!(ended, Ended::Failed | Ended::TimedOut);
     let failures = of(&|pair| is_lost(pair.candidate) || failed.contains(&pair.recording));
     let arrived = recordings - replayed;
     let counted = arrived + replayed.min(arrived);
@@ -287,6 +286,11 @@ fn counts(rules: &Rules, facts: &Facts) -> Counts {
         evidence_against: log_e_above(natural(failures), natural(recordings), bound / 5.0),
         threshold: threshold(ALPHA),
     }
+}
+
+/// Whether a candidate came to no result.
+pub(super) const fn is_lost(ended: Ended) -> bool {
+    matches!(ended, Ended::Failed | Ended::TimedOut)
 }
 
 /// Recordings that arrive a day, by those of the evidence; none where that is too few to tell.

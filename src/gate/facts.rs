@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::coverage::Stratum;
-use crate::model::{GateBounds, Origin, RecordingId};
+use crate::model::{GateBounds, Origin, RecordingId, RunId};
 
 /// What is asked for.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -65,6 +65,8 @@ pub struct Facts {
 pub struct Pair {
     /// Which.
     pub recording: RecordingId,
+    /// The candidate's run that counts.
+    pub run: RunId,
     /// When the candidate began.
     pub at: DateTime<Utc>,
     /// What it was run for.

@@ -20,10 +20,10 @@ use crate::model::{NoiseFrom, Origin, RecordingId};
 pub(super) const LEAST_MIRRORS: u64 = 20;
 
 /// Distances are clipped to so many margins; what is beyond counts as a failure.
-const CLIP: f64 = 10.0;
+pub(super) const CLIP: f64 = 10.0;
 
 /// How much more often than the control's own second run a candidate may change a fact.
-const FACTS_MARGIN: f64 = 0.05;
+pub(super) const FACTS_MARGIN: f64 = 0.05;
 
 /// A field as it stands.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -133,7 +133,7 @@ pub(super) fn judged(rule: &FieldRule, rules: &Rules, facts: &Facts) -> Judged {
     }
 }
 
-fn noise_of<'a>(facts: &'a Facts, rule: &FieldRule) -> &'a [NoisePair] {
+pub(super) fn noise_of<'a>(facts: &'a Facts, rule: &FieldRule) -> &'a [NoisePair] {
     facts
         .fields
         .get(&rule.name)
@@ -142,7 +142,7 @@ fn noise_of<'a>(facts: &'a Facts, rule: &FieldRule) -> &'a [NoisePair] {
 
 /// How far the candidate is from the control's two runs, beyond how far these are from each other:
 /// mean 0 where the candidate is another draw of the control.
-fn excess(pair: &NoisePair) -> f64 {
+pub(super) fn excess(pair: &NoisePair) -> f64 {
     let in_range = |one: Distance| {
         if (0.0..=1.0).contains(&one.value) {
             one.value
@@ -157,7 +157,7 @@ fn excess(pair: &NoisePair) -> f64 {
 }
 
 /// The same of broken facts.
-fn facts_excess(pair: &NoisePair) -> f64 {
+pub(super) fn facts_excess(pair: &NoisePair) -> f64 {
     let of = |one: Distance| f64::from(u8::from(one.broken));
     f64::midpoint(of(pair.candidate_control), of(pair.candidate_again)) - of(pair.control_again)
 }
@@ -374,7 +374,8 @@ fn lacking(values: &[f64], margin: f64, bound: f64) -> i64 {
     }
 }
 
-fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+/// The mean of those that are numbers; none where none is.
+pub(super) fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
     let (mut sum, mut n) = (0.0, 0.0);
     for value in values.filter(|value| value.is_finite()) {
         sum += value;

@@ -6,6 +6,7 @@
 
 mod bernoulli;
 mod betting;
+mod course;
 mod coverage;
 mod decision;
 mod facts;
@@ -25,6 +26,7 @@ mod tests;
 
 pub use bernoulli::{clean_needed, log_e_above, log_e_below};
 pub use betting::{Bet, Wealth, least_to_pass};
+pub use course::{Course, FieldCourse, Step, course};
 pub use coverage::{Cell, Coverage, DurationClass, Stratum, TrackClass};
 pub use decision::{Decision, Line, LineState, Who, decide};
 pub use facts::{
@@ -33,7 +35,7 @@ pub use facts::{
 };
 pub use fields::{FieldRow, FieldState, Interval};
 pub use intervals::{exact_lower, exact_two_sided, exact_upper, newcombe, wilson, wilson_lower};
-pub use latency::{Paired, wilcoxon};
+pub use latency::{FAR_SLOWER, Paired, wilcoxon};
 pub use sprt::log_likelihood_ratio;
 
 /// How often a wrong PASS, or a wrong alarm, is put up with.

@@ -6,7 +6,7 @@ use super::{
     Defect, Distance, Ended, Facts, FieldFacts, FieldKind, FieldRule, NoisePair, Pair, Reviews,
     Rules, SelfTest, Severity, Sides, Stratum, count,
 };
-use crate::model::{GateBounds, Origin, RecordingId};
+use crate::model::{GateBounds, Origin, RecordingId, RunId};
 
 pub fn start() -> DateTime<Utc> {
     "2026-03-02T12:00:00Z".parse().expect("it is a time")
@@ -37,6 +37,7 @@ pub fn rules() -> Rules {
 pub fn pair(number: usize) -> Pair {
     Pair {
         recording: RecordingId::new(format!("rec_{number}")),
+        run: RunId::new(format!("run_{number}")),
         at: start() + TimeDelta::minutes(144 * count(number)),
         origin: Origin::Arrival,
         stratum: Stratum::of(2, Some(600_000.0), "en"),

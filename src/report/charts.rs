@@ -83,8 +83,9 @@ struct Block {
     time: String,
 }
 
+/// A time on an axis.
 #[derive(Serialize)]
-struct Tick {
+pub(super) struct Tick {
     x: f64,
     label: String,
     anchor: &'static str,
@@ -118,7 +119,18 @@ pub(super) fn topics(control: &Outcome, candidate: &Outcome) -> Option<TopicAxis
             blocks: blocks.collect(),
         }
     };
-    let ticks = (0..=4).map(|at| Tick {
+    Some(TopicAxis {
+        lanes: vec![
+            lane("Control", &control.topics, length),
+            lane("Candidate", &candidate.topics, length),
+        ],
+        ticks: ticks(length),
+    })
+}
+
+/// Five times along an axis of so many seconds.
+pub(super) fn ticks(length: f64) -> Vec<Tick> {
+    let tick = |at: u8| Tick {
         x: percent(f64::from(at) / 4.0),
         label: words::clock(length * f64::from(at) / 4.0),
         anchor: match at {
@@ -126,14 +138,8 @@ pub(super) fn topics(control: &Outcome, candidate: &Outcome) -> Option<TopicAxis
             4 => "end",
             _ => "middle",
         },
-    });
-    Some(TopicAxis {
-        lanes: vec![
-            lane("Control", &control.topics, length),
-            lane("Candidate", &candidate.topics, length),
-        ],
-        ticks: ticks.collect(),
-    })
+    };
+    (0..=4).map(tick).collect()
 }
 
 /// A share as percent with one decimal.
@@ -142,7 +148,7 @@ fn percent(share: f64) -> f64 {
 }
 
 /// Seconds: the mix, or where there is none the last word.
-fn length(outcome: &Outcome) -> f64 {
+pub(super) fn length(outcome: &Outcome) -> f64 {
     let last_word = outcome
         .words
         .iter()

@@ -1,16 +1,22 @@
-//! The report as one page that needs nothing else: styles and drawings are inside, scripts there
-//! are none.
+//! Reports as pages that need nothing else: styles and drawings are inside, scripts there are none.
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment};
+use serde::Serialize;
 
 use super::{ReportData, sections};
 
 const TEMPLATE: &str = include_str!("report.html");
+const STYLE: &str = include_str!("style.css");
 
 /// Renders the page. All values are escaped. Fails only if the template is wrong.
 pub fn render(data: &ReportData) -> Result<String, minijinja::Error> {
+    page(TEMPLATE, &sections::page(data))
+}
+
+/// Renders a page of which `template` is the text; it may include `style.css`.
+pub(super) fn page(template: &str, shown: &impl Serialize) -> Result<String, minijinja::Error> {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.set_syntax(
@@ -19,7 +25,8 @@ pub fn render(data: &ReportData) -> Result<String, minijinja::Error> {
             .lstrip_blocks(true)
             .build()?,
     );
+    environment.add_template("style.css", STYLE)?;
     environment
-        .template_from_str(TEMPLATE)?
-        .render(Serde(sections::page(data)))
+        .template_from_str(template)?
+        .render(Serde(shown))
 }

@@ -1,12 +1,16 @@
 //! One comparison, told three ways from the same data: for a terminal, for programs, and as one
-//! self-contained page. Pure: what is shown is passed in, what comes out is text.
+//! self-contained page; and the evidence of all of them ([`evidence`]). Pure: what is shown is passed in,
+//! what comes out is text.
 
+pub mod evidence;
 pub mod html;
 pub mod json;
 pub mod terminal;
 
 mod charts;
 mod fields;
+mod lanes;
+mod marked;
 mod sections;
 mod transcript;
 mod words;

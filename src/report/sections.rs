@@ -3,6 +3,8 @@
 use serde::Serialize;
 
 use super::charts::{self, TopicAxis, Waveform};
+use super::lanes::{self, Lanes};
+use super::marked::{Marks, Piece};
 use super::transcript::{self, Turn};
 use super::words::{self, Face};
 use super::{CostLine, ReportData, fields};
@@ -23,6 +25,7 @@ pub(super) struct Page {
     texts: Vec<SideBySide>,
     turns: Vec<Turn>,
     turns_changed: usize,
+    lanes: Option<Lanes>,
     waveform: Option<Waveform>,
     topics: Option<TopicAxis>,
     steps: Vec<StepRow>,
@@ -59,6 +62,8 @@ struct Count {
 struct SideBySide {
     label: &'static str,
     same: bool,
+    /// Whether a fact is marked on either side.
+    marked: bool,
     control: Option<Vec<Line>>,
     candidate: Option<Vec<Line>>,
 }
@@ -68,7 +73,7 @@ struct SideBySide {
 struct Line {
     /// `heading`, `subject` or `text`.
     kind: &'static str,
-    text: String,
+    pieces: Vec<Piece>,
 }
 
 #[derive(Serialize)]
@@ -95,10 +100,14 @@ pub(super) fn page(data: &ReportData) -> Page {
         .iter()
         .all(|outcome| outcome.status == OutcomeStatus::Ended);
     // Half a transcript struck out word by word tells nobody anything.
-    let turns = if both_ended {
-        transcript::turns(&data.control, &data.candidate)
+    let (turns, lanes) = if both_ended {
+        let steps = transcript::aligned(&data.control, &data.candidate);
+        (
+            transcript::turns(&data.control, &data.candidate, &steps),
+            lanes::lanes(&data.control, &data.candidate, &steps),
+        )
     } else {
-        Vec::new()
+        (Vec::new(), None)
     };
     Page {
         verdict: words::of_recording(comparison.verdict),
@@ -123,6 +132,7 @@ pub(super) fn page(data: &ReportData) -> Page {
         texts: side_by_side(data),
         turns_changed: turns.iter().filter(|turn| turn.is_changed()).count(),
         turns,
+        lanes,
         waveform: charts::waveform(&data.control, &data.candidate),
         topics: charts::topics(&data.control, &data.candidate),
         steps: steps(data),
@@ -205,6 +215,10 @@ fn reason(result: &FieldResult) -> Reason {
 
 fn side_by_side(data: &ReportData) -> Vec<SideBySide> {
     let (left, right) = (&data.control, &data.candidate);
+    let people = [&left.participants[..], &right.participants[..]].concat();
+    let mut names: Vec<String> = people.into_iter().map(|one| one.name).collect();
+    names.sort_unstable();
+    names.dedup();
     [
         ("Title", &left.title, &right.title),
         ("Short summary", &left.short_summary, &right.short_summary),
@@ -212,16 +226,27 @@ fn side_by_side(data: &ReportData) -> Vec<SideBySide> {
     ]
     .into_iter()
     .filter(|(_, left, right)| left.is_some() || right.is_some())
-    .map(|(label, left, right)| SideBySide {
-        label,
-        same: left == right,
-        control: left.as_deref().map(lines),
-        candidate: right.as_deref().map(lines),
+    .map(|(label, left, right)| {
+        let text = |side: &Option<String>| side.clone().unwrap_or_default();
+        let [mut of_left, mut of_right] = Marks::between(&text(left), &text(right), &names);
+        let is_pair = left.is_some() && right.is_some();
+        SideBySide {
+            label,
+            same: left == right,
+            marked: is_pair && !(of_left.is_empty() && of_right.is_empty()),
+            // Beside nothing every number would be marked.
+            control: left
+                .as_deref()
+                .map(|text| lines(text, is_pair, &mut of_left)),
+            candidate: right
+                .as_deref()
+                .map(|text| lines(text, is_pair, &mut of_right)),
+        }
     })
     .collect()
 }
 
-fn lines(text: &str) -> Vec<Line> {
+fn lines(text: &str, is_pair: bool, marks: &mut Marks) -> Vec<Line> {
     let told = text.lines().filter(|line| !line.trim().is_empty());
     told.map(|line| {
         let subject = line
@@ -232,9 +257,17 @@ fn lines(text: &str) -> Vec<Line> {
             (None, Some(subject)) => ("subject", subject),
             (None, None) => ("text", line),
         };
+        let plain = || Piece {
+            kind: "plain",
+            text: text.to_owned(),
+        };
         Line {
             kind,
-            text: text.to_owned(),
+            pieces: if is_pair {
+                marks.on(text)
+            } else {
+                vec![plain()]
+            },
         }
     })
     .collect()

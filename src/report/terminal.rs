@@ -177,7 +177,8 @@ fn costs(data: &ReportData) -> Option<String> {
     Some(text)
 }
 
-fn table(header: &[&str]) -> Table {
+/// A table as wide as a report.
+pub(super) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table
         .load_style(HEADER_LINE)
@@ -218,14 +219,16 @@ fn paint_verdicts(table: &str, colour: bool) -> String {
     })
 }
 
-fn painted(face: Face, text: &str, colour: bool) -> String {
+/// A verdict with its sign.
+pub(super) fn painted(face: Face, text: &str, colour: bool) -> String {
     styled(face.tone, colour)
         .bold()
         .apply_to(format!("{} {text}", face.sign))
         .to_string()
 }
 
-fn styled(tone: Tone, colour: bool) -> Style {
+/// How a tone looks.
+pub(super) fn styled(tone: Tone, colour: bool) -> Style {
     let style = Style::new().force_styling(colour);
     match tone {
         Tone::Good => style.green(),

@@ -38,22 +38,26 @@ struct Run {
 /// A turn is cut at the next sentence after so many words, so that times stay close together.
 const TURN_WORDS: usize = 60;
 
-/// Merges the words of both sides.
-pub(super) fn turns(control: &Outcome, candidate: &Outcome) -> Vec<Turn> {
+/// Which words of either side are the same.
+pub(super) fn aligned(control: &Outcome, candidate: &Outcome) -> Vec<Step> {
     let texts = |words: &[Word]| -> Vec<String> {
         words
             .iter()
             .map(|word| word.text.trim().to_owned())
             .collect()
     };
-    let steps = align(&texts(&control.words), &texts(&candidate.words));
+    align(&texts(&control.words), &texts(&candidate.words))
+}
+
+/// Merges the words of both sides.
+pub(super) fn turns(control: &Outcome, candidate: &Outcome, steps: &[Step]) -> Vec<Turn> {
     let mut merged = Merged {
         control,
         turns: Vec::new(),
         open_words: 0,
     };
     for step in steps {
-        match step {
+        match *step {
             Step::Equal(left, right) => {
                 let (left, right) = (&control.words[left], &candidate.words[right]);
                 let kind = if left.speaker == right.speaker {
@@ -120,7 +124,8 @@ fn ends_sentence(turn: &Turn) -> bool {
         .is_some_and(|run| run.text.trim_end().ends_with(['.', '?', '!', '…']))
 }
 
-fn speaker_name(outcome: &Outcome, speaker: i64) -> String {
+/// Who speaks on that track.
+pub(super) fn speaker_name(outcome: &Outcome, speaker: i64) -> String {
     let found = outcome
         .participants
         .iter()

@@ -15,7 +15,7 @@ use crate::{
         self, Decision, Defect, Distance, Ended, FieldFacts, InForce, NoisePair, Pair, Reviews,
         SelfTest, Sides, Stratum, decide,
     },
-    model::{GateVerdict, Origin, RecordingId},
+    model::{GateVerdict, Origin, RecordingId, RunId},
     rollout::{Evidence, GateStands},
 };
 
@@ -93,6 +93,37 @@ impl Store {
         tx.rollback().await.context("reading the evidence")?;
         Ok(read)
     }
+
+    /// The same with the facts it was decided on.
+    pub async fn gate_with_facts(
+        &self,
+        about: &About,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<(Evidence, Decision, gate::Facts)> {
+        let mut tx = self.begin().await.context("reading the evidence")?;
+        let read = read_facts(&mut tx, about, now).await?;
+        tx.rollback().await.context("reading the evidence")?;
+        Ok(read)
+    }
+
+    /// The newest reports of these runs, as JSON, for whoever shows what is only in them.
+    pub async fn newest_reports(&self, runs: &[RunId]) -> anyhow::Result<Vec<String>> {
+        let sql = "-- newest_reports
+            select report from comparisons where run_id = $1
+            order by compared_at desc, id limit 1";
+        let mut reports = Vec::with_capacity(runs.len());
+        for run in runs {
+            let row = sqlx::query(sql)
+                .bind(run.as_str())
+                .fetch_optional(&self.pool)
+                .await
+                .context("reading a report")?;
+            if let Some(row) = row {
+                reports.push(row.try_get("report")?);
+            }
+        }
+        Ok(reports)
+    }
 }
 
 /// The evidence, and what the gate says of it.
@@ -101,6 +132,15 @@ pub(super) async fn read(
     about: &About,
     now: DateTime<Utc>,
 ) -> anyhow::Result<(Evidence, Decision)> {
+    let (evidence, decision, _) = read_facts(tx, about, now).await?;
+    Ok((evidence, decision))
+}
+
+async fn read_facts(
+    tx: &mut Transaction<'static, Any>,
+    about: &About,
+    now: DateTime<Utc>,
+) -> anyhow::Result<(Evidence, Decision, gate::Facts)> {
     let mut hash = Sha256::new();
     hash.update(about.epoch.as_bytes());
     let mut facts = gate::Facts::default();
@@ -123,7 +163,7 @@ pub(super) async fn read(
         candidate_failed: counts.candidate_failed,
         days: counts.days,
     };
-    Ok((evidence, decision))
+    Ok((evidence, decision, facts))
 }
 
 /// The same for whoever decides on a move.
@@ -264,6 +304,7 @@ fn pair(one: Compared) -> Pair {
     let facts = one.facts;
     Pair {
         recording: RecordingId::new(one.recording),
+        run: RunId::new(one.run),
         at: one.at,
         origin: one.origin,
         stratum: Stratum::of(facts.tracks, facts.audio_ms, &facts.language),

@@ -325,6 +325,43 @@ async fn a_run_can_be_listed_shown_compared_and_reported() {
     let page = std::fs::read_to_string(page).expect("it was written");
     assert!(page.starts_with("<!doctype html>") || page.starts_with("<!DOCTYPE html>"));
 
+    let all = site.run(&["report"]).await.well();
+    assert!(
+        all.starts_with("✗ NO-GO") || all.starts_with("… NOT YET"),
+        "{all}"
+    );
+    assert!(all.contains(&format!("switchyard report {id}")), "{all}");
+    let (page, chat) = (site.path("all.html"), site.path("all.md"));
+    let [html, markdown] = [&page, &chat].map(|path| path.to_str().expect("it is UTF-8"));
+    let to_files = [
+        "report",
+        "--html",
+        html,
+        "--markdown",
+        markdown,
+        "--recordings",
+    ];
+    let written = site.run(&to_files).await.well();
+    assert_eq!(written.matches("wrote ").count(), 3, "{written}");
+    let page = std::fs::read_to_string(page).expect("it was written");
+    assert!(page.contains(&format!("href=\"runs&#x2f;{id}.html\"")));
+    assert!(site.path(&format!("runs/{id}.html")).exists());
+    let chat = std::fs::read_to_string(chat).expect("it was written");
+    for said in [
+        "Northwind",
+        "Ana Torres",
+        "Ben Okafor",
+        "Billing",
+        id.as_str(),
+    ] {
+        assert!(
+            !chat.contains(said) && !all.contains(said) || said == id,
+            "{chat}"
+        );
+    }
+    let all = site.run(&["report", "--json"]).await.json();
+    assert_eq!(all["worst"][0]["run"], json!(id));
+
     let listed = site.run(&["runs"]).await.well();
     assert_eq!(listed.lines().count(), 2, "{listed}");
     assert!(

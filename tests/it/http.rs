@@ -190,6 +190,27 @@ async fn a_compared_run_leads_to_its_report() {
 }
 
 #[tokio::test]
+async fn all_the_evidence_is_a_page_and_the_same_for_programs() {
+    let server = Server::without_engine().await;
+    let empty = server.get("/evidence").await;
+    assert_eq!(empty.status, 200);
+    empty.says("NOT YET").says("No recording counts so far.");
+    let run = server.running("run_a", 1).await;
+    server.fail(&run, "pad_track_0, attempt 3: gone").await;
+    server.compare(&run).await;
+    let page = server.get("/evidence").await;
+    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+    let policy = page.header("content-security-policy");
+    assert!(policy.contains("default-src 'none'") && !policy.contains("script-src"));
+    page.says("the candidate failed")
+        .says(r#"href="/runs/run_a/report""#);
+    let json = server.get("/api/v1/evidence").await.json();
+    assert_eq!(json["worst"][0]["run"], "run_a");
+    assert_eq!(json["reliability"]["candidate_failed"], 1);
+    assert_eq!(json["about"]["environment"], "staging");
+}
+
+#[tokio::test]
 async fn a_verdict_on_an_earlier_end_is_not_shown_once_a_run_goes_on() {
     let server = Server::without_engine().await;
     let run = server.running("run_a", 1).await;

@@ -1,6 +1,7 @@
 //! The pages. They are complete as they come from the server; `live.js` only keeps them fresh.
 
 mod assets;
+mod evidence;
 mod runs;
 mod templates;
 mod words;
@@ -23,6 +24,7 @@ use super::{
 pub(super) fn routes() -> Router<Door> {
     Router::new()
         .route("/", get(runs::list))
+        .route("/evidence", get(evidence::page))
         .route("/runs/{id}", get(runs::one))
         .route("/runs/{id}/report", get(runs::report_of))
         .nest("/assets", assets::routes())

@@ -1,0 +1,510 @@
+//! What the page shows, in its order, as plain values: the template decides nothing.
+
+use serde::Serialize;
+
+use super::{EvidenceReport, Links, SoftField, TypicalStep, charts, sentences};
+use crate::{
+    gate::{Cell, FAR_SLOWER, Line, Severity},
+    report::words::{Face, number, span},
+};
+
+#[derive(Serialize)]
+pub(super) struct Page<'a> {
+    verdict: Face,
+    headline: String,
+    lead: String,
+    about: Vec<(&'static str, String)>,
+    reasons: Vec<Asked<'a>>,
+    lines: Vec<Asked<'a>>,
+    fields: Vec<Field>,
+    forest: Option<String>,
+    forest_rows: Vec<[String; 4]>,
+    failures: Option<String>,
+    failures_rows: Vec<[String; 3]>,
+    failures_needed: String,
+    soft: Vec<Soft>,
+    without_mirrors: String,
+    times: Option<Times>,
+    cost: String,
+    waterfall: Option<String>,
+    steps_of: usize,
+    steps: Vec<[String; 3]>,
+    languages: Vec<Language>,
+    languages_left_out: usize,
+    classes: Option<String>,
+    class_rows: Vec<[String; 4]>,
+    defects: Option<Vec<Planted>>,
+    reviews: Option<Vec<(&'static str, String)>>,
+    in_force: String,
+    reliability: Vec<(&'static str, String)>,
+    worst: Vec<Bad>,
+}
+
+#[derive(Serialize)]
+struct Asked<'a> {
+    face: Face,
+    name: &'a str,
+    observed: &'a str,
+    bound: &'a str,
+    action: String,
+}
+
+#[derive(Serialize)]
+struct Field {
+    label: String,
+    kind: String,
+    face: Face,
+    raw: String,
+    noise: String,
+    excess: String,
+    evidence: String,
+    way: f64,
+    remark: String,
+}
+
+#[derive(Serialize)]
+struct Soft {
+    label: String,
+    shares: String,
+    evidence: String,
+    rows: Vec<[String; 3]>,
+    tests: String,
+    unmeasured: usize,
+}
+
+#[derive(Serialize)]
+struct Times {
+    drawing: String,
+    shown: String,
+    rows: Vec<(&'static str, String)>,
+}
+
+/// Recordings of one language by tracks and duration.
+#[derive(Serialize)]
+struct Language {
+    name: String,
+    durations: Vec<String>,
+    rows: Vec<(String, Vec<Option<Spot>>)>,
+}
+
+#[derive(Serialize)]
+struct Spot {
+    recordings: i64,
+    /// 0 to 4, by which it is coloured.
+    level: usize,
+}
+
+#[derive(Serialize)]
+struct Planted {
+    name: String,
+    severity: String,
+    share: String,
+    way: f64,
+    caught: String,
+}
+
+#[derive(Serialize)]
+struct Bad {
+    recording: String,
+    run: String,
+    why: String,
+    link: Option<String>,
+}
+
+pub(super) fn page(report: &EvidenceReport, links: Links) -> Page<'_> {
+    let decision = &report.decision;
+    Page {
+        verdict: sentences::verdict(decision.verdict),
+        headline: sentences::headline(decision),
+        lead: sentences::lead(decision),
+        about: about(report),
+        reasons: decision.reasons.iter().map(asked).collect(),
+        lines: decision.lines.iter().map(asked).collect(),
+        fields: fields(report),
+        forest: (!report.soft.is_empty()).then(|| charts::forest(&report.soft)),
+        forest_rows: report.soft.iter().map(forest_row).collect(),
+        failures: (!report.failures.is_empty()).then(|| {
+            let threshold = decision.counts.threshold;
+            charts::evidence(&report.failures, threshold, "recordings", (1000.0, 280.0))
+        }),
+        failures_rows: thin(&report.failures)
+            .map(|step| {
+                [
+                    step.n.to_string(),
+                    format!("{:.2}", step.evidence),
+                    format!("{:.2}", step.against),
+                ]
+            })
+            .collect(),
+        failures_needed: format!("{:.2}", decision.counts.threshold),
+        soft: report
+            .soft
+            .iter()
+            .map(|field| soft(report, field))
+            .collect(),
+        without_mirrors: without_mirrors(report),
+        times: times(report),
+        cost: line_of(report, "cost"),
+        waterfall: (!report.steps.steps.is_empty()).then(|| charts::waterfall(&report.steps)),
+        steps_of: report.steps.recordings,
+        steps: report.steps.steps.iter().map(step).collect(),
+        languages: languages(&decision.coverage.cells)
+            .into_iter()
+            .take(LANGUAGES)
+            .collect(),
+        languages_left_out: languages(&decision.coverage.cells)
+            .len()
+            .saturating_sub(LANGUAGES),
+        classes: (!report.classes.is_empty()).then(|| charts::pareto(&report.classes)),
+        class_rows: classes(report),
+        defects: report
+            .self_test
+            .as_ref()
+            .map(|test| test.defects.iter().map(planted).collect()),
+        reviews: reviews(report),
+        in_force: sentences::in_force(decision.in_force),
+        reliability: reliability(report),
+        worst: report
+            .worst
+            .iter()
+            .map(|worst| Bad {
+                recording: worst.recording.to_string(),
+                run: worst.run.to_string(),
+                why: worst.why.clone(),
+                link: links.of(&worst.run),
+            })
+            .collect(),
+    }
+}
+
+/// Languages whose coverage is drawn.
+const LANGUAGES: usize = 6;
+
+fn about(report: &EvidenceReport) -> Vec<(&'static str, String)> {
+    let about = &report.about;
+    vec![
+        ("Environment", about.environment.clone()),
+        ("Flag", about.flag.clone()),
+        ("Evidence", sentences::amount(&report.decision)),
+        ("Not counted", sentences::left_out(&report.decision)),
+        ("GO expected", report.expected.said.clone()),
+        ("Put up with", sentences::in_force(report.decision.in_force)),
+        ("Digest of the evidence", about.digest.clone()),
+        ("Versions", about.versions.clone()),
+        ("Read", about.at.clone()),
+    ]
+}
+
+fn asked(line: &Line) -> Asked<'_> {
+    Asked {
+        face: sentences::of_line(line.state),
+        name: &line.name,
+        observed: &line.observed,
+        bound: &line.bound,
+        action: sentences::action(line),
+    }
+}
+
+fn fields(report: &EvidenceReport) -> Vec<Field> {
+    let rows = report.decision.fields.iter();
+    rows.map(|row| Field {
+        label: row.label.clone(),
+        kind: sentences::kind(row.kind),
+        face: sentences::of_field(row.state),
+        raw: sentences::rate(row.differs, row.compared),
+        noise: sentences::noise(row),
+        excess: sentences::excess(report, row).replace('-', "−"),
+        evidence: format!("{:.1} of {:.1}", row.evidence, row.threshold).replace('-', "−"),
+        way: sentences::way(row.evidence, row.threshold),
+        remark: sentences::remark(row),
+    })
+    .collect()
+}
+
+fn forest_row(field: &SoftField) -> [String; 4] {
+    [
+        field.label.clone(),
+        format!("{:+.4}", field.excess.value),
+        format!("{:+.4} to {:+.4}", field.excess.low, field.excess.high),
+        number(field.margin),
+    ]
+}
+
+/// About twenty of them, the last among them: a table is for reading.
+fn thin<T>(all: &[T]) -> impl Iterator<Item = &T> {
+    let every = all.len().div_ceil(20).max(1);
+    let last = all.len();
+    let kept = all.iter().zip(1..);
+    kept.filter(move |(_, at)| usize::is_multiple_of(*at, every) || *at == last)
+        .map(|(one, _)| one)
+}
+
+fn soft(report: &EvidenceReport, field: &SoftField) -> Soft {
+    let at = |all: &[(f64, f64)], share: f64| {
+        let found = all.iter().find(|one| one.1 >= share).or(all.last());
+        found.map_or_else(|| "–".to_owned(), |one| number(one.0))
+    };
+    let row = |name: &str, share: f64| {
+        [
+            name.to_owned(),
+            at(&field.candidate, share),
+            at(&field.control, share),
+        ]
+    };
+    let threshold = report
+        .decision
+        .fields
+        .iter()
+        .find(|row| row.name == field.name)
+        .map_or(report.decision.counts.threshold, |row| row.threshold);
+    let tests = field.steps.last().map_or_else(String::new, |last| {
+        format!(
+            "After {} mirrors {:.1} for the candidate and {:.1} against it, of {threshold:.1}.",
+            last.n, last.evidence, last.against
+        )
+    });
+    Soft {
+        label: field.label.clone(),
+        shares: charts::shares(field),
+        evidence: charts::evidence(&field.steps, threshold, "mirrors", (480.0, 230.0)),
+        rows: vec![
+            row("a quarter within", 0.25),
+            row("half within", 0.5),
+            row("three quarters within", 0.75),
+            row("95 % within", 0.95),
+            row("all within", 1.0),
+        ],
+        tests: tests.replace('-', "−"),
+        unmeasured: field.unmeasured,
+    }
+}
+
+/// Soft fields of which nothing can be drawn.
+fn without_mirrors(report: &EvidenceReport) -> String {
+    let is_drawn = |name: &str| report.soft.iter().any(|field| field.name == name);
+    let rows = report.decision.fields.iter();
+    let without: Vec<&str> = rows
+        .filter(|row| matches!(row.kind, crate::gate::FieldKind::Soft(_)) && !is_drawn(&row.name))
+        .map(|row| row.label.as_str())
+        .collect();
+    without.join(", ")
+}
+
+fn line_of(report: &EvidenceReport, name: &str) -> String {
+    let mut lines = report.decision.lines.iter();
+    let line = lines.find(|line| line.name == name);
+    line.map_or_else(String::new, |line| {
+        format!("{} ({}): {}", line.name, line.state.label(), line.observed)
+    })
+}
+
+fn times(report: &EvidenceReport) -> Option<Times> {
+    let scatter = report.times.as_ref()?;
+    let paired = report.decision.latency.as_ref()?;
+    let bound =
+        |bound: Option<f64>| bound.map_or_else(|| "unknown".to_owned(), |one| format!("{one:.2}"));
+    let shown = if scatter.bins.is_empty() {
+        format!("{} recordings, a point each", scatter.recordings)
+    } else {
+        let rest = match scatter.left_out {
+            0 => String::new(),
+            more => format!("; {more} more of these are in the hexagons only"),
+        };
+        format!(
+            "{} recordings in hexagons, the darker the more; points are {} that took over {FAR_SLOWER} times as long, or less than {:.2} times{rest}",
+            scatter.recordings,
+            scatter.points.len(),
+            FAR_SLOWER.recip()
+        )
+    };
+    let mut rows = vec![
+        ("Recordings with both times", paired.n.to_string()),
+        (
+            "Median of candidate / control",
+            format!(
+                "{:.3} ({} to {}, 95 % at either end)",
+                paired.median_ratio,
+                bound(paired.median_lower),
+                bound(paired.median_upper)
+            ),
+        ),
+        (
+            "Hodges-Lehmann ratio",
+            format!("{:.3}", paired.hodges_lehmann_ratio),
+        ),
+        (
+            "Over 1.5 times as long",
+            format!(
+                "{} ({} to {})",
+                sentences::rate(paired.far_slower as i64, paired.n as i64),
+                sentences::percent(paired.far_slower_lower),
+                sentences::percent(paired.far_slower_upper)
+            ),
+        ),
+    ];
+    if let Some(p) = report.times_p {
+        let p = if p < 0.001 {
+            "p below 0.001".to_owned()
+        } else {
+            format!("p = {p:.3}")
+        };
+        rows.push((
+            "Signed-rank test that both take as long",
+            format!("{p}; shown, and decides nothing"),
+        ));
+    }
+    Some(Times {
+        drawing: charts::times(scatter),
+        shown,
+        rows,
+    })
+}
+
+fn step(step: &TypicalStep) -> [String; 3] {
+    let told =
+        |seconds: Option<f64>| seconds.map_or_else(|| "not known".to_owned(), |s| span(1000.0 * s));
+    [
+        step.name.clone(),
+        told(step.control_s),
+        told(step.candidate_s),
+    ]
+}
+
+fn languages(cells: &[Cell]) -> Vec<Language> {
+    let most = cells.iter().map(|cell| cell.recordings).max().unwrap_or(0);
+    let mut durations: Vec<_> = cells.iter().map(|cell| cell.stratum.duration).collect();
+    durations.sort_unstable();
+    durations.dedup();
+    let mut tracks: Vec<_> = cells.iter().map(|cell| cell.stratum.tracks).collect();
+    tracks.sort_unstable();
+    tracks.dedup();
+    let mut names: Vec<(&str, i64)> = Vec::new();
+    for cell in cells {
+        let name = cell.stratum.language.as_str();
+        match names.iter_mut().find(|known| known.0 == name) {
+            Some(known) => known.1 += cell.recordings,
+            None => names.push((name, cell.recordings)),
+        }
+    }
+    names.sort_by(|one, other| (other.1, one.0).cmp(&(one.1, other.0)));
+    let spot = |name: &str, track, duration| {
+        let cell = cells.iter().find(|cell| {
+            let of = &cell.stratum;
+            of.language == name && of.tracks == track && of.duration == duration
+        })?;
+        let share = (cell.recordings as f64).ln_1p() / (most as f64).ln_1p();
+        let from = [0.4, 0.6, 0.8].iter().filter(|from| share > **from);
+        Some(Spot {
+            recordings: cell.recordings,
+            level: if cell.recordings == 0 {
+                0
+            } else {
+                1 + from.count()
+            },
+        })
+    };
+    names
+        .into_iter()
+        .map(|(name, _)| Language {
+            name: if name.is_empty() {
+                "unknown language".to_owned()
+            } else {
+                name.to_owned()
+            },
+            durations: durations.iter().map(ToString::to_string).collect(),
+            rows: tracks
+                .iter()
+                .map(|track| {
+                    let spots = durations
+                        .iter()
+                        .map(|duration| spot(name, *track, *duration));
+                    (track.to_string(), spots.collect())
+                })
+                .collect(),
+        })
+        .collect()
+}
+
+fn classes(report: &EvidenceReport) -> Vec<[String; 4]> {
+    let all: i64 = report.classes.iter().map(|one| one.count).sum();
+    let mut so_far = 0;
+    let row = |class: &super::ClassCount| {
+        so_far += class.count;
+        [
+            class.class.clone(),
+            format!("{:?}", class.severity),
+            class.count.to_string(),
+            sentences::percent(so_far as f64 / all.max(1) as f64),
+        ]
+    };
+    report.classes.iter().map(row).collect()
+}
+
+fn planted(defect: &crate::gate::Defect) -> Planted {
+    let share = defect.caught as f64 / defect.of.max(1) as f64;
+    let grave = matches!(defect.severity, Severity::S0 | Severity::S1);
+    Planted {
+        name: defect.name.clone(),
+        severity: format!("{:?}", defect.severity),
+        share: match defect.of {
+            0 => "could not be planted".to_owned(),
+            _ if grave && share < 0.95 => format!("{}, too rarely", sentences::percent(share)),
+            _ => sentences::percent(share),
+        },
+        way: sentences::way(share, 1.0),
+        caught: format!("{} of {}", defect.caught, defect.of),
+    }
+}
+
+fn reviews(report: &EvidenceReport) -> Option<Vec<(&'static str, String)>> {
+    let reviews = report.reviews?;
+    Some(vec![
+        ("Open, severity S0", reviews.open_s0.to_string()),
+        ("Open, severity S1", reviews.open_s1.to_string()),
+        (
+            "Obligations met",
+            format!("{} of {}", reviews.done, reviews.needed),
+        ),
+    ])
+}
+
+fn reliability(report: &EvidenceReport) -> Vec<(&'static str, String)> {
+    let told = &report.reliability;
+    let all = told.recordings;
+    let share = told.candidate_share.map_or_else(
+        || "no recordings so far".to_owned(),
+        |share| {
+            format!(
+                "{} ({} to {}, Wilson's 95 % interval; shown, and decides nothing)",
+                sentences::percent(share.value),
+                sentences::percent(share.low),
+                sentences::percent(share.high)
+            )
+        },
+    );
+    vec![
+        (
+            "Candidate failed where the control ended well",
+            sentences::rate(told.candidate_failed, all),
+        ),
+        (
+            "Candidate not in time",
+            sentences::rate(told.candidate_late, all),
+        ),
+        ("Candidate without a result", share),
+        (
+            "Control failed (does not count)",
+            told.control_failed.to_string(),
+        ),
+        (
+            "Effects the same",
+            if told.effects_told == 0 {
+                "no control told what it sent and stored".to_owned()
+            } else {
+                sentences::rate(told.effects_equal, told.effects_told)
+            },
+        ),
+        ("Latency", line_of(report, "latency")),
+        ("Self-test", line_of(report, "self-test")),
+    ]
+}
