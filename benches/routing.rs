@@ -23,7 +23,7 @@ use switchyard::{
     compare::Policy,
     conductor::{Client, ClientConfig},
     controller::{
-        Mover, Shadow,
+        Mover, Reviews, Shadow,
         intake::{Budget, Intake, Standing},
     },
     cost::PriceTable,
@@ -308,10 +308,17 @@ fn state(store: &Store, shutdown: CancellationToken) -> http::State {
         }),
         clock: Arc::new(now),
     };
+    let reviews = Reviews {
+        about: mover.about.clone(),
+        store: mover.store.clone(),
+        salt: String::new(),
+        clock: Arc::new(now),
+    };
     http::State {
         shadow,
         intake,
         mover,
+        reviews,
         health: HealthLimits::default(),
         shutdown,
     }
