@@ -118,7 +118,7 @@ async fn keep(store: &Store, id: &str, ms: i64) {
 
 fn tests(store: &Store, epoch: &str, ms: i64) -> SelfTests {
     let mut about = phases::about("staging");
-    about.epoch = epoch.to_owned();
+    epoch.clone_into(&mut about.epoch);
     let clock: switchyard::controller::Clock = Arc::new(move || at(ms));
     SelfTests {
         about: about.clone(),

@@ -163,7 +163,7 @@ pub async fn items_are_made_once_and_what_is_said_of_them_counts_and_is_on_recor
 
     // Under other versions it is asked again, and an acceptance of the same cluster counts.
     let mut later = about.clone();
-    later.epoch = "later".to_owned();
+    "later".clone_into(&mut later.epoch);
     let book = store.review_book(&later, at(6)).await.expect("it is read");
     assert!(book.items.is_empty() && book.earlier.len() == 1);
 
