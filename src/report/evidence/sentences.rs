@@ -218,7 +218,7 @@ pub(super) fn remark(row: &FieldRow) -> String {
 pub(super) fn action(line: &Line) -> String {
     let who = line.who.map(|who| format!(" ({})", who.label()));
     // Some say it themselves.
-    let days = line.eta_days.filter(|_| !line.missing.contains("about "));
+    let days = line.eta_days.filter(|_| !line.missing.contains(" day"));
     let days = days.map(|days| match days {
         1 => ", about 1 day".to_owned(),
         days => format!(", about {days} days"),
