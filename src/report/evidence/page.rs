@@ -341,7 +341,10 @@ fn times(report: &EvidenceReport) -> Option<Times> {
             "Over 1.5 times as long",
             format!(
                 "{} ({} to {})",
-                sentences::rate(paired.far_slower as i64, paired.n as i64),
+                sentences::rate(
+                    sentences::whole(paired.far_slower),
+                    sentences::whole(paired.n)
+                ),
                 sentences::percent(paired.far_slower_lower),
                 sentences::percent(paired.far_slower_upper)
             ),

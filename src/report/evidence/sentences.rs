@@ -166,6 +166,11 @@ pub(super) fn rate(some: i64, all: i64) -> String {
     format!("{some} of {all} ({})", percent(some as f64 / all as f64))
 }
 
+/// A count as the gate keeps them.
+pub(super) fn whole(count: impl TryInto<i64>) -> i64 {
+    count.try_into().unwrap_or(i64::MAX)
+}
+
 /// A share in percent, never rounded to none or all.
 pub(super) fn percent(share: f64) -> String {
     let percent = 100.0 * share;
@@ -181,9 +186,9 @@ pub(super) fn percent(share: f64) -> String {
 
 /// The control's noise in a field.
 pub(super) fn noise(row: &FieldRow) -> String {
-    match i64::try_from(row.noise_pairs).unwrap_or(i64::MAX) {
+    match whole(row.noise_pairs) {
         0 => "no second run".to_owned(),
-        pairs => rate(i64::try_from(row.noise_differs).unwrap_or(i64::MAX), pairs),
+        pairs => rate(whole(row.noise_differs), pairs),
     }
 }
 
