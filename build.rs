@@ -6,6 +6,7 @@
 //! reworded message would begin the evidence anew.
 
 use std::{
+    fmt::Write,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -29,11 +30,10 @@ fn main() -> io::Result<()> {
         hash.update(format!("{name}\0{}\0", text.len()));
         hash.update(text);
     }
-    let digest: String = hash
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let mut digest = String::new();
+    for byte in hash.finalize() {
+        write!(digest, "{byte:02x}").expect("a text takes what is written");
+    }
     println!("cargo::rustc-env=SWITCHYARD_SOURCES={digest}");
     Ok(())
 }

@@ -21,7 +21,7 @@ use switchyard::{
     store::Store,
 };
 
-/// Steele, Lea and Flood's SplitMix64: the same draws everywhere.
+/// Steele, Lea and Flood's `SplitMix64`: the same draws everywhere.
 struct Draws(u64);
 
 impl Draws {
@@ -142,7 +142,7 @@ fn soft(draws: &mut Draws) {
     }
 }
 
-const PAIRS: usize = 10_000;
+const PAIRS: i64 = 10_000;
 
 fn now() -> DateTime<Utc> {
     DateTime::from_timestamp_millis(1_760_954_400_000).expect("it is a time")
@@ -153,11 +153,11 @@ async fn fill(database: &database::Database) {
     let mut connection = database.connect().await;
     let fields = phases::gate().fields;
     let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
-    for chunk in (0..PAIRS).collect::<Vec<_>>().chunks(200) {
+    for chunk in (0..PAIRS).collect::<Vec<i64>>().chunks(200) {
         let (mut runs, mut comparisons, mut facts) = (Vec::new(), Vec::new(), Vec::new());
         let (mut of_fields, mut noise) = (Vec::new(), Vec::new());
         for n in chunk {
-            let at = now().timestamp_millis() - (*n as i64) * 600_000;
+            let at = now().timestamp_millis() - n * 600_000;
             runs.push(format!("('run_{n}', 'staging', 'daily_diarization_pipeline', 'rec_{n}', 't_{n}', 1, 'candidate', 'shadow', 'completed', '{{}}', '', {at}, {at}, {}, 'arrival')", at + 60_000));
             comparisons.push(format!(
                 "('cmp_{n}', 'run_{n}', 'within_noise', 'p', '{{}}', {at}, 'epoch')"

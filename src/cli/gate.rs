@@ -103,30 +103,20 @@ fn print(environment: &str, evidence: &Evidence, decision: &Decision, all: bool)
     table::print(&table);
 }
 
+/// Sentences, since a table of them is wider than any screen.
 fn print_lines(lines: &[Line]) {
-    let mut table = table::table(&[
-        "",
-        "what",
-        "observed",
-        "has to be",
-        "missing",
-        "who",
-        "days",
-    ]);
     for line in lines {
-        table.add_row([
-            line.state.label().to_owned(),
-            line.name.clone(),
-            line.observed.clone(),
-            line.bound.clone(),
-            line.missing.clone(),
-            line.who.map_or("", Who::label).to_owned(),
-            line.eta_days
-                .map(|days| days.to_string())
-                .unwrap_or_default(),
-        ]);
+        say!("{}: {}: {}", line.state.label(), line.name, line.observed);
+        say!("  has to be: {}", line.bound);
+        if !line.missing.is_empty() {
+            let who = line.who.map_or("", Who::label);
+            let days = match line.eta_days {
+                None => String::new(),
+                Some(days) => format!(", {days} d"),
+            };
+            say!("  missing: {} ({who}{days})", line.missing);
+        }
     }
-    table::print(&table);
 }
 
 fn print_fields(fields: &[FieldRow]) {
@@ -166,9 +156,9 @@ fn excess(row: &FieldRow) -> String {
 /// How far the evidence is on its way to what it has to reach.
 fn bar(evidence: f64, threshold: f64) -> String {
     const LONG: usize = 10;
-    let share = (evidence / threshold).clamp(0.0, 1.0);
     // Full only once it is there.
-    let filled = (share * LONG as f64).floor() as usize;
+    let is_reached = |tenth: &usize| evidence * LONG as f64 >= threshold * *tenth as f64;
+    let filled = (1..=LONG).take_while(is_reached).count();
     format!("[{}{}]", "#".repeat(filled), ".".repeat(LONG - filled))
 }
 

@@ -8,12 +8,13 @@ use serde::Serialize;
 use super::{
     ALPHA,
     bernoulli::{clean_needed, log_e_above, log_e_below},
+    count,
     coverage::Coverage,
-    facts::{Ended, Facts, FieldKind, InForce, LeftOut, Rules, Severity},
+    facts::{Ended, Facts, FieldKind, InForce, LeftOut, Pair, Rules, Severity},
     fields::{self, FieldRow, FieldState, Judged},
     intervals::wilson,
     latency::{FAR_SLOWER, FAR_SLOWER_SHARE, Paired},
-    threshold,
+    natural, threshold, whole,
 };
 use crate::model::{GateVerdict, Origin};
 
@@ -253,17 +254,13 @@ fn counts(rules: &Rules, facts: &Facts) -> Counts {
         let judged = fields::judged(rule, rules, facts);
         failed.extend(fields::failed(rule, judged, facts));
     }
-    let recordings = facts.pairs.len() as i64;
-    let replayed = facts
-        .pairs
-        .iter()
-        .filter(|pair| pair.origin != Origin::Arrival)
-        .count() as i64;
-    let failures = facts
-        .pairs
-        .iter()
-        .filter(|pair| is_lost(pair.candidate) || failed.contains(&pair.recording))
-        .count() as i64;
+    let recordings = count(facts.pairs.len());
+    let of = |test: &dyn Fn(&Pair) -> bool| {
+        let such = facts.pairs.iter().filter(|pair| test(pair));
+        count(such.count())
+    };
+    let replayed = of(&|pair| pair.origin != Origin::Arrival);
+    let failures = of(&|pair| is_lost(pair.candidate) || failed.contains(&pair.recording));
     let arrived = recordings - replayed;
     let counted = arrived + replayed.min(arrived);
     let days: BTreeSet<_> = facts
@@ -276,22 +273,17 @@ fn counts(rules: &Rules, facts: &Facts) -> Counts {
         .map(|day| day.weekday().num_days_from_monday())
         .collect();
     let bound = rules.bounds.failure_percent / 100.0;
-    let n = |number: i64| u64::try_from(number).unwrap_or(0);
     Counts {
         recordings,
         replayed,
         counted,
         failures,
-        candidate_failed: facts
-            .pairs
-            .iter()
-            .filter(|pair| is_lost(pair.candidate))
-            .count() as i64,
-        days: days.len() as i64,
-        weekdays: weekdays.len() as i64,
+        candidate_failed: of(&|pair| is_lost(pair.candidate)),
+        days: count(days.len()),
+        weekdays: count(weekdays.len()),
         // Every failure counts, of the clean ones at most as many replayed ones as arrived.
-        evidence: log_e_below(n(failures), n(counted.max(failures)), bound),
-        evidence_against: log_e_above(n(failures), n(recordings), bound / 5.0),
+        evidence: log_e_below(natural(failures), natural(counted.max(failures)), bound),
+        evidence_against: log_e_above(natural(failures), natural(recordings), bound / 5.0),
         threshold: threshold(ALPHA),
     }
 }
@@ -346,14 +338,14 @@ fn line(
     in_force: InForce,
 ) -> String {
     let mut said = verdict.label().to_owned();
-    let count = |n: i64, one: &str, many: &str| match n {
+    let some = |n: i64, one: &str, many: &str| match n {
         0 => None,
         1 => Some(format!("1 {one}")),
         n => Some(format!("{n} {many}")),
     };
     let put_up_with: Vec<String> = [
-        count(in_force.waivers, "waiver", "waivers"),
-        count(in_force.rules, "rule", "rules"),
+        some(in_force.waivers, "waiver", "waivers"),
+        some(in_force.rules, "rule", "rules"),
     ]
     .into_iter()
     .flatten()
@@ -421,7 +413,7 @@ impl Asked<'_> {
     /// In how many days so many more recordings will have arrived.
     fn eta(&self, more: i64) -> Option<i64> {
         let per_day = self.per_day.filter(|rate| *rate > 0.0)?;
-        Some((more as f64 / per_day).ceil() as i64)
+        Some(whole((more as f64 / per_day).ceil()))
     }
 
     fn waiting(&self, line: Line, more: i64, what: &str) -> Line {
@@ -439,8 +431,7 @@ impl Asked<'_> {
     fn failures(&self) -> Line {
         let counts = self.counts;
         let percent = self.rules.bounds.failure_percent;
-        let seen = |number: i64| u64::try_from(number).unwrap_or(0);
-        let (_, high) = wilson(seen(counts.failures), seen(counts.recordings));
+        let (_, high) = wilson(natural(counts.failures), natural(counts.recordings));
         let rate = if counts.recordings == 0 {
             String::new()
         } else {
@@ -450,7 +441,7 @@ impl Asked<'_> {
             "{} of {} recordings with a failure{rate}, {} counted, {} replayed",
             counts.failures, counts.recordings, counts.counted, counts.replayed
         );
-        let needed = clean_needed(seen(counts.failures), percent / 100.0, ALPHA);
+        let needed = clean_needed(natural(counts.failures), percent / 100.0, ALPHA);
         let bound = match needed {
             Some(needed) => {
                 format!("{needed} recordings, to rule out failures at {percent} % of them")
@@ -469,7 +460,8 @@ impl Asked<'_> {
                 ),
             )
         } else {
-            let more = needed.map(|needed| needed as i64 - counts.counted);
+            let more =
+                needed.map(|needed| i64::try_from(needed).unwrap_or(i64::MAX) - counts.counted);
             let line = line(LineState::NotYet);
             match more {
                 Some(more) => self.waiting(line, more.max(1), "clean recordings"),
@@ -533,7 +525,12 @@ impl Asked<'_> {
                 _ => Who::Operators,
             };
             line = line.missing(who, row.missing.clone());
-            line.eta_days = row.more.and_then(|more| self.eta(more));
+            // What was compared already can be mirrored at once.
+            let unmirrored = row.compared - i64::try_from(row.noise_pairs).unwrap_or(i64::MAX);
+            let to_come = row.more.map(|more| more - unmirrored.max(0));
+            line.eta_days = to_come
+                .filter(|more| *more > 0)
+                .and_then(|more| self.eta(more));
         }
         Some(line)
     }
@@ -548,6 +545,8 @@ impl Asked<'_> {
         let is_result = |row: &FieldRow| matches!(row.name.as_str(), "status");
         let observed = if unseen.is_empty() {
             format!("{deciding} fields decide")
+        } else if unseen.len() == rows.len() {
+            "none was ever compared".to_owned()
         } else {
             format!(
                 "{deciding} fields decide; never compared: {}",
@@ -660,7 +659,7 @@ impl Asked<'_> {
             )
         } else {
             // 29 recordings, none far slower, are the fewest that show it.
-            let more = (29 - paired.n as i64).max(5);
+            let more = (29 - i64::try_from(paired.n).unwrap_or(29)).max(5);
             let line = a_line("latency", LineState::NotYet, observed, bound);
             self.waiting(line, more, "recordings with both times")
         }

@@ -9,9 +9,10 @@ use super::{
     ALPHA,
     bernoulli::log_e_below,
     betting::{Bet, Wealth, least_to_pass},
+    count,
     facts::{Distance, Facts, FieldFacts, FieldKind, FieldRule, NoisePair, Rules},
     intervals::newcombe,
-    threshold,
+    natural, threshold, whole,
 };
 use crate::model::{NoiseFrom, Origin, RecordingId};
 
@@ -107,7 +108,7 @@ pub(super) enum Judged {
 
 /// How a field is judged, given what is known of its noise.
 pub(super) fn judged(rule: &FieldRule, rules: &Rules, facts: &Facts) -> Judged {
-    if rule.dry_run > facts.pairs.len() as i64 {
+    if rule.dry_run > count(facts.pairs.len()) {
         return Judged::Never;
     }
     match (rule.kind, rules.bounds.noise) {
@@ -207,9 +208,11 @@ pub(super) fn row(rule: &FieldRule, rules: &Rules, facts: &Facts, alarms: usize)
         .iter()
         .filter(|pair| pair.control_again.differs)
         .count() as u64;
-    let count = |number: i64| u64::try_from(number).unwrap_or(0);
     let interval = newcombe(
-        (count(seen.differs.min(seen.compared)), count(seen.compared)),
+        (
+            natural(seen.differs.min(seen.compared)),
+            natural(seen.compared),
+        ),
         (noise_differs, noise_pairs),
     );
     let mut row = FieldRow {
@@ -219,7 +222,7 @@ pub(super) fn row(rule: &FieldRule, rules: &Rules, facts: &Facts, alarms: usize)
         state: FieldState::Counted,
         compared: seen.compared,
         differs: seen.differs,
-        failures: failures as i64,
+        failures: count(failures),
         noise_pairs,
         noise_differs,
         excess: interval.map(|(value, low, high)| Interval { value, low, high }),
@@ -232,7 +235,7 @@ pub(super) fn row(rule: &FieldRule, rules: &Rules, facts: &Facts, alarms: usize)
         ),
         evidence: log_e_below(
             failures as u64,
-            count(seen.compared),
+            natural(seen.compared),
             rules.bounds.failure_percent / 100.0,
         ),
         threshold: threshold(ALPHA),
@@ -317,15 +320,15 @@ fn soft(row: &mut FieldRow, noise: &[NoisePair], margin: f64, by_facts: bool, al
     }
     row.state = FieldState::NotYet;
     if noise.is_empty() {
-        let least = least_to_pass(margin, bound, ALPHA) as i64;
-        row.missing = "run the control a second time on compared recordings: `switchyard mirror --transcript ID`; or set `gate.noise = \"declared\"`".to_owned();
+        let least = whole(least_to_pass(margin, bound, ALPHA));
+        row.missing = "run the control a second time on compared recordings: `switchyard mirror --transcript ID`; or set `gate.noise = \"declared\"`".into();
         row.more = Some(least);
     } else if row.noise_pairs >= LEAST_MIRRORS && 2 * row.noise_differs > row.noise_pairs {
-        row.missing = "its measure calls most of the control's own second runs different, so it tells nothing: choose another measure or wider bounds in `comparisons/`".to_owned();
+        row.missing = "its measure calls most of the control's own second runs different, so it tells nothing: choose another measure or wider bounds in `comparisons/`".into();
     } else if surplus > 0 {
         row.missing =
             format!("at most half may be replayed: mirror {surplus} more recordings that arrived");
-        row.more = Some(surplus as i64);
+        row.more = Some(count(surplus));
     } else if is_below && row.noise_pairs >= LEAST_MIRRORS {
         row.state = FieldState::Pass;
     } else {
@@ -354,15 +357,16 @@ fn lacking(values: &[f64], margin: f64, bound: f64) -> i64 {
     let mut purse = Wealth::of(Bet::Below(margin), bound, values.iter().copied());
     let mut more = 0;
     let as_before = values.iter().cycle();
-    for value in as_before.take(MANY as usize) {
-        if purse.log() >= enough {
+    for value in as_before {
+        if purse.log() >= enough || more >= MANY {
             break;
         }
         purse.see(*value);
         more += 1;
     }
-    let least = LEAST_MIRRORS.max(least_to_pass(margin, bound, ALPHA) as u64);
-    let below_least = least.saturating_sub(values.len() as u64) as i64;
+    let least =
+        whole(least_to_pass(margin, bound, ALPHA)).max(i64::try_from(LEAST_MIRRORS).unwrap_or(0));
+    let below_least = (least - count(values.len())).max(0);
     if purse.log() >= enough || values.len() < 10 {
         more.min(MANY - 1).max(below_least.min(MANY - 1))
     } else {

@@ -144,7 +144,12 @@ fn exact_p(n: usize, lesser: f64) -> f64 {
             ways[sum] += ways[sum - rank];
         }
     }
-    let so_small: f64 = ways.iter().take(lesser as usize + 1).sum();
+    let so_small: f64 = ways
+        .iter()
+        .enumerate()
+        .take_while(|(sum, _)| *sum as f64 <= lesser)
+        .map(|(_, ways)| ways)
+        .sum();
     (2.0 * so_small / 2.0_f64.powi(i32::try_from(n).unwrap_or(i32::MAX))).min(1.0)
 }
 

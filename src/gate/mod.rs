@@ -45,3 +45,22 @@ pub const ALPHA: f64 = 0.05;
 pub fn threshold(alpha: f64) -> f64 {
     -alpha.ln()
 }
+
+/// How many there are, as recordings are counted.
+fn count(all: usize) -> i64 {
+    i64::try_from(all).unwrap_or(i64::MAX)
+}
+
+/// A count as the tests take it.
+fn natural(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
+/// A number that was rounded already, as recordings are counted.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "what is beyond becomes the most there is"
+)]
+const fn whole(rounded: f64) -> i64 {
+    rounded as i64
+}

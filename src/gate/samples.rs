@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     Defect, Distance, Ended, Facts, FieldFacts, FieldKind, FieldRule, NoisePair, Pair, Reviews,
-    Rules, SelfTest, Severity, Sides, Stratum,
+    Rules, SelfTest, Severity, Sides, Stratum, count,
 };
 use crate::model::{GateBounds, Origin, RecordingId, RunId};
 
@@ -38,7 +38,7 @@ pub fn pair(number: usize) -> Pair {
     Pair {
         recording: RecordingId::new(format!("rec_{number}")),
         run: RunId::new(format!("run_{number}")),
-        at: start() + TimeDelta::minutes(144 * number as i64),
+        at: start() + TimeDelta::minutes(144 * count(number)),
         origin: Origin::Arrival,
         stratum: Stratum::of(2, Some(600_000.0), "en"),
         candidate: Ended::Well,
@@ -105,7 +105,7 @@ pub fn clean(n: usize) -> Facts {
         .collect();
     for name in ["status", "words", "title"] {
         let seen = FieldFacts {
-            compared: n as i64,
+            compared: count(n),
             ..FieldFacts::default()
         };
         facts.fields.insert(name.to_owned(), seen);

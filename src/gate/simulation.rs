@@ -5,7 +5,7 @@ use super::samples::{clean, mirror, rules, start};
 use super::*;
 use crate::model::GateVerdict;
 
-/// Steele, Lea and Flood's SplitMix64: the same draws everywhere.
+/// Steele, Lea and Flood's `SplitMix64`: the same draws everywhere.
 struct Draws(u64);
 
 impl Draws {

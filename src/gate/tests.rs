@@ -60,10 +60,10 @@ fn each_thing_that_is_asked_keeps_it_from_passing() {
     type Spoil = fn(&mut Facts);
     let table: &[(&str, GateVerdict, Spoil)] = &[
         ("failures", NotYet, |f| {
-            f.pairs[3].broken = vec!["words".to_owned()]
+            f.pairs[3].broken = vec!["words".to_owned()];
         }),
         ("failures", NotYet, |f| {
-            f.pairs[3].candidate = Ended::TimedOut
+            f.pairs[3].candidate = Ended::TimedOut;
         }),
         ("failures", Fail, |f| {
             for pair in &mut f.pairs[..8] {
@@ -102,17 +102,17 @@ fn each_thing_that_is_asked_keeps_it_from_passing() {
         }),
         ("self-test", NotYet, |f| f.self_test = None),
         ("self-test", NotYet, |f| {
-            f.self_test = Some(SelfTest::default())
+            f.self_test = Some(SelfTest::default());
         }),
         ("self-test", Fail, |f| {
             f.self_test.as_mut().expect("it is").defects[0].caught = 37;
         }),
         ("reviews", NotYet, |f| f.reviews = None),
         ("reviews", NotYet, |f| {
-            f.reviews.as_mut().expect("it is").done = 29
+            f.reviews.as_mut().expect("it is").done = 29;
         }),
         ("reviews", Fail, |f| {
-            f.reviews.as_mut().expect("it is").open_s1 = 1
+            f.reviews.as_mut().expect("it is").open_s1 = 1;
         }),
         ("title", NotYet, |f| title(f).noise.clear()),
         ("title", NotYet, |f| title(f).noise.truncate(19)),
@@ -133,7 +133,7 @@ fn each_thing_that_is_asked_keeps_it_from_passing() {
             }
         }),
         ("title", Fail, |f| {
-            for pair in &mut title(f).noise[..] {
+            for pair in &mut title(f).noise {
                 pair.candidate_control.broken = true;
                 pair.candidate_again.broken = true;
             }

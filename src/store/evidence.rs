@@ -239,15 +239,14 @@ async fn pairs(
     let mut kept = HashMap::with_capacity(counting.len());
     for one in counting {
         for field in &one.facts.compared {
-            match facts.fields.get_mut(field) {
-                Some(seen) => seen.compared += 1,
-                None => {
-                    let first = FieldFacts {
-                        compared: 1,
-                        ..FieldFacts::default()
-                    };
-                    facts.fields.insert(field.clone(), first);
-                }
+            if let Some(seen) = facts.fields.get_mut(field) {
+                seen.compared += 1;
+            } else {
+                let first = FieldFacts {
+                    compared: 1,
+                    ..FieldFacts::default()
+                };
+                facts.fields.insert(field.clone(), first);
             }
         }
         kept.insert(one.id.clone(), facts.pairs.len());
@@ -279,7 +278,7 @@ fn pair(one: Compared) -> Pair {
             _ => Vec::new(),
         },
         outside: Vec::new(),
-        compared: facts.compared.len() as i64,
+        compared: i64::try_from(facts.compared.len()).unwrap_or(i64::MAX),
         took_ms: of(facts.control_ms, facts.candidate_ms),
         usd: of(facts.control_usd, facts.candidate_usd),
         audio_ms: facts.audio_ms,
@@ -422,8 +421,8 @@ async fn known_strata(
 ) -> anyhow::Result<Vec<Stratum>> {
     let sql = "-- known_strata
         select distinct f.tracks, f.language,
-            case when f.audio_ms is null then -1.0 when f.audio_ms < 900000.0 then 0.0
-                when f.audio_ms < 3600000.0 then 900000.0 else 3600000.0 end as least_ms
+            cast(case when f.audio_ms is null then -1 when f.audio_ms < 900000 then 0
+                when f.audio_ms < 3600000 then 900000 else 3600000 end as bigint) as least_ms
         from comparison_facts f join comparisons on comparisons.id = f.comparison_id
             join runs on runs.id = comparisons.run_id
         where runs.environment = $1 and runs.flag = $2 and runs.epoch is null
@@ -437,9 +436,9 @@ async fn known_strata(
         .await
         .context("reading what kinds of recordings arrived")?;
     let each = rows.iter().map(|row| {
-        let least_ms: f64 = row.try_get("least_ms")?;
+        let least_ms: i64 = row.try_get("least_ms")?;
         let language: String = row.try_get("language")?;
-        let audio_ms = (least_ms >= 0.0).then_some(least_ms);
+        let audio_ms = (least_ms >= 0).then_some(least_ms as f64);
         Ok(Stratum::of(row.try_get("tracks")?, audio_ms, &language))
     });
     let strata: BTreeSet<Stratum> = each.collect::<anyhow::Result<_>>()?;

@@ -456,6 +456,24 @@ async fn a_reader_that_stops_reading_is_no_error() {
 }
 
 #[tokio::test]
+async fn the_gate_says_not_yet_of_nothing_and_ends_with_two() {
+    let site = Site::new();
+    let gate = site.run(&["gate"]).await;
+    assert_eq!(gate.code, Some(2));
+    let first = gate.stdout.lines().next().expect("a line");
+    assert_snapshot!(first, @"NOT YET: failures, 0 of 0 recordings with a failure, 0 counted, 0 replayed; 74 more clean recordings");
+    assert!(
+        gate.stdout.contains("\n  has to be: 74 recordings"),
+        "{}",
+        gate.stdout
+    );
+    let gate = site.run(&["gate", "--json"]).await;
+    let told: Value = serde_json::from_str(&gate.stdout).expect("JSON");
+    assert_eq!((gate.code, &told["verdict"]), (Some(2), &json!("not_yet")));
+    assert!(told["evidence"]["digest"].is_string());
+}
+
+#[tokio::test]
 async fn a_migration_goes_forward_step_by_step_and_says_what_is_missing() {
     let site = Site::new();
     let shown = site.run(&["phase", "--json"]).await.json();

@@ -1,6 +1,7 @@
 //! Pages and API, through the real router over HTTP.
 
 mod flags;
+mod gate;
 mod phases;
 pub mod server;
 

@@ -197,11 +197,10 @@ fn each_condition_stops_the_steps_that_ask_for_it_and_no_others() {
         (Check::ShadowPairs, |f, _, _| {
             f.gate.alarm = Some("21 of 200 failed".to_owned());
         }),
+        (Check::Evidence, |f, _, _| f.gate = GateStands::default()),
         (Check::Evidence, |f, _, _| {
-            f.gate.verdict = GateVerdict::NotYet
-        }),
-        (Check::Evidence, |f, _, _| {
-            f.gate.verdict = GateVerdict::Fail
+            f.gate.verdict = GateVerdict::Fail;
+            f.gate.missing = "mend the candidate".to_owned();
         }),
         (Check::Rehearsal, |f, _, _| {
             f.rehearsal.as_mut().expect("it is").passed = false;
