@@ -20,7 +20,7 @@ fn count(all: usize) -> i64 {
     i64::try_from(all).expect("there are that few")
 }
 
-/// Steele, Lea and Flood's SplitMix64: the same draws everywhere.
+/// Steele, Lea and Flood's `SplitMix64`: the same draws everywhere.
 struct Draws(u64);
 
 impl Draws {
