@@ -15,7 +15,12 @@ use switchyard::{
     },
 };
 
-/// Steele, Lea and Flood's SplitMix64: the same draws everywhere.
+/// A number as recordings are counted.
+fn count(all: usize) -> i64 {
+    i64::try_from(all).expect("there are that few")
+}
+
+/// Steele, Lea and Flood's `SplitMix64`: the same draws everywhere.
 struct Draws(u64);
 
 impl Draws {
@@ -78,7 +83,13 @@ fn rules() -> Rules {
 
 fn pair(number: usize, draws: &mut Draws) -> Pair {
     let minutes = (20.0 * draws.normal(0.9).exp()).clamp(2.0, 240.0);
-    let tracks = 1 + (draws.uniform() * 7.5) as i64;
+    let tracks = [1, 2, 2, 3, 4, 5, 6, 8];
+    let draw = draws.uniform();
+    let tracks = tracks
+        .into_iter()
+        .zip(1..)
+        .find(|(_, at)| draw < f64::from(*at) / 8.0)
+        .map_or(1, |(tracks, _)| tracks);
     let language = match draws.uniform() {
         draw if draw < 0.8 => "en",
         draw if draw < 0.92 => "es",
@@ -91,7 +102,7 @@ fn pair(number: usize, draws: &mut Draws) -> Pair {
     Pair {
         recording: RecordingId::new(format!("2f1c77a4-0000-4000-8000-{number:012}")),
         run: RunId::new(format!("run_{number:032x}")),
-        at: now() - TimeDelta::minutes(10 * (10_000 - number as i64)),
+        at: now() - TimeDelta::minutes(10 * (10_000 - count(number))),
         origin: if draws.uniform() < 0.2 {
             Origin::Replay
         } else {
@@ -147,8 +158,8 @@ fn facts(recordings: usize) -> Facts {
     for (name, _) in HARD {
         let is_broken = |pair: &&Pair| pair.broken.iter().any(|field| field == name);
         let seen = FieldFacts {
-            compared: recordings as i64,
-            differs: facts.pairs.iter().filter(is_broken).count() as i64,
+            compared: count(recordings),
+            differs: count(facts.pairs.iter().filter(is_broken).count()),
             noise: Vec::new(),
         };
         facts.fields.insert(name.to_owned(), seen);
@@ -173,11 +184,13 @@ fn facts(recordings: usize) -> Facts {
         });
         let noise: Vec<NoisePair> = noise.collect();
         let seen = FieldFacts {
-            compared: recordings as i64,
-            differs: noise
-                .iter()
-                .filter(|pair| pair.candidate_control.differs)
-                .count() as i64,
+            compared: count(recordings),
+            differs: count(
+                noise
+                    .iter()
+                    .filter(|pair| pair.candidate_control.differs)
+                    .count(),
+            ),
             noise,
         };
         facts.fields.insert(name.to_owned(), seen);

@@ -122,8 +122,12 @@ fn field(rule: &FieldRule, rules: &Rules, facts: &Facts) -> Option<FieldCourse> 
     let mut steps = Vec::with_capacity(values.len());
     for (at, (pair, value)) in noise.iter().zip(&values).enumerate() {
         let changed = fields::facts_excess(pair);
-        purses.iter_mut().for_each(|purse| purse.see(*value));
-        of_facts.iter_mut().for_each(|purse| purse.see(changed));
+        for purse in &mut purses {
+            purse.see(*value);
+        }
+        for purse in &mut of_facts {
+            purse.see(changed);
+        }
         let [mut evidence, mut against] = purses.map(|purse| purse.log());
         if with_facts {
             evidence = evidence.min(of_facts[0].log());

@@ -233,7 +233,7 @@ pub(super) fn times(scatter: &Scatter) -> String {
     };
     let y = Scale {
         from: (low, high),
-        to: (SIZE - 44.0, 10.0),
+        to: (SIZE - 44.0, 30.0),
     };
     for second in [
         1.0,
@@ -252,14 +252,14 @@ pub(super) fn times(scatter: &Scatter) -> String {
         if !x.has(log) {
             continue;
         }
-        svg.line("grid", (x.at(log), 10.0), (x.at(log), SIZE - 44.0));
+        svg.line("grid", (x.at(log), 30.0), (x.at(log), SIZE - 44.0));
         svg.line("grid", (70.0, y.at(log)), (SIZE + 58.0, y.at(log)));
         let label = short(second);
         svg.text("ts", Anchor::Middle, (x.at(log), SIZE - 27.0), &label);
         svg.text("ts", Anchor::End, (64.0, y.at(log) + 4.0), &label);
     }
     svg.text("t", Anchor::Middle, (330.0, SIZE - 6.0), "control");
-    svg.text("t", Anchor::Start, (6.0, 24.0), "candidate");
+    svg.text("t", Anchor::Start, (6.0, 14.0), "candidate");
     let most = scatter
         .bins
         .iter()
@@ -392,7 +392,7 @@ pub(super) fn pareto(classes: &[ClassCount]) -> String {
         let to = x.at(class.count as f64);
         let grave = class.severity <= crate::gate::Severity::S1;
         let kind = if grave { "bar-grave" } else { "bar-candidate" };
-        svg.rect(kind, (240.0, y + 3.0), (to - 240.0, 16.0), &name);
+        svg.rect(kind, (240.0, y + 3.0), ((to - 240.0).max(2.0), 16.0), &name);
         svg.text(
             "tiny",
             Anchor::Start,

@@ -1,6 +1,8 @@
 //! The first screen as Markdown, for a chat: the verdict, its reasons, the fields. Nothing in it names a
 //! recording, a run or a person.
 
+use std::fmt::Write;
+
 use super::{EvidenceReport, sentences};
 
 /// Renders as Markdown.
@@ -28,7 +30,8 @@ pub fn render(report: &EvidenceReport) -> String {
             ),
         ),
     ] {
-        text.push_str(&format!("- {name}: {}\n", cell(&value)));
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "- {name}: {}", cell(&value));
     }
     if !decision.reasons.is_empty() {
         text.push_str(

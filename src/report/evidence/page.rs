@@ -211,14 +211,19 @@ fn fields(report: &EvidenceReport) -> Vec<Field> {
         label: row.label.clone(),
         kind: sentences::kind(row.kind),
         face: sentences::of_field(row.state),
-        raw: sentences::rate(row.differs, row.compared),
-        noise: sentences::noise(row),
+        raw: unbroken(&sentences::rate(row.differs, row.compared)),
+        noise: unbroken(&sentences::noise(row)),
         excess: sentences::excess(report, row).replace('-', "−"),
         evidence: format!("{:.1} of {:.1}", row.evidence, row.threshold).replace('-', "−"),
         way: sentences::way(row.evidence, row.threshold),
         remark: sentences::remark(row),
     })
     .collect()
+}
+
+/// A number and its sign of percent stay on one line.
+fn unbroken(text: &str) -> String {
+    text.replace(" %", "\u{a0}%")
 }
 
 fn forest_row(field: &SoftField) -> [String; 4] {
@@ -336,7 +341,10 @@ fn times(report: &EvidenceReport) -> Option<Times> {
             "Over 1.5 times as long",
             format!(
                 "{} ({} to {})",
-                sentences::rate(paired.far_slower as i64, paired.n as i64),
+                sentences::rate(
+                    sentences::whole(paired.far_slower),
+                    sentences::whole(paired.n)
+                ),
                 sentences::percent(paired.far_slower_lower),
                 sentences::percent(paired.far_slower_upper)
             ),

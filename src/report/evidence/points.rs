@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Reliability, STEPS, SoftField};
+use super::{Reliability, STEPS, SoftField, sentences::whole};
 use crate::gate::{
     Decision, Distance, Ended, FAR_SLOWER, Facts, FieldCourse, Interval, Rules, wilson,
 };
@@ -58,11 +58,8 @@ fn shares(mut values: Vec<f64>) -> Vec<(f64, f64)> {
 
 pub(super) fn reliability(facts: &Facts, decision: &Decision) -> Reliability {
     let ended = |how| {
-        facts
-            .pairs
-            .iter()
-            .filter(|pair| pair.candidate == how)
-            .count() as i64
+        let such = facts.pairs.iter().filter(|pair| pair.candidate == how);
+        whole(such.count())
     };
     let told = facts.pairs.iter().filter_map(|pair| pair.effects_equal);
     let counts = &decision.counts;
@@ -78,8 +75,8 @@ pub(super) fn reliability(facts: &Facts, decision: &Decision) -> Reliability {
             Interval { value, low, high }
         }),
         control_failed: decision.left_out.control_failed,
-        effects_told: told.clone().count() as i64,
-        effects_equal: told.filter(|equal| *equal).count() as i64,
+        effects_told: whole(told.clone().count()),
+        effects_equal: whole(told.filter(|equal| *equal).count()),
     }
 }
 

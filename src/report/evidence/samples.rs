@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{About, ClassCount, EvidenceReport, Material, StepsOfRun};
+use super::{About, ClassCount, EvidenceReport, Material, StepsOfRun, sentences::whole};
 use crate::{
     gate::{
         Defect, Distance, Ended, Facts, FieldFacts, FieldKind, FieldRule, InForce, NoisePair, Pair,
@@ -49,7 +49,7 @@ fn pair(number: usize) -> Pair {
     Pair {
         recording: RecordingId::new(format!("rec_{number:04}")),
         run: RunId::new(format!("run_{number:04}")),
-        at: now() - TimeDelta::hours(160) + TimeDelta::hours(2 * number as i64),
+        at: now() - TimeDelta::hours(160) + TimeDelta::hours(2 * whole(number)),
         origin: if number.is_multiple_of(5) {
             Origin::Replay
         } else {

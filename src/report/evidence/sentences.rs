@@ -57,11 +57,17 @@ pub(super) fn in_force(in_force: InForce) -> String {
 
 /// The gate's own line without the verdict that stands above it.
 pub(super) fn lead(decision: &Decision) -> String {
-    let rest = decision
-        .line
-        .trim_start_matches(decision.verdict.label())
-        .trim_start_matches([':', ';'])
-        .trim();
+    let mut rest = decision.line.as_str();
+    rest = rest
+        .strip_prefix(decision.verdict.label())
+        .unwrap_or(rest)
+        .trim_start();
+    let put_up_with = put_up_with(decision.in_force).join(" and ");
+    if !put_up_with.is_empty() {
+        let with = format!("with {put_up_with}");
+        rest = rest.strip_prefix(with.as_str()).unwrap_or(rest);
+    }
+    let rest = rest.trim_start_matches([':', ';']).trim();
     if rest.is_empty() {
         return "Everything that is asked for is there, and speaks for the candidate.".to_owned();
     }
@@ -89,10 +95,16 @@ pub(super) fn expected(decision: &Decision) -> Expected {
             said: "waiting does not help".to_owned(),
         },
         GateVerdict::NotYet => {
-            let days = of(LineState::NotYet).filter_map(|line| line.eta_days).max();
-            let is_known = |line: &Line| line.eta_days.is_some();
+            // Nothing is known of when, if of one thing that takes only time it is not.
+            let is_open = |line: &Line| line.who == Some(Who::Time) && line.eta_days.is_none();
+            let days = if of(LineState::NotYet).any(is_open) {
+                None
+            } else {
+                of(LineState::NotYet).filter_map(|line| line.eta_days).max()
+            };
+            let takes_time = |line: &Line| line.who == Some(Who::Time) || line.eta_days.is_some();
+            let takes_time = of(LineState::NotYet).any(takes_time);
             let mut others: Vec<&str> = of(LineState::NotYet)
-                .filter(|line| !is_known(line))
                 .filter_map(|line| line.who)
                 .filter(|who| *who != Who::Time)
                 .map(Who::label)
@@ -102,14 +114,16 @@ pub(super) fn expected(decision: &Decision) -> Expected {
             let by_time = match days {
                 Some(1) => "1 day at the rate recordings arrived".to_owned(),
                 Some(days) => format!("{days} days at the rate recordings arrived"),
-                None => "not known".to_owned(),
+                None => {
+                    "at a time that is not known: too few recordings arrived to tell".to_owned()
+                }
             };
-            let said = match (days, others.is_empty()) {
+            let said = match (takes_time, others.is_empty()) {
                 (_, true) => by_time,
-                (None, false) => format!("when {} have done their part", others.join(", ")),
-                (Some(_), false) => format!(
+                (false, false) => format!("when {} have done their part", others.join(" and ")),
+                (true, false) => format!(
                     "{by_time}, and when {} have done their part",
-                    others.join(", ")
+                    others.join(" and ")
                 ),
             };
             Expected { days, said }
@@ -152,6 +166,11 @@ pub(super) fn rate(some: i64, all: i64) -> String {
     format!("{some} of {all} ({})", percent(some as f64 / all as f64))
 }
 
+/// A count as the gate keeps them.
+pub(super) fn whole(count: impl TryInto<i64>) -> i64 {
+    count.try_into().unwrap_or(i64::MAX)
+}
+
 /// A share in percent, never rounded to none or all.
 pub(super) fn percent(share: f64) -> String {
     let percent = 100.0 * share;
@@ -167,9 +186,9 @@ pub(super) fn percent(share: f64) -> String {
 
 /// The control's noise in a field.
 pub(super) fn noise(row: &FieldRow) -> String {
-    match i64::try_from(row.noise_pairs).unwrap_or(i64::MAX) {
+    match whole(row.noise_pairs) {
         0 => "no second run".to_owned(),
-        pairs => rate(i64::try_from(row.noise_differs).unwrap_or(i64::MAX), pairs),
+        pairs => rate(whole(row.noise_differs), pairs),
     }
 }
 
@@ -203,7 +222,9 @@ pub(super) fn remark(row: &FieldRow) -> String {
 /// What a line lacks and who can do it.
 pub(super) fn action(line: &Line) -> String {
     let who = line.who.map(|who| format!(" ({})", who.label()));
-    let days = line.eta_days.map(|days| match days {
+    // Some say it themselves.
+    let days = line.eta_days.filter(|_| !line.missing.contains(" day"));
+    let days = days.map(|days| match days {
         1 => ", about 1 day".to_owned(),
         days => format!(", about {days} days"),
     });
