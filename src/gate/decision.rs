@@ -725,7 +725,7 @@ impl Asked<'_> {
             }
             return a_line("self-test", LineState::NotYet, observed, bound).missing(
                 Who::Operators,
-                "let the comparison be tested against planted defects; or set `gate.self_test = false`",
+                "run `switchyard selftest`; or set `gate.self_test = false`",
             );
         };
         let grave = |severity| matches!(severity, Severity::S0 | Severity::S1);
@@ -777,7 +777,7 @@ impl Asked<'_> {
             }
             return a_line("reviews", LineState::NotYet, observed, bound).missing(
                 Who::Reviewers,
-                "look at differences; or set `gate.reviews = false`",
+                "look at them with `switchyard review`; or set `gate.reviews = false`",
             );
         };
         let (open, more) = (

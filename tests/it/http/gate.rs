@@ -30,7 +30,7 @@ async fn the_gate_says_what_is_missing_and_who_can_do_it() {
     });
     assert_eq!(*failures, expected);
     assert_eq!(told["reasons"].as_array().map(Vec::len), Some(5));
-    assert_eq!(told["fields"].as_array().map(Vec::len), Some(23));
+    assert_eq!(told["fields"].as_array().map(Vec::len), Some(24));
 }
 
 #[tokio::test]
