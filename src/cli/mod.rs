@@ -147,7 +147,7 @@ enum Command {
     Health(health::Args),
     /// Compares a run with its control again, by the policy as it is now.
     Compare(compare::Args),
-    /// Shows the newest comparison of a run.
+    /// Reports on all the evidence, or shows the newest comparison of a run.
     Report(report::Args),
     /// Gives the recording of a live run back to Celery: stops the run from doing anything more,
     /// then dispatches the legacy task, once.
