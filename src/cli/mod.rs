@@ -152,7 +152,7 @@ enum Command {
     Health(health::Args),
     /// Compares a run with its control again, by the policy as it is now.
     Compare(compare::Args),
-    /// Shows the newest comparison of a run.
+    /// Reports on all the evidence, or shows the newest comparison of a run.
     Report(report::Args),
     /// Shows what people have to look at before a cutover and how far that is, and takes their verdicts.
     Review(review::Args),

@@ -198,6 +198,14 @@ async fn all_the_evidence_is_a_page_and_the_same_for_programs() {
     let run = server.running("run_a", 1).await;
     server.fail(&run, "pad_track_0, attempt 3: gone").await;
     server.compare(&run).await;
+    // Under the versions that the evidence is asked of.
+    let store = &server.shadow.store;
+    let compared = store.newest_comparison(&run).await.expect("it is read");
+    let mut compared = compared.expect("it is there");
+    compared.id = "cmp_of_these_versions".to_owned();
+    compared.epoch = "epoch".to_owned();
+    let kept = store.insert_comparison(&compared).await;
+    kept.expect("it is kept");
     let page = server.get("/evidence").await;
     assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
     let policy = page.header("content-security-policy");
