@@ -118,19 +118,19 @@ fn soft(draws: &mut Draws) {
             for _ in 0..migrations {
                 let mut pass = Wealth::new(Bet::Below(margin), 10.0 * margin);
                 let mut alarm = Wealth::new(Bet::Above(0.0), 10.0 * margin);
-                let (mut passed, mut alarmed) = (None, None);
+                let (mut cleared, mut alarmed) = (None, None);
                 for n in 1..=longest {
                     let value = excess + draws.normal(deviation) - draws.normal(deviation);
                     pass.see(value);
                     alarm.see(value);
-                    if pass.log() >= threshold(ALPHA) && passed.is_none() {
-                        passed = Some(n);
+                    if pass.log() >= threshold(ALPHA) && cleared.is_none() {
+                        cleared = Some(n);
                     }
                     if alarm.log() >= threshold(ALPHA) && alarmed.is_none() {
                         alarmed = Some(n);
                     }
                 }
-                passes.push(passed);
+                passes.push(cleared);
                 alarms.push(alarmed);
             }
             println!(

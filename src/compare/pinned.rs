@@ -377,7 +377,8 @@ mod tests {
             DetectTopics, GenerateSummary, GenerateTitle, MergeTranscripts, MixdownTracks,
             TranscribeTrack,
         };
-        let cases: [(&[(TaskName, Change)], &[Change], TaskName); 6] = [
+        type Case<'a> = (&'a [(TaskName, Change)], &'a [Change], TaskName);
+        let cases: [Case<'_>; 6] = [
             (
                 &[(DetectTopics, OTHER_TOPIC)],
                 &[OTHER_TOPIC, OTHER_TITLE, OTHER_SUMMARY],

@@ -1,12 +1,17 @@
 //! The report on all the evidence of an environment and flag.
 
+use std::collections::BTreeMap;
+
 use anyhow::Context;
+use chrono::{DateTime, Utc};
 
 use super::Mover;
 use crate::{
+    compare::Class,
     gate::Ended,
     model::RunId,
-    report::evidence::{About, EvidenceReport, Material, StepsOfRun},
+    report::evidence::{About, ClassCount, EvidenceReport, Material, StepsOfRun},
+    store::gate_severity,
 };
 
 /// Recordings whose reports are read for the time of their steps: they hold whole transcripts.
@@ -34,6 +39,7 @@ impl Mover {
             versions: evidence.epoch,
             digest: evidence.digest,
         };
+        let classes = self.classes(now).await?;
         let rules = self.about.gate.clone();
         tokio::task::spawn_blocking(move || {
             // One that cannot be read tells of no steps; its comparison counts all the same.
@@ -47,10 +53,25 @@ impl Mover {
                 facts: &facts,
                 decision: &decision,
                 steps: &steps,
-                classes: &[],
+                classes: &classes,
             })
         })
         .await
         .context("making the report on the evidence")
+    }
+
+    /// How many recordings have differences of each sort.
+    async fn classes(&self, now: DateTime<Utc>) -> anyhow::Result<Vec<ClassCount>> {
+        let book = self.store.review_book(&self.about, now).await?;
+        let mut sorts = BTreeMap::new();
+        for cluster in book.clusters(now) {
+            *sorts.entry((cluster.severity, cluster.class)).or_default() += cluster.size;
+        }
+        let counted = |((severity, class), count): ((_, Class), usize)| ClassCount {
+            class: class.to_string().replace('_', " "),
+            severity: gate_severity(severity),
+            count: i64::try_from(count).unwrap_or(i64::MAX),
+        };
+        Ok(sorts.into_iter().map(counted).collect())
     }
 }

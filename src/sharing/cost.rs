@@ -31,7 +31,7 @@ pub(super) fn of(service: SharedService, body: &str, took: Duration) -> AnswerCo
             let whole = counted(body);
             let event = || {
                 let events = body.lines().filter_map(|line| line.strip_prefix("data:"));
-                events.filter_map(counted).last()
+                events.rev().find_map(counted)
             };
             let tokens = whole.or_else(event);
             tokens.map_or_else(AnswerCost::default, |tokens| AnswerCost {

@@ -58,7 +58,7 @@ async fn beside(
                 .into_iter()
                 .map(|score| Defect {
                     name: score.defect,
-                    severity: severity(score.severity),
+                    severity: gate_severity(score.severity),
                     caught: whole(score.caught),
                     of: whole(score.of),
                 })
@@ -71,8 +71,8 @@ async fn beside(
     })
 }
 
-/// The same in the gate's words.
-const fn severity(severity: compare::Severity) -> gate::Severity {
+/// How bad it is, in the gate's words.
+pub const fn gate_severity(severity: compare::Severity) -> gate::Severity {
     match severity {
         compare::Severity::S0 => gate::Severity::S0,
         compare::Severity::S1 => gate::Severity::S1,

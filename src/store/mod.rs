@@ -58,7 +58,7 @@ pub use arrivals::{Arrival, NobodyServes, Pinned, Way, Wish};
 pub use comparisons::{ComparisonFacts, StoredComparison, StoredField};
 pub use controls::Control;
 pub use effects::{Claim, Effect, EffectState, Lease};
-pub use evidence::Beside;
+pub use evidence::{Beside, gate_severity};
 pub use exports::Export;
 pub use facts::About;
 pub use health::{BreakerChange, BreakerRow, ProbeRow};

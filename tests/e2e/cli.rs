@@ -325,6 +325,31 @@ async fn a_run_can_be_listed_shown_compared_and_reported() {
     let page = std::fs::read_to_string(page).expect("it was written");
     assert!(page.starts_with("<!doctype html>") || page.starts_with("<!DOCTYPE html>"));
 
+    all_the_evidence_is_reported(&site, &id).await;
+
+    let listed = site.run(&["runs"]).await.well();
+    assert_eq!(listed.lines().count(), 2, "{listed}");
+    assert!(
+        listed.contains(&id) && listed.trim_end().ends_with("completed  differs"),
+        "{listed}"
+    );
+    let listed = site.run(&["runs", "--json"]).await.json();
+    assert_eq!(listed[0]["run_id"], json!(id));
+    assert_eq!(listed[0]["verdict"], json!("differs"));
+    let shown = site.run(&["runs", &id]).await.well();
+    assert!(
+        shown.contains("state      completed") && shown.contains("mixdown_tracks"),
+        "{shown}"
+    );
+    let shown = site.run(&["runs", &id, "--json"]).await.json();
+    assert_eq!(shown["attempts"].as_array().map(Vec::len), Some(20));
+
+    for printed in [compared, reported] {
+        assert!(!printed.contains('\u{1b}'), "piped output has colours");
+    }
+}
+
+async fn all_the_evidence_is_reported(site: &Site, id: &str) {
     let all = site.run(&["report"]).await.well();
     assert!(
         all.starts_with("✗ NO-GO") || all.starts_with("… NOT YET"),
@@ -347,13 +372,7 @@ async fn a_run_can_be_listed_shown_compared_and_reported() {
     assert!(page.contains(&format!("href=\"runs&#x2f;{id}.html\"")));
     assert!(site.path(&format!("runs/{id}.html")).exists());
     let chat = std::fs::read_to_string(chat).expect("it was written");
-    for said in [
-        "Northwind",
-        "Ana Torres",
-        "Ben Okafor",
-        "Billing",
-        id.as_str(),
-    ] {
+    for said in ["Northwind", "Ana Torres", "Ben Okafor", "Billing", id] {
         assert!(
             !chat.contains(said) && !all.contains(said) || said == id,
             "{chat}"
@@ -361,27 +380,6 @@ async fn a_run_can_be_listed_shown_compared_and_reported() {
     }
     let all = site.run(&["report", "--json"]).await.json();
     assert_eq!(all["worst"][0]["run"], json!(id));
-
-    let listed = site.run(&["runs"]).await.well();
-    assert_eq!(listed.lines().count(), 2, "{listed}");
-    assert!(
-        listed.contains(&id) && listed.trim_end().ends_with("completed  differs"),
-        "{listed}"
-    );
-    let listed = site.run(&["runs", "--json"]).await.json();
-    assert_eq!(listed[0]["run_id"], json!(id));
-    assert_eq!(listed[0]["verdict"], json!("differs"));
-    let shown = site.run(&["runs", &id]).await.well();
-    assert!(
-        shown.contains("state      completed") && shown.contains("mixdown_tracks"),
-        "{shown}"
-    );
-    let shown = site.run(&["runs", &id, "--json"]).await.json();
-    assert_eq!(shown["attempts"].as_array().map(Vec::len), Some(20));
-
-    for printed in [compared, reported] {
-        assert!(!printed.contains('\u{1b}'), "piped output has colours");
-    }
 }
 
 #[tokio::test]

@@ -146,8 +146,12 @@ async fn two_controllers_do_nothing_twice_and_one_goes_on_where_the_other_died()
         assert_eq!(times, 1, "run `{run}` was compared {times} times");
     }
     let told = all.told().await;
-    let once: BTreeSet<_> = told.iter().collect();
-    assert_eq!(told.len(), once.len(), "somebody was told twice: {told:?}");
+    let different: BTreeSet<_> = told.iter().collect();
+    assert_eq!(
+        told.len(),
+        different.len(),
+        "somebody was told twice: {told:?}"
+    );
     assert!(told.len() >= 2, "moves are told: {told:?}");
     let sql =
         "select run_id || ' ' || task_ref, count(*) from attempts group by 1 having count(*) > 1";

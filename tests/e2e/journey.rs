@@ -172,7 +172,15 @@ async fn a_migration_goes_its_whole_way_and_each_recording_is_served_once() {
     let after = story.serves().await;
     assert_eq!(after.owner, Owner::Candidate, "{}", after.reason);
 
-    // Cleanup: what Celery has ends, what it did is exported, and it is gone.
+    cleans_up(&mut story).await;
+    story.timeline().await;
+    let verified: Value = story.beside.json(&["audit", "--verify"]).await;
+    assert_eq!(verified["whole"], true, "{verified}");
+    story.everything_was_served_once().await;
+}
+
+/// What Celery has ends, what it did is exported, and it is gone.
+async fn cleans_up(story: &mut Story) {
     story.moves(&["soak"], &[]).await;
     story.moves(&["draining"], &[]).await;
     story.moves(&["archived"], &[]).await;
@@ -201,9 +209,4 @@ async fn a_migration_goes_its_whole_way_and_each_recording_is_served_once() {
         .fails(&["takeover", run, "--reason", "a try"])
         .await;
     assert!(refused.contains("Celery is removed"), "{refused}");
-
-    story.timeline().await;
-    let verified: Value = story.beside.json(&["audit", "--verify"]).await;
-    assert_eq!(verified["whole"], true, "{verified}");
-    story.everything_was_served_once().await;
 }

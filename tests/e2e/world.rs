@@ -148,6 +148,20 @@ fn url_of(listener: &TcpListener, path: &str) -> Url {
         .expect("it is a URL")
 }
 
+fn shadow(store: &Store, client: Client, side: Option<&Side>) -> Shadow {
+    Shadow {
+        environment: EnvironmentName::new("test"),
+        store: store.clone(),
+        client,
+        policy: Arc::new(Policy::shipped()),
+        prices: Arc::new(PriceTable::default()),
+        meaning: None,
+        telling: side.map(Side::telling),
+        versions: "versions".into(),
+        clock: clock(),
+    }
+}
+
 impl World {
     pub async fn start(setup: Setup) -> Self {
         Self::start_with(setup, None).await
@@ -234,22 +248,11 @@ impl World {
             },
         );
         roles.spawn(runner.run(stop.clone()));
-        let shadow = Shadow {
-            environment: EnvironmentName::new("test"),
-            store: store.clone(),
-            client,
-            policy: Arc::new(Policy::shipped()),
-            prices: Arc::new(PriceTable::default()),
-            meaning: None,
-            telling: side.map(Side::telling),
-            versions: "versions".into(),
-            clock: clock(),
-        };
         Self {
+            shadow: shadow(&store, client, side),
             store,
             objects,
             sandbox,
-            shadow,
             subject,
             control_id: control.id,
             services,

@@ -178,7 +178,7 @@ impl World {
             store,
             stop,
             http: reqwest::Client::new(),
-            database: database,
+            database,
         }
     }
 
