@@ -60,6 +60,9 @@ defects! {
     /// One participant's name for another's in a title or summary.
     SwapName = "swap_name", S1, "a name swapped",
         [Title, ShortSummary, LongSummary, TopicsTitles, TopicsSummaries];
+    /// Two participants of a title or summary for each other: who did what is wrong, and nobody is missing.
+    ExchangeNames = "exchange_names", S1, "two names exchanged",
+        [Title, ShortSummary, LongSummary, TopicsTitles, TopicsSummaries];
     /// A sentence of a summary says the opposite.
     Negate = "negate", S1, "a sentence negated", [ShortSummary, LongSummary, TopicsSummaries];
     /// A headed section of the long summary is not there.

@@ -157,6 +157,7 @@ pub fn with_defect(defect: Defect, control: &Outcome) -> Option<Outcome> {
         Defect::MoveBoundary => topics::move_boundary(&mut candidate, &mut dice),
         Defect::ChangeNumber => prose::change_number(&mut candidate, &mut dice),
         Defect::SwapName => prose::swap_name(&mut candidate, &mut dice),
+        Defect::ExchangeNames => prose::exchange_names(&mut candidate, &mut dice),
         Defect::Negate => prose::negate(&mut candidate, &mut dice),
         Defect::DropSection => prose::drop_section(&mut candidate, &mut dice),
         Defect::AlterWebhook => effects::alter_webhook(&mut candidate, &mut dice),

@@ -88,6 +88,40 @@ pub(super) fn swap_name(outcome: &mut Outcome, dice: &mut Dice) -> Option<()> {
     Some(())
 }
 
+/// Two participants of one text, of whom different sentences tell, change places in all of it.
+pub(super) fn exchange_names(outcome: &mut Outcome, dice: &mut Dice) -> Option<()> {
+    let names: Vec<String> = first_names(outcome).into_iter().flatten().collect();
+    let mut exchanges = Vec::new();
+    for text in texts(outcome) {
+        let tells_of = |one: &str, other: &str| {
+            text.split(['.', '\n']).any(|sentence| {
+                !mentions(sentence, one).is_empty() && mentions(sentence, other).is_empty()
+            })
+        };
+        for (at, one) in names.iter().enumerate() {
+            for other in &names[at + 1..] {
+                if tells_of(one, other) && tells_of(other, one) {
+                    exchanges.push((text.clone(), one.clone(), other.clone()));
+                }
+            }
+        }
+    }
+    let (text, one, other) = dice.pick(&exchanges)?;
+    let mut places: Vec<(usize, &str, &str)> = mentions(text, one)
+        .into_iter()
+        .map(|at| (at, one.as_str(), other.as_str()))
+        .collect();
+    let others = mentions(text, other).into_iter();
+    places.extend(others.map(|at| (at, other.as_str(), one.as_str())));
+    places.sort_unstable();
+    let mut changed = text.clone();
+    for (at, was, is) in places.into_iter().rev() {
+        changed.replace_range(at..at + was.len(), is);
+    }
+    reword(outcome, text, &changed);
+    Some(())
+}
+
 /// First names as they are written, with and without accents, of those who have one.
 fn first_names(outcome: &Outcome) -> Vec<Vec<String>> {
     let people = outcome.participants.iter();

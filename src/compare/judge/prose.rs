@@ -120,6 +120,28 @@ pub(super) fn changed_facts(
         mentioned(candidate),
         DifferenceKind::NameChanged,
     );
+    let parts: Vec<String> = names
+        .iter()
+        .flat_map(|name| tokens(name, Tokens::Unicode))
+        .collect();
+    let is_name = |word: &str| parts.iter().any(|part| part == word);
+    let is_number = |word: &str| word.contains(char::is_numeric);
+    for (kind, is_fact) in [
+        (
+            DifferenceKind::NumberChanged,
+            &is_number as &dyn Fn(&str) -> bool,
+        ),
+        (DifferenceKind::NameChanged, &is_name),
+    ] {
+        // As many on both sides, of others.
+        if found.iter().any(|difference| difference.kind == kind) {
+            continue;
+        }
+        for (left, right) in facts::exchanged(control, candidate, is_fact) {
+            let between = Difference::between(path, Some(json!(left)), Some(json!(right)));
+            found.push(between.of_kind(kind));
+        }
+    }
     for (left, right) in facts::negation_flips(control, candidate) {
         let side = |text: String| (!text.is_empty()).then(|| json!(text));
         found.push(

@@ -110,6 +110,100 @@ fn occurs(text: &str, name: &str) -> bool {
         })
 }
 
+/// Sentences that say the same of another: of two statements alike but for facts, each has one that the
+/// other lacks, or the same ones change places. As `(reference, hypothesis)`; for facts of which both
+/// texts have as many. `is_fact` is asked of words in lower case.
+pub fn exchanged(
+    reference: &str,
+    hypothesis: &str,
+    is_fact: &dyn Fn(&str) -> bool,
+) -> Vec<(String, String)> {
+    let statements = |text: &str| -> Vec<Statement> {
+        let all = sentences(text).into_iter();
+        all.map(|sentence| Statement::of(sentence.text, is_fact))
+            .collect()
+    };
+    let (left, right) = (statements(reference), statements(hypothesis));
+    if left.is_empty() || right.is_empty() {
+        return Vec::new();
+    }
+    let alike: Vec<Vec<f64>> = left
+        .iter()
+        .map(|one| {
+            let of = |other: &Statement| rouge_n(&one.rest, &other.rest, 1).f;
+            right.iter().map(of).collect()
+        })
+        .collect();
+    matching::best(&alike)
+        .pairs
+        .into_iter()
+        .filter(|&(l, r)| alike[l][r] >= SAME_BUT_FOR_FACTS && left[l].is_of_others(&right[r]))
+        .map(|(l, r)| (left[l].text.clone(), right[r].text.clone()))
+        .collect()
+}
+
+/// From here on, two sentences are one statement, whoever and whatever it is about.
+const SAME_BUT_FOR_FACTS: f64 = 0.6;
+
+/// A sentence taken apart into facts and the rest.
+struct Statement {
+    text: String,
+    /// All words; none in place of a fact.
+    frame: Vec<Option<String>>,
+    facts: Vec<String>,
+    rest: Vec<String>,
+}
+
+impl Statement {
+    fn of(text: String, is_fact: &dyn Fn(&str) -> bool) -> Self {
+        let plain = text.replace("'s", "").replace("\u{2019}s", "");
+        let (mut frame, mut facts, mut rest) = (Vec::new(), Vec::new(), Vec::new());
+        for word in tokens(&plain, Tokens::Unicode) {
+            if is_fact(&word) {
+                facts.push(word);
+                frame.push(None);
+            } else {
+                rest.push(word.clone());
+                frame.push(Some(word));
+            }
+        }
+        Self {
+            text,
+            frame,
+            facts,
+            rest,
+        }
+    }
+
+    fn is_of_others(&self, other: &Self) -> bool {
+        let (lost, new) = (
+            missing(&self.facts, &other.facts),
+            missing(&other.facts, &self.facts),
+        );
+        if !lost.is_empty() || !new.is_empty() {
+            // "He" is no other than Ben.
+            return !lost.is_empty() && !new.is_empty();
+        }
+        self.frame == other.frame && self.facts != other.facts && !self.is_list()
+    }
+
+    /// Whether the facts are told in one breath, so that their order says nothing.
+    fn is_list(&self) -> bool {
+        let first = self.frame.iter().position(Option::is_none);
+        let last = self.frame.iter().rposition(Option::is_none);
+        let (Some(first), Some(last)) = (first, last) else {
+            return true;
+        };
+        let between = self.frame[first..=last].iter().flatten();
+        between
+            .into_iter()
+            .all(|word| LISTS.contains(&word.as_str()))
+    }
+}
+
+/// Words between the members of a list.
+const LISTS: &[&str] = &["and", "or", "und", "oder", "et", "ou", "y", "o", "и", "или"];
+
 /// Below this, two sentences are two statements and not one statement said twice.
 const SAME_STATEMENT: f64 = 0.4;
 
@@ -290,6 +384,46 @@ mod tests {
             "Ben has not finished the cache.",
         );
         assert_eq!(flips, []);
+    }
+
+    #[test]
+    fn who_did_what_may_not_change_places() {
+        let is_name = |word: &str| ["ben", "chloe"].contains(&word);
+        let is_number = |word: &str| word.contains(char::is_numeric);
+        for (control, candidate, count) in [
+            (
+                "Ben owns the API. Chloe owns the UI.",
+                "Chloe owns the API. Ben owns the UI.",
+                2,
+            ),
+            (
+                "Ben owns the API. Chloe owns the UI.",
+                "Chloe owns the UI. Ben owns the API.",
+                0,
+            ),
+            ("Ben reports to Chloe.", "Chloe reports to Ben.", 1),
+            ("Ben and Chloe agreed.", "Chloe and Ben agreed.", 0),
+            (
+                "Ben's plan was read by Chloe.",
+                "Chloe read the plan Ben made.",
+                0,
+            ),
+            (
+                "Ben will ask the vendor about prices.",
+                "He will ask the vendor about prices.",
+                0,
+            ),
+            ("15 people need 50 chairs.", "50 people need 15 chairs.", 1),
+            (
+                "15 people need 50 chairs.",
+                "For 15 people, 50 chairs are needed.",
+                0,
+            ),
+        ] {
+            let names = exchanged(control, candidate, &is_name).len();
+            let numbers = exchanged(control, candidate, &is_number).len();
+            assert_eq!(names + numbers, count, "{control} / {candidate}");
+        }
     }
 
     #[test]
