@@ -8,7 +8,7 @@ use switchyard::{
     sandbox::{Fault, FaultKind, Service},
 };
 
-use crate::world::{Setup, World, short_tracks};
+use crate::world::{Setup, World, short_tracks_of};
 
 fn says(text: &str) -> FaultKind {
     FaultKind::Status {
@@ -25,7 +25,7 @@ fn says(text: &str) -> FaultKind {
 /// the whole, as the stand-in knows them; the mix is not.
 async fn explained(about: &str, text: &str) -> (World, Pinned) {
     let setup = Setup {
-        tracks: Some(short_tracks()),
+        tracks: Some(short_tracks_of("base")),
         ..Setup::default()
     };
     let world = World::start(setup).await;

@@ -128,7 +128,7 @@ async fn a_shadow_run_beside_the_control_asks_nothing_that_the_control_asked() {
         .map(|request| request["body"].to_string())
         .collect();
     assert_eq!(asked.len(), prompts.len(), "each prompt once");
-    assert_eq!(asked.len(), 14, "as the legacy alone asks");
+    assert_eq!(asked.len(), 18, "as the legacy alone asks");
     assert_eq!(legacy.requests_to("transcription").await.len(), 3);
 
     let report = &compared.report;
@@ -137,7 +137,7 @@ async fn a_shadow_run_beside_the_control_asks_nothing_that_the_control_asked() {
         .iter()
         .map(|saved| (saved.service.as_str(), saved.asked, saved.reused))
         .collect();
-    assert_eq!(told, [("llm", 14, 14), ("transcription", 3, 3)], "{report}");
+    assert_eq!(told, [("llm", 18, 18), ("transcription", 3, 3)], "{report}");
     assert!(savings[0].cost.tokens_in > 0 && savings[1].cost.gpu_seconds > 0.0);
 
     // Nothing was paid for twice, and what comes from the services is the same on both sides.
@@ -170,7 +170,7 @@ async fn a_shadow_run_beside_the_control_asks_nothing_that_the_control_asked() {
         );
     }
     let shown = beside.json(&["report", run.id.as_str()]).await;
-    assert_eq!(shown["shared"][0]["reused"], 14);
+    assert_eq!(shown["shared"][0]["reused"], 18);
     let answers = store.savings(&run.id).await.expect("a read");
     assert_eq!(answers.len(), 2);
     assert_ne!(shown["comparison"]["verdict"], Value::Null);

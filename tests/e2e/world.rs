@@ -112,6 +112,14 @@ pub fn short_tracks() -> Vec<Track> {
     .collect()
 }
 
+/// The same under the keys of a recorded case, so that it is the same people's.
+pub fn short_tracks_of(case: &str) -> Vec<Track> {
+    let keys = recorded_case(case).subject.track_keys.into_iter();
+    keys.zip(short_tracks())
+        .map(|(key, track)| Track { key, ..track })
+        .collect()
+}
+
 pub fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
 }
