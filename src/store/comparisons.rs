@@ -4,7 +4,7 @@ use anyhow::Context;
 use chrono::{DateTime, Utc};
 use sqlx::{Row, any::AnyRow};
 
-use super::{Store, millis, time};
+use super::{Store, known, millis, time};
 use crate::model::RunId;
 
 /// A row of `comparisons`.
@@ -99,34 +99,34 @@ impl Store {
             .context("writing a comparison")?;
         let sql = "-- insert_comparison
             insert into comparison_fields (comparison_id, field, verdict, distance, broken)
-            values ($1, $2, $3, $4, $5)";
+            values ($1, $2, $3, nullif($4, -1), $5)";
         for field in &comparison.fields {
             sqlx::query(sql)
                 .bind(comparison.id.as_str())
                 .bind(field.field.as_str())
                 .bind(field.verdict.as_str())
-                .bind(field.distance.filter(|distance| distance.is_finite()))
+                .bind(known(field.distance))
                 .bind(i64::from(field.broken))
                 .execute(&mut *tx)
                 .await
                 .context("writing a field of a comparison")?;
         }
         let facts = &comparison.facts;
-        let number = |value: Option<f64>| value.filter(|value| value.is_finite());
         let sql = "-- insert_comparison
             insert into comparison_facts (comparison_id, compared, tracks, audio_ms, language,
                 control_ms, candidate_ms, control_usd, candidate_usd, effects_equal)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+            values ($1, $2, $3, nullif($4, -1), $5, nullif($6, -1), nullif($7, -1),
+                nullif($8, -1), nullif($9, -1), $10)";
         sqlx::query(sql)
             .bind(comparison.id.as_str())
             .bind(facts.compared.join(","))
             .bind(facts.tracks)
-            .bind(number(facts.audio_ms))
+            .bind(known(facts.audio_ms))
             .bind(facts.language.as_str())
-            .bind(number(facts.control_ms))
-            .bind(number(facts.candidate_ms))
-            .bind(number(facts.control_usd))
-            .bind(number(facts.candidate_usd))
+            .bind(known(facts.control_ms))
+            .bind(known(facts.candidate_ms))
+            .bind(known(facts.control_usd))
+            .bind(known(facts.candidate_usd))
             .bind(facts.effects_equal.map(i64::from))
             .execute(&mut *tx)
             .await

@@ -258,6 +258,13 @@ pub(crate) fn plain(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// A number that is not negative, or -1 for none, which its place takes as `nullif($n, -1)`. sqlx tells
+/// PostgreSQL that a missing `double precision` is a `real`, and a statement prepared with one refuses
+/// every number after it.
+pub(crate) fn known(number: Option<f64>) -> f64 {
+    number.filter(|number| number.is_finite()).unwrap_or(-1.0)
+}
+
 /// Milliseconds since the epoch, as every time column has them.
 pub(crate) fn millis(at: chrono::DateTime<chrono::Utc>) -> i64 {
     at.timestamp_millis()

@@ -4,7 +4,7 @@ use anyhow::Context;
 use chrono::{DateTime, Utc};
 use sqlx::Row;
 
-use super::{About, Store, StoredField, millis};
+use super::{About, Store, StoredField, known, millis};
 use crate::model::RunId;
 
 /// A second run of a recording that was compared already.
@@ -146,9 +146,8 @@ impl Store {
             insert into noise_fields (comparison_id, other, kind, field, candidate_verdict,
                 candidate_distance, candidate_broken, control_verdict, control_distance,
                 control_broken, measured_at)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+            values ($1, $2, $3, $4, $5, nullif($6, -1), $7, $8, nullif($9, -1), $10, $11)
             on conflict do nothing";
-        let number = |field: &StoredField| field.distance.filter(|value| value.is_finite());
         for field in fields {
             let control = field.control.as_ref();
             sqlx::query(sql)
@@ -157,10 +156,10 @@ impl Store {
                 .bind(second.whose.kind())
                 .bind(field.candidate.field.as_str())
                 .bind(field.candidate.verdict.as_str())
-                .bind(number(&field.candidate))
+                .bind(known(field.candidate.distance))
                 .bind(i64::from(field.candidate.broken))
                 .bind(control.map(|one| one.verdict.as_str()))
-                .bind(control.and_then(number))
+                .bind(known(control.and_then(|one| one.distance)))
                 .bind(control.map(|one| i64::from(one.broken)))
                 .bind(millis(now))
                 .execute(&mut *tx)

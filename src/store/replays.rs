@@ -7,7 +7,7 @@ use sqlx::{Row, any::AnyRow};
 use super::{
     Store, audit,
     facts::About,
-    millis, plain, time,
+    known, millis, plain, time,
     trail::{MeteredUsage, metered},
 };
 use crate::model::{EnvironmentName, Origin, RecordingId, RoomId, RunId, TranscriptId};
@@ -312,7 +312,7 @@ impl Store {
         let sql = "-- insert_replay
             insert into replays (id, environment, flag, from_at, to_at, room_id, at_most, per_hour,
                 budget_usd, anew, state, reason, started_by, started_at, changed_at)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+            values ($1, $2, $3, $4, $5, $6, $7, $8, nullif($9, -1), $10, $11, $12, $13, $14, $15)";
         let mut tx = self.begin().await.context(doing)?;
         sqlx::query(sql)
             .bind(replay.id.as_str())
@@ -323,7 +323,7 @@ impl Store {
             .bind(replay.room.as_ref().map(RoomId::as_str))
             .bind(replay.at_most)
             .bind(replay.per_hour)
-            .bind(replay.budget_usd)
+            .bind(known(replay.budget_usd))
             .bind(i64::from(replay.anew))
             .bind(replay.state.as_str())
             .bind(plain(&replay.reason).as_ref())
@@ -445,14 +445,14 @@ impl Store {
     ) -> anyhow::Result<()> {
         let doing = "changing the bounds of a replay";
         let sql = "-- bound_replay
-            update replays set per_hour = $3, budget_usd = $4, changed_at = $5
+            update replays set per_hour = $3, budget_usd = nullif($4, -1), changed_at = $5
             where environment = $1 and id = $2 and state not in ('ended', 'cancelled')";
         let mut tx = self.begin().await.context(doing)?;
         sqlx::query(sql)
             .bind(about.environment.as_str())
             .bind(id)
             .bind(per_hour)
-            .bind(budget_usd)
+            .bind(known(budget_usd))
             .bind(millis(now))
             .execute(&mut *tx)
             .await

@@ -103,6 +103,7 @@ on_both_databases!(
     sweeps::a_run_taken_up_after_its_sweep_is_swept_again_and_no_longer_withdrawn,
     sweeps::where_a_run_came_from_says_whether_missing_rows_mean_anything,
     comparisons::a_comparison_is_read_as_it_was_written,
+    comparisons::what_is_not_known_first_may_be_known_later,
     comparisons::the_newest_comparison_counts,
     comparisons::a_comparison_with_a_field_twice_is_refused_whole,
     comparisons::a_control_is_read_as_it_was_kept,

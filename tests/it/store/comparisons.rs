@@ -43,6 +43,18 @@ fn comparison(id: &str, run: &RunId, ms: i64) -> StoredComparison {
     }
 }
 
+/// Both on one connection, which keeps its prepared statements.
+pub async fn what_is_not_known_first_may_be_known_later(database: &Database) {
+    let store = database.store().await;
+    let id = run(&store, "run_1").await;
+    let mut written = comparison("cmp_1", &id, 1);
+    written.fields[0].distance = None;
+    let insert = store.insert_comparison(&written).await;
+    insert.expect("it is written");
+    let read = store.newest_comparison(&id).await.expect("it is read");
+    assert_eq!(read, Some(written));
+}
+
 pub async fn a_comparison_is_read_as_it_was_written(database: &Database) {
     let store = database.store().await;
     let id = run(&store, "run_1").await;
