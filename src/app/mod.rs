@@ -1,7 +1,10 @@
 //! The composition root: settings become adapters, adapters become loops and doors. Owns the clock.
 
+mod backup;
 mod check;
 mod demo;
+mod doctor;
+mod files;
 mod health;
 mod intake;
 mod mirror;
@@ -52,6 +55,7 @@ use crate::{
 
 pub use check::{Finding, check};
 pub use demo::{Demo, DemoSettings, put_tracks};
+pub use doctor::Bundle;
 pub use mirror::{FROM_MIRROR, MirrorLimits, MirrorProgress, Mirrors, RehearsalStep, TellProgress};
 pub use roles::{Doors, listen, listen_for_objects, make_bucket, run_all};
 

@@ -2,12 +2,14 @@
 //! error, so that what is printed can be piped.
 
 mod audit;
+mod backup;
 mod check;
 mod cleanup;
 mod compare;
 mod costs;
 mod demo;
 mod dispatch;
+mod doctor;
 mod events;
 mod follow;
 mod gate;
@@ -27,6 +29,7 @@ mod runs;
 mod sandbox;
 mod selftest;
 mod serve;
+mod settings;
 mod sweep;
 mod table;
 mod takeover;
@@ -147,6 +150,15 @@ enum Command {
     Cleanup(cleanup::Args),
     /// Lists who changed what, or verifies that the record of it is whole.
     Audit(audit::Args),
+    /// Shows the settings in force, defaults filled in and secrets masked.
+    Settings,
+    /// Writes a file for whoever helps from afar: versions, settings, checks, how far everything is,
+    /// and what failed lately. No meeting text, no secret.
+    Doctor(doctor::Args),
+    /// Writes everything in our database to a file, as it is at one moment, while everything goes on.
+    Backup(backup::BackupArgs),
+    /// Fills an empty database from such a file; also the way from SQLite to PostgreSQL.
+    Restore(backup::RestoreArgs),
     /// Shows what was seen of Conductor and of what both pipelines need, and how the breaker stands; or
     /// closes the breaker.
     Health(health::Args),
@@ -243,6 +255,7 @@ pub fn start_tracing(cli: &Cli) {
         Command::Demo(_)
             | Command::Dispatch(_)
             | Command::Check
+            | Command::Doctor(_)
             | Command::Report(_)
             | Command::Gate(_)
             | Command::Review(_)
@@ -312,6 +325,10 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Hold(args) => hold::run(args, &globals).await,
         Command::Cleanup(args) => cleanup::run(args, &globals).await,
         Command::Audit(args) => audit::run(args, &globals).await,
+        Command::Settings => settings::run(&globals),
+        Command::Doctor(args) => doctor::run(args, &globals).await,
+        Command::Backup(args) => backup::back_up(args, &globals).await,
+        Command::Restore(args) => backup::restore(args, &globals).await,
         Command::Health(args) => health::run(args, &globals).await,
         Command::Compare(args) => compare::run(args, &globals).await,
         Command::Report(args) => report::run(args, &globals).await,

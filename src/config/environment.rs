@@ -2,14 +2,14 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::Secret;
 use crate::model::{Bounds, Caps, GateBounds, HealthLimits};
 
 /// One environment.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Environment {
     /// Conductor or the embedded engine.
@@ -66,7 +66,7 @@ pub struct Environment {
 }
 
 /// How requests for recordings are answered.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Routing {
     /// Milliseconds an answer may take; what takes longer is left to Celery. Users wait for it.
@@ -80,7 +80,7 @@ impl Default for Routing {
 }
 
 /// The proxy through which the control asks the language model and the transcription service.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sharing {
     /// Whether shadow runs get what the control was answered.
@@ -118,7 +118,7 @@ impl Default for Sharing {
 }
 
 /// Who shares answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SharingMode {
     /// Nobody: requests pass, and nothing is kept.
@@ -130,7 +130,7 @@ pub enum SharingMode {
 }
 
 /// What else is looked at where a comparison finds differences.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Comparison {
     /// Percent of recordings with differences whose steps are run once more on what the control had made
@@ -139,7 +139,7 @@ pub struct Comparison {
 }
 
 /// Conductor or the embedded engine.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Conductor {
     /// Base URL with `/api` at the end.
@@ -150,7 +150,7 @@ pub struct Conductor {
 }
 
 /// An S3 API.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Objects {
     /// Base URL of the S3 API; none means AWS.
@@ -169,7 +169,7 @@ pub struct Objects {
 }
 
 /// Daily's REST API.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Daily {
     /// Base URL.
@@ -183,7 +183,7 @@ pub struct Daily {
 }
 
 /// The transcription service.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Transcription {
     /// Base URL.
@@ -196,7 +196,7 @@ pub struct Transcription {
 }
 
 /// The language model.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Llm {
     /// Base URL of an OpenAI-compatible API, usually with `/v1` at the end.
@@ -218,7 +218,7 @@ pub struct Llm {
 
 /// A model that says how near two summaries are in meaning. It gets titles and summaries of both
 /// pipelines to read; its answer is shown and decides nothing.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Embeddings {
     /// Base URL of an OpenAI-compatible API, usually with `/v1` at the end.
@@ -233,7 +233,7 @@ pub struct Embeddings {
 }
 
 /// Facts about Reflector itself.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reflector {
     /// Reflector's `UI_BASE_URL`, which messages link to.
@@ -254,7 +254,7 @@ pub struct Reflector {
 }
 
 /// Zulip's bot.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Zulip {
     /// The bot's address.
@@ -267,7 +267,7 @@ pub struct Zulip {
 }
 
 /// Where people are told what happens to the migration.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Notices {
     /// Gets a POST request with JSON for each notice.
@@ -280,7 +280,7 @@ pub struct Notices {
 }
 
 /// The legacy side.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Legacy {
     /// Reflector's own `PostgreSQL`, as its `DATABASE_URL` has it. Shadow runs only read it.
@@ -299,7 +299,7 @@ pub struct Legacy {
 }
 
 /// Where the tap stands.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tap {
     /// The queue it takes from: one that `task_routes` sends the task to, or `celery` where the

@@ -6,6 +6,7 @@
 mod environment;
 mod process;
 mod secret;
+mod shown;
 mod validation;
 
 use std::{
@@ -13,7 +14,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::{EnvironmentName, FlagName};
 
@@ -28,7 +29,7 @@ pub use secret::Secret;
 pub const FLAG: &str = "daily_diarization_pipeline";
 
 /// Everything in `switchyard.toml`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Our own database.

@@ -59,6 +59,11 @@ pub enum Refusal {
         "run `{0}` has ended its transcript; dispatch it again to complete what is missing of its deliveries"
     )]
     Finalized(RunId),
+    /// The same, and a restored backup does not tell what was delivered since.
+    #[error(
+        "run `{0}` had ended its transcript when our database was backed up, so Celery must not make it again; see in Reflector what is missing of its deliveries, and complete that by hand"
+    )]
+    Restored(RunId),
     /// Celery is removed.
     #[error(
         "Celery is removed in {0}, so no recording is given back to it; `switchyard phase set archived` goes back, once legacy workers run again"
@@ -214,6 +219,10 @@ impl GiveBack {
             };
             let was_ours = ownership.run_id.as_ref() == Some(&run.id);
             match ownership.owner {
+                // A takeover refuses that; only a restored backup leaves it so.
+                Owner::Control if was_ours && stage >= Stage::Finalized => {
+                    return Ok(Err(Refusal::Restored(run.id.clone())));
+                }
                 // An earlier call got as far: the run is kept in the row for that.
                 Owner::Control if was_ours => return Ok(Ok(ownership.epoch)),
                 Owner::Candidate if was_ours => {}

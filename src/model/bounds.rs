@@ -1,10 +1,10 @@
 //! How much has to be seen before a migration may go forward.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The bounds of the preconditions of forward moves, one set for each environment. Counts are of
 /// recordings.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Bounds {
     /// The environment that has to be as far already; in cutover, that has to soak.

@@ -1,10 +1,10 @@
 //! How much shadow runs may use in a day.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The most that the shadow runs of an environment may use in one day (UTC), all together. What is left
 /// out has no bound. Over any of them no candidate runs beside for the rest of the day.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Caps {
     /// Seconds of GPUs.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// The bounds of the gate, one set for each environment. How far a field's texts may be apart stands
 /// with the field, in `comparisons/`.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GateBounds {
     /// The rate of recordings with a failure, in percent, that the evidence has to rule out before

@@ -1,9 +1,9 @@
 //! How closely Conductor is watched, and how long doubt lasts.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The limits of an environment's health, in seconds where they are no counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HealthLimits {
     /// Between two looks.

@@ -1,7 +1,7 @@
 //! The audit trail: a chain of entries, added to in the transaction of what they tell of.
 
 use anyhow::Context;
-use sqlx::{Any, Row, Transaction, any::AnyRow};
+use sqlx::{Any, AnyConnection, Row, Transaction, any::AnyRow};
 
 use super::Store;
 use crate::{
@@ -116,35 +116,41 @@ impl Store {
 
     /// Reads the whole chain of all migrations, and tells how long it is or where it is broken.
     pub async fn verify_audit(&self) -> anyhow::Result<Result<i64, Broken>> {
-        let doing = "reading the audit trail";
-        // What is written meanwhile comes after the head as it is now.
-        let head = sqlx::query("-- audit_head\n select seq, hash from audit_head where id = 1")
-            .fetch_one(&self.pool)
+        let connection = self.pool.acquire().await;
+        verify(&mut *connection.context("reading the audit trail")?).await
+    }
+}
+
+/// Reads the whole chain on one connection.
+pub(super) async fn verify(db: &mut AnyConnection) -> anyhow::Result<Result<i64, Broken>> {
+    let doing = "reading the audit trail";
+    // What is written meanwhile comes after the head as it is now.
+    let head = sqlx::query("-- audit_head\n select seq, hash from audit_head where id = 1")
+        .fetch_one(&mut *db)
+        .await
+        .context(doing)?;
+    let (last, hash): (i64, String) = (head.try_get("seq")?, head.try_get("hash")?);
+    let sql = format!(
+        "-- verify_audit\n select {COLUMNS} from audit
+         where seq > $1 and seq <= $2 order by seq limit $3"
+    );
+    let mut chain = Chain::default();
+    loop {
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql.clone()))
+            .bind(chain.len())
+            .bind(last)
+            .bind(AT_ONCE)
+            .fetch_all(&mut *db)
             .await
             .context(doing)?;
-        let (last, hash): (i64, String) = (head.try_get("seq")?, head.try_get("hash")?);
-        let sql = format!(
-            "-- verify_audit\n select {COLUMNS} from audit
-             where seq > $1 and seq <= $2 order by seq limit $3"
-        );
-        let mut chain = Chain::default();
-        loop {
-            let rows = sqlx::query(sqlx::AssertSqlSafe(sql.clone()))
-                .bind(chain.len())
-                .bind(last)
-                .bind(AT_ONCE)
-                .fetch_all(&self.pool)
-                .await
-                .context(doing)?;
-            for row in &rows {
-                if let Err(broken) = chain.check(&read(row)?) {
-                    return Ok(Err(broken));
-                }
-            }
-            if rows.len() < usize::try_from(AT_ONCE)? {
-                break;
+        for row in &rows {
+            if let Err(broken) = chain.check(&read(row)?) {
+                return Ok(Err(broken));
             }
         }
-        Ok(chain.ends_at(last, &hash).map(|()| chain.len()))
+        if rows.len() < usize::try_from(AT_ONCE)? {
+            break;
+        }
     }
+    Ok(chain.ends_at(last, &hash).map(|()| chain.len()))
 }

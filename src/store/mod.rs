@@ -7,6 +7,7 @@
 
 mod arrivals;
 mod audit;
+mod backup;
 mod cache;
 mod comparisons;
 mod controls;
@@ -55,6 +56,7 @@ use sqlx::{
 };
 
 pub use arrivals::{Arrival, NobodyServes, Pinned, Way, Wish};
+pub use backup::{Copied, Restored, TABLES};
 pub use comparisons::{ComparisonFacts, StoredComparison, StoredField};
 pub use controls::Control;
 pub use effects::{Claim, Effect, EffectState, Lease};
@@ -83,7 +85,7 @@ pub use sharing::{AnswerCost, GivenAnswer, Savings, SharedAnswer};
 pub use spool::Spooled;
 pub use standing::{Spent, Standing};
 pub use sweeps::Unswept;
-pub use trail::{Attempt, MeteredUsage, UsageOfRun};
+pub use trail::{Attempt, FailedStep, MeteredUsage, UsageOfRun};
 
 /// The migrations, applied in order by [`Store::open`].
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();

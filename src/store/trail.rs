@@ -50,7 +50,57 @@ pub struct UsageOfRun {
     pub metered: MeteredUsage,
 }
 
+/// Attempts at one kind of task that failed for one cause.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct FailedStep {
+    /// The task kind.
+    pub task_name: String,
+    /// Why they failed.
+    pub cause: String,
+    /// How many there were.
+    pub times: i64,
+    /// When the newest began.
+    pub last_at: DateTime<Utc>,
+}
+
+/// How many causes of failures are told.
+const CAUSES: i64 = 50;
+
 impl Store {
+    /// Why attempts of an environment failed since, by task kind, the most frequent causes first, 50 at
+    /// most.
+    pub async fn failed_steps(
+        &self,
+        environment: &EnvironmentName,
+        since: DateTime<Utc>,
+    ) -> anyhow::Result<Vec<FailedStep>> {
+        let sql = "-- failed_steps
+            select attempts.task_name, coalesce(attempts.cause, '') as cause, count(*) as times,
+                max(attempts.started_at) as last_at
+            from attempts join runs on runs.id = attempts.run_id
+            where runs.environment = $1 and attempts.started_at >= $2
+              and attempts.status in ('failed', 'failed_terminally')
+            group by attempts.task_name, coalesce(attempts.cause, '')
+            order by times desc, last_at desc, attempts.task_name, cause limit $3";
+        let rows = sqlx::query(sql)
+            .bind(environment.as_str())
+            .bind(millis(since))
+            .bind(CAUSES)
+            .fetch_all(&self.pool)
+            .await
+            .context("reading what failed")?;
+        rows.iter()
+            .map(|row| {
+                Ok(FailedStep {
+                    task_name: row.try_get("task_name")?,
+                    cause: row.try_get("cause")?,
+                    times: row.try_get("times")?,
+                    last_at: time(row.try_get("last_at")?),
+                })
+            })
+            .collect()
+    }
+
     /// Notes that an attempt began. The engine makes a new attempt at a task only when it has given
     /// up the earlier ones, so those that nobody ended are ended here.
     pub async fn begin_attempt(&self, run: &RunId, attempt: &Attempt) -> anyhow::Result<()> {

@@ -36,4 +36,5 @@ mod reflector;
 mod replaying;
 mod secrecy;
 mod sharing;
+mod upkeep;
 mod world;

@@ -240,6 +240,9 @@ async fn failing_services_are_told_of_without_what_they_said() {
         told.push(("runs", site.run(&["runs", id, "--json"]).await));
         told.push(("compare", site.run(&["compare", id]).await));
     }
+    let bundle = site.path("doctor.json");
+    let bundle = bundle.to_str().expect("it is UTF-8");
+    told.push(("doctor", site.run(&["doctor", bundle]).await));
     told.push(("worker", worker.kill().await));
     told.push(("serve", serve.kill().await));
     told.push(("engine", engine.kill().await));
@@ -248,6 +251,9 @@ async fn failing_services_are_told_of_without_what_they_said() {
         meeting.is_not_in(what, &ended.stdout);
     }
     meeting.is_not_in("runs --json", &runs.to_string());
+    let bundle = std::fs::read_to_string(bundle).expect("a file");
+    assert!(bundle.contains("generate_title"), "failures are not told");
+    meeting.is_not_in("the file for whoever helps", &bundle);
     is_kept_from_the_engine(&meeting, &site.path("switchyard.db")).await;
     let (_, worker) = told
         .iter()

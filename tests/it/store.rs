@@ -2,6 +2,7 @@
 //! `SWITCHYARD_TEST_POSTGRES` names a server, on PostgreSQL.
 
 mod answers;
+mod backups;
 mod checkpoints;
 mod comparisons;
 mod evidence;
@@ -51,6 +52,10 @@ on_both_databases!(
     opening::opening_again_finds_the_rows,
     opening::what_is_written_after_a_transaction_that_was_given_up_midway_is_kept,
     opening::many_processes_may_open_an_empty_database_at_once,
+    backups::a_backup_that_was_cut_short_or_changed_is_refused_whole,
+    backups::a_backup_is_what_there_was_at_one_moment,
+    backups::what_the_candidate_was_at_is_done_by_nobody_after_a_restore,
+    backups::every_table_is_backed_up,
     health::a_breaker_is_read_as_it_was_written_by_one_of_those_who_saw_it,
     health::what_is_seen_again_is_so_since_it_was_first_seen,
     ledger::an_effect_is_claimed_by_one_until_its_lease_ends,

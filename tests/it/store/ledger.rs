@@ -15,7 +15,7 @@ use crate::database::Database;
 const TASK: &str = "post_zulip";
 
 /// A live run with its proof.
-async fn live(store: &Store, id: &str, generation: i64) -> (Run, Live) {
+pub async fn live(store: &Store, id: &str, generation: i64) -> (Run, Live) {
     let mut new = new_run(id, "owned");
     new.effects = Effects::Live;
     new.generation = generation;
@@ -28,13 +28,13 @@ async fn live(store: &Store, id: &str, generation: i64) -> (Run, Live) {
     (run, live)
 }
 
-async fn owned(store: &Store) -> (Ownership, Stage) {
+pub async fn owned(store: &Store) -> (Ownership, Stage) {
     let recording = RecordingId::new("owned");
     let owned = store.ownership(&staging(), &flag(), &recording).await;
     owned.expect("a read").expect("somebody owns it")
 }
 
-async fn reserved(store: &Store, run: &Run, live: &Live) -> Vec<Effect> {
+pub async fn reserved(store: &Store, run: &Run, live: &Live) -> Vec<Effect> {
     let intents = [
         intent(IntentKind::Zulip, "https://z", "{}"),
         intent(IntentKind::Message, "ts:1", "{}"),
@@ -44,7 +44,7 @@ async fn reserved(store: &Store, run: &Run, live: &Live) -> Vec<Effect> {
     store.effects(&run.id, TASK).await.expect("a read")
 }
 
-async fn claim(store: &Store, live: &Live, effect: &Effect, holder: &str, now: i64) -> Claim {
+pub async fn claim(store: &Store, live: &Live, effect: &Effect, holder: &str, now: i64) -> Claim {
     let lease = Lease {
         holder,
         until: at(now + 40),

@@ -118,6 +118,22 @@ async fn write_everything(store: &Store) -> anyhow::Result<()> {
     store.insert_comparison(&comparison).await
 }
 
+/// Leaves rows in every table but the embedded engine's.
+pub async fn write_to_every_table(store: &Store) {
+    write_everything(store).await.expect("it is written");
+    write_noise(store).await;
+    write_routes(store).await;
+    write_health(store).await;
+    write_live(store).await;
+    write_mirror(store).await;
+    write_moves(store).await.expect("it is written");
+    write_rules(store).await;
+    write_replay(store).await;
+    write_reviews(store).await;
+    write_export(store).await;
+    write_shared(store).await.expect("it is written");
+}
+
 #[tokio::test]
 async fn the_same_calls_leave_the_same_rows_on_both_databases() {
     let Some(postgres) = Database::fresh(Kind::Postgres).await else {
@@ -125,19 +141,7 @@ async fn the_same_calls_leave_the_same_rows_on_both_databases() {
     };
     let sqlite = Database::fresh(Kind::Sqlite).await.expect("always there");
     for database in [&sqlite, &postgres] {
-        let store = database.store().await;
-        write_everything(&store).await.expect("it is written");
-        write_noise(&store).await;
-        write_routes(&store).await;
-        write_health(&store).await;
-        write_live(&store).await;
-        write_mirror(&store).await;
-        write_moves(&store).await.expect("it is written");
-        write_rules(&store).await;
-        write_replay(&store).await;
-        write_reviews(&store).await;
-        write_export(&store).await;
-        write_shared(&store).await.expect("it is written");
+        write_to_every_table(&database.store().await).await;
     }
     let tables = sqlite.tables().await;
     assert_eq!(tables, postgres.tables().await);
