@@ -6,6 +6,7 @@ mod backup;
 mod check;
 mod cleanup;
 mod compare;
+mod completions;
 mod costs;
 mod demo;
 mod dispatch;
@@ -33,6 +34,7 @@ mod settings;
 mod sweep;
 mod table;
 mod takeover;
+mod top;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -150,6 +152,8 @@ enum Command {
     Cleanup(cleanup::Args),
     /// Lists who changed what, or verifies that the record of it is whole.
     Audit(audit::Args),
+    /// Shows how everything stands, again and again: phases, gate, breaker, open runs, throughput.
+    Top(top::Args),
     /// Shows the settings in force, defaults filled in and secrets masked.
     Settings,
     /// Writes a file for whoever helps from afar: versions, settings, checks, how far everything is,
@@ -189,6 +193,10 @@ enum Command {
     Replay(replay::Args),
     /// Prints the dictionary of events: which task causes which, where it goes, what is in it.
     Events,
+    /// Prints what completes commands in a shell.
+    Completions(completions::Args),
+    /// Prints the manual, for `man -l -`.
+    Man,
     /// Serves stand-ins for Daily, transcription, language model, Zulip and a webhook.
     Sandbox(sandbox::Args),
 }
@@ -256,6 +264,7 @@ pub fn start_tracing(cli: &Cli) {
             | Command::Dispatch(_)
             | Command::Check
             | Command::Doctor(_)
+            | Command::Top(_)
             | Command::Report(_)
             | Command::Gate(_)
             | Command::Review(_)
@@ -325,6 +334,9 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Hold(args) => hold::run(args, &globals).await,
         Command::Cleanup(args) => cleanup::run(args, &globals).await,
         Command::Audit(args) => audit::run(args, &globals).await,
+        Command::Top(args) => top::run(args, &globals).await,
+        Command::Completions(args) => Ok(completions::run(&args)),
+        Command::Man => completions::manual(),
         Command::Settings => settings::run(&globals),
         Command::Doctor(args) => doctor::run(args, &globals).await,
         Command::Backup(args) => backup::back_up(args, &globals).await,

@@ -40,6 +40,7 @@ mod sharing;
 mod spool;
 mod standing;
 mod sweeps;
+mod throughput;
 mod trail;
 
 use std::{
@@ -85,6 +86,7 @@ pub use sharing::{AnswerCost, GivenAnswer, Savings, SharedAnswer};
 pub use spool::Spooled;
 pub use standing::{Spent, Standing};
 pub use sweeps::Unswept;
+pub use throughput::Throughput;
 pub use trail::{Attempt, FailedStep, MeteredUsage, UsageOfRun};
 
 /// The migrations, applied in order by [`Store::open`].

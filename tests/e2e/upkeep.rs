@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::program::{SECRETS, Site, way_to};
+use crate::program::{Process, SECRETS, Site, way_to};
 
 #[track_caller]
 fn has_no_secret(what: &str, text: &str) {
@@ -115,4 +115,50 @@ async fn whoever_helps_gets_how_everything_stands_and_what_is_broken() {
     };
     assert_eq!(is_ok("our database"), true);
     assert!(checks.iter().any(|check| check["ok"] == false));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn how_everything_stands_is_one_screen_for_people_and_one_object_for_programs() {
+    let site = Site::new();
+    for step in way_to("shadow", "10") {
+        let step: Vec<&str> = step.iter().map(String::as_str).collect();
+        site.run(&step).await.well();
+    }
+    let hold = [
+        "hold", "place", "--by", "ana", "--reason", "a test", "--hours", "1",
+    ];
+    site.run(&hold).await.well();
+    // What is no terminal is shown once.
+    let shown = site.run(&["top"]).await.well();
+    for line in [
+        "phase      test: shadow 10 %  held",
+        "gate       NOT YET",
+        "open runs  0",
+    ] {
+        assert!(shown.contains(line), "`{line}` is not in {shown}");
+    }
+    let told = site.run(&["top", "--json"]).await.json();
+    assert_eq!(told["last_hour"]["arrived"], 0);
+    assert_eq!(told["phases"][0]["percent"], 10.0);
+    assert_eq!(told["held"], 1);
+}
+
+#[tokio::test]
+async fn every_command_is_in_the_manual_and_completed() {
+    let manual = Process::start(&["man"], []).ended().await.well();
+    let script = Process::start(&["completions", "bash"], [])
+        .ended()
+        .await
+        .well();
+    for command in ["dispatch", "phase", "backup"] {
+        assert!(
+            manual.contains(&format!(".TH switchyard-{command} ")),
+            "{command}"
+        );
+        assert!(
+            script.contains(&format!("switchyard__subcmd__{command}"))
+                || script.contains(&format!("switchyard__{command}")),
+            "{command}"
+        );
+    }
 }

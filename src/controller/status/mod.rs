@@ -99,6 +99,12 @@ impl Shadow {
         try_join_all(runs.iter().map(|run| self.status(run))).await
     }
 
+    /// The environment's runs under way, oldest first.
+    pub async fn open(&self) -> anyhow::Result<Vec<RunStatus>> {
+        let runs = self.store.open_runs(&self.environment).await?;
+        try_join_all(runs.iter().map(|run| self.status(run))).await
+    }
+
     /// One run with its steps and attempts; none where there is no such run.
     pub async fn detail(&self, id: &RunId) -> anyhow::Result<Option<RunDetail>> {
         let Some(run) = self.store.run(id).await? else {
