@@ -159,12 +159,13 @@ fn text(seen: &Seen) -> String {
         }
         add("phase", &line);
     }
+    let gate = style(&seen.gate_line);
     let gate = match seen.gate {
-        GateVerdict::Pass => style("PASS").green(),
-        GateVerdict::NotYet => style("NOT YET").yellow(),
-        GateVerdict::Fail => style("FAIL").red(),
+        GateVerdict::Pass => gate.green(),
+        GateVerdict::NotYet => gate.yellow(),
+        GateVerdict::Fail => gate.red(),
     };
-    add("gate", &format!("{gate}  {}", seen.gate_line));
+    add("gate", &gate.to_string());
     let breaker = style(&seen.breaker.line);
     let breaker = match seen.breaker.state {
         Some(BreakerState::Closed) => breaker.green(),
