@@ -107,7 +107,10 @@ fn main() {
         })
         .collect();
     let took = median(pairs.iter().map(|pair| pair.0.as_secs_f64()));
-    told(Duration::from_secs_f64(took), met(took < TARGET.as_secs_f64()));
+    told(
+        Duration::from_secs_f64(took),
+        met(took < TARGET.as_secs_f64()),
+    );
     let seconds = |pair: &(Duration, Value), key: &str| pair.1[key].as_f64().expect("seconds");
     let mut times_faster = f64::INFINITY;
     for (name, key) in [("jiwer's WER", "jiwer_s"), ("MeetEval's cpWER", "cp_s")] {

@@ -5,30 +5,21 @@
 //! than the control from itself. Then the time to read and decide on 10,000 comparisons, on SQLite and,
 //! where `SWITCHYARD_TEST_POSTGRES` names a server, on PostgreSQL.
 
-#[allow(dead_code, reason = "tests use the rest")]
-#[path = "../tests/support/database.rs"]
-mod database;
-#[allow(dead_code, reason = "tests use the rest")]
-#[path = "../tests/support/dice.rs"]
-mod dice;
 #[path = "parts/draws.rs"]
 mod draws;
 #[path = "parts/evidence.rs"]
 mod evidence;
-#[allow(dead_code, reason = "tests use the rest")]
-#[path = "../tests/it/phases.rs"]
-mod phases;
 
 use std::time::Instant;
 
 use switchyard::{
     gate::{ALPHA, Bet, Wealth, clean_needed, log_likelihood_ratio, threshold, wilson_lower},
+    //TMP
     store::Store,
 };
 
-use dice::Dice;
-use draws::normal;
-use evidence::{PAIRS, fill, now};
+use draws::{Dice, normal};
+use evidence::{Database, Kind, PAIRS, fill, now, phases};
 
 /// The share that got there, and the median of when.
 fn told(at: &[Option<u64>]) -> String {
@@ -133,8 +124,8 @@ fn soft(dice: &mut Dice) {
 }
 
 async fn reading() {
-    for kind in [database::Kind::Sqlite, database::Kind::Postgres] {
-        let Some(database) = database::Database::fresh(kind).await else {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let Some(database) = Database::fresh(kind).await else {
             continue;
         };
         let store = Store::open(&database.url).await.expect("it opens");

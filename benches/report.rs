@@ -3,19 +3,10 @@
 //! --html` makes it; and from made-up facts that show everything a page can hold. Prints seconds and
 //! size, and leaves the pages in `target/tmp/report-bench` to be looked at.
 
-#[allow(dead_code, reason = "tests use the rest")]
-#[path = "../tests/support/database.rs"]
-mod database;
-#[allow(dead_code, reason = "tests use the rest")]
-#[path = "../tests/support/dice.rs"]
-mod dice;
 #[path = "parts/draws.rs"]
 mod draws;
 #[path = "parts/evidence.rs"]
 mod evidence;
-#[allow(dead_code, reason = "tests use the rest")]
-#[path = "../tests/it/phases.rs"]
-mod phases;
 
 use std::{
     fs,
@@ -39,9 +30,8 @@ use switchyard::{
     store::Store,
 };
 
-use dice::Dice;
-use draws::normal;
-use evidence::{PAIRS, fill, now};
+use draws::{Dice, normal};
+use evidence::{Database, Kind, PAIRS, fill, now, phases};
 
 /// What the page may take, from the store on.
 const TARGET: Duration = Duration::from_secs(5);
@@ -289,8 +279,8 @@ fn write(folder: &Path, name: &str, text: &str) {
 
 /// What a program that starts with a store full of comparisons takes to the page.
 async fn from_the_store(folder: &Path) {
-    for kind in [database::Kind::Sqlite, database::Kind::Postgres] {
-        let Some(database) = database::Database::fresh(kind).await else {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let Some(database) = Database::fresh(kind).await else {
             continue;
         };
         let store = Store::open(&database.url).await.expect("it opens");
@@ -323,7 +313,11 @@ async fn from_the_store(folder: &Path) {
             TARGET.as_secs(),
             if took < TARGET { "met" } else { "MISSED" }
         );
-        write(folder, &format!("store-{kind:?}.html").to_lowercase(), &page);
+        write(
+            folder,
+            &format!("store-{kind:?}.html").to_lowercase(),
+            &page,
+        );
         mover.store.close().await;
         database.remove().await;
     }

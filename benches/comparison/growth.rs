@@ -34,7 +34,10 @@ pub(super) fn drawn(rows: &[Row]) -> String {
         ("Comparing all fields, seconds", seconds, "s"),
         ("Most memory of the process, megabytes", megabytes, "MB"),
     ] {
-        let _ = writeln!(svg, "<text x='10' y='{top}' font-weight='bold'>{title}</text>");
+        let _ = writeln!(
+            svg,
+            "<text x='10' y='{top}' font-weight='bold'>{title}</text>"
+        );
         let greatest = values.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
         for (row, value) in rows.iter().zip(values) {
             top += LINE;

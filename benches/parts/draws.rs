@@ -1,6 +1,10 @@
 //! Draws of a normal distribution, from the dice that tests throw.
 
-use super::dice::Dice;
+#[allow(dead_code, reason = "tests use the rest")]
+#[path = "../../tests/support/dice.rs"]
+mod dice;
+
+pub use dice::Dice;
 
 /// By Box and Muller, around 0.
 pub fn normal(dice: &mut Dice, deviation: f64) -> f64 {

@@ -1,9 +1,16 @@
 //! A store that has compared ten thousand recordings.
 
+#[allow(dead_code, reason = "tests use the rest")]
+#[path = "../../tests/support/database.rs"]
+mod database;
+#[allow(dead_code, reason = "tests use the rest")]
+#[path = "../../tests/it/phases.rs"]
+pub mod phases;
+
 use chrono::{DateTime, Utc};
 use sqlx::Executor;
 
-use super::{database::Database, phases};
+pub use database::{Database, Kind};
 
 /// Recordings that were compared.
 pub const PAIRS: i64 = 10_000;
@@ -16,7 +23,11 @@ pub fn now() -> DateTime<Utc> {
 /// The newest reports are read for the time of their steps; they hold what was said.
 fn stored_report(nth: i64) -> String {
     const READ: i64 = 25;
-    let said = if nth < READ { "word ".repeat(60_000) } else { String::new() };
+    let said = if nth < READ {
+        "word ".repeat(60_000)
+    } else {
+        String::new()
+    };
     format!(
         r#"{{"said": "{said}", "control": {{"steps": [{{"step": "transcribe_track", "wall_ms": 96000.0}}]}}, "candidate": {{"steps": [{{"step": "transcribe_track", "wall_ms": 94000.0}}]}}}}"#
     )

@@ -219,7 +219,11 @@ fn side_by_side<'a, T: Send>(
         return entries.iter().map(|entry| measure(entry)).collect();
     }
     let mut order: Vec<usize> = (0..entries.len()).collect();
-    let place = |at: &usize| LONGEST.iter().position(|field| *field == entries[*at].field);
+    let place = |at: &usize| {
+        LONGEST
+            .iter()
+            .position(|field| *field == entries[*at].field)
+    };
     order.sort_by_key(|at| place(at).unwrap_or(LONGEST.len()));
     let next = AtomicUsize::new(0);
     let work = || {

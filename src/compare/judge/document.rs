@@ -73,11 +73,7 @@ pub(super) fn patterns(policy: &FieldPolicy) -> Vec<Pattern> {
 }
 
 /// What is left of found differences; they have the numbers of [`patterns`].
-fn answered(
-    policy: &FieldPolicy,
-    found: Vec<Found>,
-    earlier: &[FieldResult],
-) -> Vec<Difference> {
+fn answered(policy: &FieldPolicy, found: Vec<Found>, earlier: &[FieldResult]) -> Vec<Difference> {
     found
         .into_iter()
         .filter_map(|found| {

@@ -14,11 +14,7 @@ use crate::compare::metrics::{bytes, event_order};
 use crate::compare::policy::FieldPolicy;
 use crate::model::{Outcome, Published};
 
-pub(super) fn events(
-    policy: &FieldPolicy,
-    control: &Outcome,
-    candidate: &Outcome,
-) -> Measuring {
+pub(super) fn events(policy: &FieldPolicy, control: &Outcome, candidate: &Outcome) -> Measuring {
     fn told(outcome: &Outcome) -> Vec<Told<'_>> {
         let each = outcome.events.iter();
         each.map(|event| Told::new(&event.event, "", None, &event.data))
@@ -28,11 +24,7 @@ pub(super) fn events(
     Measuring::Documents(Documents::new(found, more, order))
 }
 
-pub(super) fn messages(
-    policy: &FieldPolicy,
-    control: &Outcome,
-    candidate: &Outcome,
-) -> Measuring {
+pub(super) fn messages(policy: &FieldPolicy, control: &Outcome, candidate: &Outcome) -> Measuring {
     if control.published.is_empty() && !candidate.published.is_empty() {
         return Finding::not_comparable("the control's live messages were not recorded").into();
     }

@@ -9,11 +9,7 @@ use crate::compare::metrics::{bytes, zulip_text};
 use crate::compare::policy::FieldPolicy;
 use crate::model::{HttpRequest, Outcome};
 
-pub(super) fn zulip(
-    policy: &FieldPolicy,
-    control: &Outcome,
-    candidate: &Outcome,
-) -> Measuring {
+pub(super) fn zulip(policy: &FieldPolicy, control: &Outcome, candidate: &Outcome) -> Measuring {
     let read = |request: &HttpRequest| {
         let mut form: serde_json::Map<String, Value> =
             url::form_urlencoded::parse(request.body.as_bytes())
@@ -34,11 +30,7 @@ pub(super) fn zulip(
     }
 }
 
-pub(super) fn webhook(
-    policy: &FieldPolicy,
-    control: &Outcome,
-    candidate: &Outcome,
-) -> Measuring {
+pub(super) fn webhook(policy: &FieldPolicy, control: &Outcome, candidate: &Outcome) -> Measuring {
     let read = |request: &HttpRequest| {
         let body: Value = serde_json::from_str(&request.body)
             .unwrap_or_else(|_| json!({"not_json": request.body}));

@@ -38,7 +38,11 @@ pub(super) fn words(control: &Outcome, heard: &Heard<'_>) -> Finding {
     let character_errors = if equal {
         Some(0.0)
     } else {
-        characters::error_rate_along(&texts_of(&words.left), &texts_of(&words.right), &words.steps)
+        characters::error_rate_along(
+            &texts_of(&words.left),
+            &texts_of(&words.right),
+            &words.steps,
+        )
     };
     Finding {
         equal,

@@ -153,7 +153,10 @@ mod tests {
 
     #[test]
     fn a_string_ends_at_a_quote_that_no_slash_is_for() {
-        assert_eq!(outside_strings(r#"["a\\", "b\"c, ", "", 1]"#), r#"[", ", ", 1]"#);
+        assert_eq!(
+            outside_strings(r#"["a\\", "b\"c, ", "", 1]"#),
+            r#"[", ", ", 1]"#
+        );
         assert_eq!(outside_strings(r#"{"a\\\" ,": 1e5}"#), r#"{": 1e5}"#);
     }
 

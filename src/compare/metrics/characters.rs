@@ -16,10 +16,7 @@ pub fn distance(reference: &str, hypothesis: &str) -> usize {
 
 /// Errors per character of the reference; none when that is empty and the hypothesis is not.
 pub fn error_rate(reference: &str, hypothesis: &str) -> Option<f64> {
-    rate(
-        distance(reference, hypothesis),
-        reference.chars().count(),
-    )
+    rate(distance(reference, hypothesis), reference.chars().count())
 }
 
 /// The same of words with one blank between them, whose alignment is there already.

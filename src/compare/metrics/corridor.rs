@@ -300,7 +300,11 @@ mod tests {
             let mut hypothesis = reference.clone();
             for (place, what, letter, count) in edits {
                 let at = (place * hypothesis.len() as f64).floor();
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index")]
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "an index"
+                )]
                 let at = at as usize;
                 let until = (at + count).min(hypothesis.len());
                 match what {
@@ -360,7 +364,9 @@ mod tests {
     fn a_long_text_with_few_errors_has_a_narrow_corridor() {
         let mut state = 7_u64;
         let mut draw = move |below: u64| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
             u32::try_from((state >> 33) % below).expect("it is small")
         };
         // Words of a language in which a few are said most of the time.

@@ -33,5 +33,4 @@ pub mod wavefront;
 pub mod zulip_text;
 
 /// A table of many small keys that nobody outside chooses.
-pub(in crate::compare) type Map<K, V> =
-    std::collections::HashMap<K, V, foldhash::fast::FixedState>;
+pub(in crate::compare) type Map<K, V> = std::collections::HashMap<K, V, foldhash::fast::FixedState>;
