@@ -13,8 +13,8 @@ mod evidence;
 use std::time::Instant;
 
 use switchyard::{
-    gate::{ALPHA, Bet, Wealth, clean_needed, log_likelihood_ratio, threshold, wilson_lower},
-    //TMP
+    gate::{ALPHA, Bet, Wealth, clean_needed, log_likelihood_ratio, threshold},
+    model::wilson,
     store::Store,
 };
 
@@ -59,7 +59,7 @@ fn hard(dice: &mut Dice) {
                 let is_there = [
                     is_enough,
                     !has_failed && ratio >= (0.95_f64 / 0.05).ln(),
-                    n >= 20 && wilson_lower(n - failures, n) >= 1.0 - bound,
+                    n >= 20 && wilson::lower(n - failures, n) >= 1.0 - bound,
                 ];
                 for (at, is_there) in at.iter_mut().zip(is_there) {
                     if is_there && at.is_none() {

@@ -396,6 +396,15 @@ mod tests {
     }
 
     #[test]
+    fn fields_measured_side_by_side_come_out_in_their_order() {
+        let policy = Policy::shipped();
+        let entries: Vec<&FieldPolicy> = policy.fields.iter().collect();
+        let of = |is_long| side_by_side(&entries, is_long, |entry| entry.field);
+        assert_eq!(of(true), of(false));
+        assert_eq!(of(true).len(), entries.len());
+    }
+
+    #[test]
     fn a_verdict_reads_back_and_a_failed_candidate_counts() {
         for verdict in Verdict::ALL {
             assert_eq!(Verdict::parse(verdict.as_str()), Some(verdict));

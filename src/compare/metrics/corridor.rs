@@ -331,7 +331,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(400))]
+        #![proptest_config(ProptestConfig::with_cases(120))]
         #[test]
         fn the_corridor_holds_a_best_path(
             (reference, hypothesis) in heard(),
