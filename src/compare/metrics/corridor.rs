@@ -361,6 +361,32 @@ mod tests {
     }
 
     #[test]
+    fn a_best_path_far_from_the_known_one_is_found() {
+        // The same again and again, a little changed each time; the hypothesis lacks the first time.
+        let mut time: Vec<u32> = (0..200).map(|at| at % 97).collect();
+        let mut reference = Vec::new();
+        for nth in 0..12_u32 {
+            for at in 0..10 {
+                time[usize::try_from(at * 20 + nth).expect("it is small")] = 100 + 10 * nth + at;
+            }
+            reference.extend_from_slice(&time);
+        }
+        let hypothesis = reference[200..].to_vec();
+        let letter_by_letter: Vec<Run> = (0..hypothesis.len())
+            .filter(|&at| reference[at] == hypothesis[at])
+            .map(|at| Run {
+                reference: at,
+                hypothesis: at,
+                length: 1,
+            })
+            .collect();
+        assert_eq!(
+            in_the_corridor(&reference, &hypothesis, &letter_by_letter).0,
+            200
+        );
+    }
+
+    #[test]
     fn a_long_text_with_few_errors_has_a_narrow_corridor() {
         let mut state = 7_u64;
         let mut draw = move |below: u64| {
