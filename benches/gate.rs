@@ -5,40 +5,21 @@
 //! than the control from itself. Then the time to read and decide on 10,000 comparisons, on SQLite and,
 //! where `SWITCHYARD_TEST_POSTGRES` names a server, on PostgreSQL.
 
-#[allow(dead_code, reason = "tests use the rest")]
-#[path = "../tests/support/database.rs"]
-mod database;
-#[allow(dead_code, reason = "tests use the rest")]
-#[path = "../tests/it/phases.rs"]
-mod phases;
+#[path = "parts/draws.rs"]
+mod draws;
+#[path = "parts/evidence.rs"]
+mod evidence;
 
 use std::time::Instant;
 
-use chrono::{DateTime, Utc};
-use sqlx::Executor;
 use switchyard::{
-    gate::{ALPHA, Bet, Wealth, clean_needed, log_likelihood_ratio, threshold, wilson_lower},
+    gate::{ALPHA, Bet, Wealth, clean_needed, log_likelihood_ratio, threshold},
+    model::wilson,
     store::Store,
 };
 
-/// Steele, Lea and Flood's `SplitMix64`: the same draws everywhere.
-struct Draws(u64);
-
-impl Draws {
-    fn uniform(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / 2_f64.powi(53)
-    }
-
-    /// Box and Muller.
-    fn normal(&mut self, deviation: f64) -> f64 {
-        let radius = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();
-        deviation * radius * (std::f64::consts::TAU * self.uniform()).cos()
-    }
-}
+use draws::{Dice, normal};
+use evidence::{Database, Kind, PAIRS, fill, now, phases};
 
 /// The share that got there, and the median of when.
 fn told(at: &[Option<u64>]) -> String {
@@ -54,7 +35,7 @@ fn told(at: &[Option<u64>]) -> String {
 
 const MIGRATIONS: usize = 20_000;
 
-fn hard(draws: &mut Draws) {
+fn hard(dice: &mut Dice) {
     let (bound, longest) = (0.05, 2_000);
     println!(
         "failures, to be ruled out at 5 %: {MIGRATIONS} migrations of up to {longest} recordings"
@@ -70,7 +51,7 @@ fn hard(draws: &mut Draws) {
             let mut at = [None; 3];
             let mut has_failed = false;
             for n in 1..=longest {
-                failures += u64::from(draws.uniform() < rate);
+                failures += u64::from(dice.share() < rate);
                 let index = usize::try_from(failures).unwrap_or(usize::MAX);
                 let is_enough = needed.get(index).is_some_and(|needed| n >= *needed);
                 let ratio = log_likelihood_ratio(failures, n, 0.01, bound);
@@ -78,7 +59,7 @@ fn hard(draws: &mut Draws) {
                 let is_there = [
                     is_enough,
                     !has_failed && ratio >= (0.95_f64 / 0.05).ln(),
-                    n >= 20 && wilson_lower(n - failures, n) >= 1.0 - bound,
+                    n >= 20 && wilson::lower(n - failures, n) >= 1.0 - bound,
                 ];
                 for (at, is_there) in at.iter_mut().zip(is_there) {
                     if is_there && at.is_none() {
@@ -103,7 +84,7 @@ fn hard(draws: &mut Draws) {
     }
 }
 
-fn soft(draws: &mut Draws) {
+fn soft(dice: &mut Dice) {
     let (migrations, longest) = (4_000, 600);
     println!(
         "texts, by mean excess over the control's own noise: {migrations} migrations of up to {longest} mirrors"
@@ -120,7 +101,7 @@ fn soft(draws: &mut Draws) {
                 let mut alarm = Wealth::new(Bet::Above(0.0), 10.0 * margin);
                 let (mut cleared, mut alarmed) = (None, None);
                 for n in 1..=longest {
-                    let value = excess + draws.normal(deviation) - draws.normal(deviation);
+                    let value = excess + normal(dice, deviation) - normal(dice, deviation);
                     pass.see(value);
                     alarm.see(value);
                     if pass.log() >= threshold(ALPHA) && cleared.is_none() {
@@ -142,78 +123,9 @@ fn soft(draws: &mut Draws) {
     }
 }
 
-const PAIRS: i64 = 10_000;
-
-fn now() -> DateTime<Utc> {
-    DateTime::from_timestamp_millis(1_760_954_400_000).expect("it is a time")
-}
-
-/// 10,000 compared recordings of 23 fields, one of twenty with a second run of the control.
-async fn fill(database: &database::Database) {
-    let mut connection = database.connect().await;
-    let fields = phases::gate().fields;
-    let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
-    for chunk in (0..PAIRS).collect::<Vec<i64>>().chunks(200) {
-        let (mut runs, mut comparisons, mut facts) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut of_fields, mut noise) = (Vec::new(), Vec::new());
-        for n in chunk {
-            let at = now().timestamp_millis() - n * 600_000;
-            runs.push(format!("('run_{n}', 'staging', 'daily_diarization_pipeline', 'rec_{n}', 't_{n}', 1, 'candidate', 'shadow', 'completed', '{{}}', '', {at}, {at}, {}, 'arrival')", at + 60_000));
-            comparisons.push(format!(
-                "('cmp_{n}', 'run_{n}', 'within_noise', 'p', '{{}}', {at}, 'epoch')"
-            ));
-            facts.push(format!(
-                "('cmp_{n}', '{}', {}, 600000, 'en', 60000, 50000, 0.02, 0.02, 1)",
-                names.join(","),
-                2 + n % 5
-            ));
-            for name in &names {
-                let verdict = if name.contains("summar") && n % 4 == 0 {
-                    "differs"
-                } else {
-                    "match"
-                };
-                of_fields.push(format!("('cmp_{n}', '{name}', '{verdict}', 0.3, 0)"));
-                if n % 20 == 0 {
-                    noise.push(format!("('cmp_{n}', 'mirror_{n}', 'mirror', '{name}', 'within_noise', 0.3, 0, 'within_noise', 0.3, 0, {at})"));
-                }
-            }
-        }
-        let tables = [
-            (
-                "runs (id, environment, flag, recording_id, transcript_id, generation, pipeline, phase, state, subject, cache_scope, started_at, start_tried_at, finished_at, origin)",
-                runs,
-            ),
-            (
-                "comparisons (id, run_id, verdict, policy_digest, report, compared_at, epoch)",
-                comparisons,
-            ),
-            (
-                "comparison_facts (comparison_id, compared, tracks, audio_ms, language, control_ms, candidate_ms, control_usd, candidate_usd, effects_equal)",
-                facts,
-            ),
-            (
-                "comparison_fields (comparison_id, field, verdict, distance, broken)",
-                of_fields,
-            ),
-            (
-                "noise_fields (comparison_id, other, kind, field, candidate_verdict, candidate_distance, candidate_broken, control_verdict, control_distance, control_broken, measured_at)",
-                noise,
-            ),
-        ];
-        for (table, rows) in tables {
-            let sql = format!("insert into {table} values {}", rows.join(", "));
-            connection
-                .execute(sqlx::AssertSqlSafe(sql))
-                .await
-                .expect("rows fit");
-        }
-    }
-}
-
 async fn reading() {
-    for kind in [database::Kind::Sqlite, database::Kind::Postgres] {
-        let Some(database) = database::Database::fresh(kind).await else {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let Some(database) = Database::fresh(kind).await else {
             continue;
         };
         let store = Store::open(&database.url).await.expect("it opens");
@@ -237,8 +149,8 @@ fn main() {
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
-    hard(&mut Draws(1));
-    soft(&mut Draws(2));
+    hard(&mut Dice::new(1));
+    soft(&mut Dice::new(2));
     println!("reading {PAIRS} comparisons");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(reading());

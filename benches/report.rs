@@ -1,46 +1,44 @@
-//! What the report on 10,000 recordings takes: `cargo bench --bench report`. Prints seconds and size, and
-//! leaves the pages in `target/report-bench` to be looked at.
+//! What the report on 10,000 recordings takes: `cargo bench --bench report`. Once from a store (a SQLite
+//! file; PostgreSQL where `SWITCHYARD_TEST_POSTGRES` names a server) to the page, as `switchyard report
+//! --html` makes it; and from made-up facts that show everything a page can hold. Prints seconds and
+//! size, and leaves the pages in `target/tmp/report-bench` to be looked at.
 
-use std::{fs, path::Path, time::Instant};
+#[path = "parts/draws.rs"]
+mod draws;
+#[path = "parts/evidence.rs"]
+mod evidence;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use std::{
+    fs,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use chrono::TimeDelta;
 use switchyard::{
+    controller::Mover,
     gate::{
         Defect, Distance, Ended, Facts, FieldFacts, FieldKind, FieldRule, InForce, NoisePair, Pair,
         Reviews, Rules, SelfTest, Severity, Sides, Stratum, decide,
     },
-    model::{GateBounds, Origin, RecordingId, RunId, StepTiming},
+    model::{Bounds, GateBounds, Origin, RecordingId, RunId, StepTiming},
     report::evidence::{
         About, ClassCount, EvidenceReport, Links, Material, StepsOfRun, html, json, markdown,
     },
+    rollout::Surroundings,
+    store::Store,
 };
+
+use draws::{Dice, normal};
+use evidence::{Database, Kind, PAIRS, fill, now, phases};
+
+/// What the page may take, from the store on.
+const TARGET: Duration = Duration::from_secs(5);
 
 /// A number as recordings are counted.
 fn count(all: usize) -> i64 {
     i64::try_from(all).expect("there are that few")
-}
-
-/// Steele, Lea and Flood's `SplitMix64`: the same draws everywhere.
-struct Draws(u64);
-
-impl Draws {
-    fn uniform(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / 2_f64.powi(53)
-    }
-
-    /// Box and Muller.
-    fn normal(&mut self, deviation: f64) -> f64 {
-        let radius = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();
-        deviation * radius * (std::f64::consts::TAU * self.uniform()).cos()
-    }
-}
-
-fn now() -> DateTime<Utc> {
-    DateTime::from_timestamp_millis(1_760_954_400_000).expect("it is a time")
 }
 
 const HARD: [(&str, &str); 12] = [
@@ -81,29 +79,29 @@ fn rules() -> Rules {
     }
 }
 
-fn pair(number: usize, draws: &mut Draws) -> Pair {
-    let minutes = (20.0 * draws.normal(0.9).exp()).clamp(2.0, 240.0);
+fn pair(number: usize, dice: &mut Dice) -> Pair {
+    let minutes = (20.0 * normal(dice, 0.9).exp()).clamp(2.0, 240.0);
     let tracks = [1, 2, 2, 3, 4, 5, 6, 8];
-    let draw = draws.uniform();
+    let draw = dice.share();
     let tracks = tracks
         .into_iter()
         .zip(1..)
         .find(|(_, at)| draw < f64::from(*at) / 8.0)
         .map_or(1, |(tracks, _)| tracks);
-    let language = match draws.uniform() {
+    let language = match dice.share() {
         draw if draw < 0.8 => "en",
         draw if draw < 0.92 => "es",
         draw if draw < 0.98 => "de",
         _ => "ja",
     };
-    let control = 1000.0 * (25.0 + 7.0 * minutes) * draws.normal(0.15).exp();
-    let slow = if draws.uniform() < 0.01 { 2.2 } else { 1.0 };
-    let is_lost = draws.uniform();
+    let control = 1000.0 * (25.0 + 7.0 * minutes) * normal(dice, 0.15).exp();
+    let slow = if dice.share() < 0.01 { 2.2 } else { 1.0 };
+    let is_lost = dice.share();
     Pair {
         recording: RecordingId::new(format!("2f1c77a4-0000-4000-8000-{number:012}")),
         run: RunId::new(format!("run_{number:032x}")),
         at: now() - TimeDelta::minutes(10 * (10_000 - count(number))),
-        origin: if draws.uniform() < 0.2 {
+        origin: if dice.share() < 0.2 {
             Origin::Replay
         } else {
             Origin::Arrival
@@ -114,12 +112,12 @@ fn pair(number: usize, draws: &mut Draws) -> Pair {
             draw if draw < 0.0015 => Ended::TimedOut,
             _ => Ended::Well,
         },
-        broken: if draws.uniform() < 0.002 {
+        broken: if dice.share() < 0.002 {
             vec!["webhook".to_owned()]
         } else {
             Vec::new()
         },
-        outside: if draws.uniform() < 0.01 {
+        outside: if dice.share() < 0.01 {
             vec!["title".to_owned(), "long_summary".to_owned()]
         } else {
             Vec::new()
@@ -127,23 +125,23 @@ fn pair(number: usize, draws: &mut Draws) -> Pair {
         compared: 18,
         took_ms: Some(Sides {
             control,
-            candidate: slow * 0.93 * control * draws.normal(0.12).exp(),
+            candidate: slow * 0.93 * control * normal(dice, 0.12).exp(),
         }),
         usd: Some(Sides {
             control: 0.004 * minutes,
             candidate: 0.0038 * minutes,
         }),
         audio_ms: Some(60_000.0 * minutes),
-        effects_equal: Some(draws.uniform() > 0.002),
+        effects_equal: Some(dice.share() > 0.002),
     }
 }
 
 /// So many recordings, each with a second run of the control: more than anybody will have.
 fn facts(recordings: usize) -> Facts {
-    let mut draws = Draws(7);
+    let mut dice = Dice::new(7);
     let mut facts = Facts {
         pairs: (0..recordings)
-            .map(|number| pair(number, &mut draws))
+            .map(|number| pair(number, &mut dice))
             .collect(),
         ..Facts::default()
     };
@@ -166,20 +164,20 @@ fn facts(recordings: usize) -> Facts {
     }
     for (at, (name, _, margin)) in SOFT.into_iter().enumerate() {
         let worse = [0.0, 0.2, 0.0, 0.4, 1.4, 0.8][at] * margin;
-        let distance = |draws: &mut Draws, more: f64| {
-            let value = (3.0 * margin + more + draws.normal(margin)).clamp(0.0, 1.0);
+        let distance = |dice: &mut Dice, more: f64| {
+            let value = (3.0 * margin + more + normal(dice, margin)).clamp(0.0, 1.0);
             Distance {
                 value,
-                broken: draws.uniform() < 0.002,
+                broken: dice.share() < 0.002,
                 differs: value > 5.0 * margin,
             }
         };
         let noise = facts.pairs.iter().map(|pair| NoisePair {
             recording: pair.recording.clone(),
             origin: pair.origin,
-            candidate_control: distance(&mut draws, worse),
-            candidate_again: distance(&mut draws, worse),
-            control_again: distance(&mut draws, 0.0),
+            candidate_control: distance(&mut dice, worse),
+            candidate_again: distance(&mut dice, worse),
+            control_again: distance(&mut dice, 0.0),
             candidate_twice: None,
         });
         let noise: Vec<NoisePair> = noise.collect();
@@ -279,6 +277,52 @@ fn write(folder: &Path, name: &str, text: &str) {
     println!("  {name:24} {:>8.1} kB", text.len() as f64 / 1000.0);
 }
 
+/// What a program that starts with a store full of comparisons takes to the page.
+async fn from_the_store(folder: &Path) {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let Some(database) = Database::fresh(kind).await else {
+            continue;
+        };
+        let store = Store::open(&database.url).await.expect("it opens");
+        fill(&database).await;
+        store.close().await;
+        let begun = Instant::now();
+        let store = Store::open(&database.url).await.expect("it opens");
+        let mover = Mover {
+            about: phases::about("staging"),
+            store,
+            bounds: Bounds::default(),
+            around: Arc::new(|| {
+                Box::pin(async {
+                    Surroundings {
+                        may_serve: Ok(()),
+                        celery_waiting: Some(0),
+                    }
+                })
+            }),
+            clock: Arc::new(now),
+        };
+        let report = mover.evidence_report().await.expect("it is made");
+        let made = begun.elapsed();
+        let page = html::render(&report, Links::Server).expect("the template is right");
+        let took = begun.elapsed();
+        println!(
+            "{kind:?}: {PAIRS} recordings from the store to the report {:.2} s, to the page {:.2} s; target {} s: {}",
+            made.as_secs_f64(),
+            took.as_secs_f64(),
+            TARGET.as_secs(),
+            if took < TARGET { "met" } else { "MISSED" }
+        );
+        write(
+            folder,
+            &format!("store-{kind:?}.html").to_lowercase(),
+            &page,
+        );
+        mover.store.close().await;
+        database.remove().await;
+    }
+}
+
 fn main() {
     // `cargo test --benches` asks for nothing but that it builds.
     if !std::env::args().any(|argument| argument == "--bench") {
@@ -286,6 +330,8 @@ fn main() {
     }
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("report-bench");
     fs::create_dir_all(&folder).expect("the folder can be made");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(from_the_store(&folder));
     let about = About {
         environment: "staging".to_owned(),
         flag: "daily_diarization_pipeline".to_owned(),

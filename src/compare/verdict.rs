@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use serde::{Deserialize, Serialize};
 
 use super::comparison::{Comparison, FieldResult};
 use super::field::Field;
 use super::judge;
-use super::policy::{Policy, Strictness};
+use super::policy::{FieldPolicy, Policy, Strictness};
 use crate::model::{Outcome, OutcomeStatus};
 
 /// What a field comes to, from best to worst.
@@ -172,14 +175,18 @@ pub fn compare_with(
 ) -> Comparison {
     let both_ended =
         control.status == OutcomeStatus::Ended && candidate.status == OutcomeStatus::Ended;
+    let entries: Vec<&FieldPolicy> = policy
+        .fields
+        .iter()
+        .filter(|entry| both_ended || entry.field == Field::Status)
+        .collect();
     let heard = judge::Heard::new(control, candidate);
-    let mut fields: Vec<FieldResult> = Vec::new();
-    for entry in &policy.fields {
-        if both_ended || entry.field == Field::Status {
-            fields.push(judge::judge(
-                entry, control, candidate, &heard, meanings, &fields,
-            ));
-        }
+    let measured = side_by_side(&entries, is_long(control, candidate), |entry| {
+        judge::measure(entry, control, candidate, &heard, meanings)
+    });
+    let mut fields: Vec<FieldResult> = Vec::with_capacity(entries.len());
+    for (entry, measuring) in entries.into_iter().zip(measured) {
+        fields.push(judge::conclude(entry, measuring, control, &fields));
     }
     let verdicts: Vec<_> = fields
         .iter()
@@ -193,6 +200,72 @@ pub fn compare_with(
         policy: policy.digest.clone(),
     }
 }
+
+/// From so many words on, starting threads takes less than it saves.
+const LONG: usize = 2000;
+
+fn is_long(control: &Outcome, candidate: &Outcome) -> bool {
+    control.words.len().max(candidate.words.len()) >= LONG
+}
+
+/// Measures every field, in the order of the entries; of a long meeting on as many threads as serve it,
+/// what takes longest first. What comes out is the same.
+fn side_by_side<'a, T: Send>(
+    entries: &[&'a FieldPolicy],
+    is_long: bool,
+    measure: impl Fn(&'a FieldPolicy) -> T + Sync,
+) -> Vec<T> {
+    if !is_long {
+        return entries.iter().map(|entry| measure(entry)).collect();
+    }
+    let mut order: Vec<usize> = (0..entries.len()).collect();
+    let place = |at: &usize| {
+        LONGEST
+            .iter()
+            .position(|field| *field == entries[*at].field)
+    };
+    order.sort_by_key(|at| place(at).unwrap_or(LONGEST.len()));
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        while let Some(&at) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+            done.push((at, measure(entries[at])));
+        }
+        done
+    };
+    let threads = thread::available_parallelism().map_or(1, |cores| cores.get().min(THREADS));
+    let mut all: Vec<(usize, T)> = thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mut all = work();
+        for other in others {
+            match other.join() {
+                Ok(done) => all.extend(done),
+                Err(panic) => resume_unwind(panic),
+            }
+        }
+        all
+    });
+    all.sort_unstable_by_key(|(at, _)| *at);
+    all.into_iter().map(|(_, measured)| measured).collect()
+}
+
+/// More have nothing to do.
+const THREADS: usize = 4;
+
+/// Fields that take long in a long meeting, the longest first; what waits for the alignment of the words
+/// comes late.
+const LONGEST: [Field; 10] = [
+    Field::Words,
+    Field::Messages,
+    Field::TopicsSummaries,
+    Field::TopicsTitles,
+    Field::Webhook,
+    Field::Speakers,
+    Field::WordsBySpeaker,
+    Field::Webvtt,
+    Field::Events,
+    Field::WordTimes,
+];
 
 /// The recording's verdict from how the sides ended and what the fields came to.
 pub fn verdict(
@@ -320,6 +393,15 @@ mod tests {
                 "{control:?} {candidate:?} {fields:?}"
             );
         }
+    }
+
+    #[test]
+    fn fields_measured_side_by_side_come_out_in_their_order() {
+        let policy = Policy::shipped();
+        let entries: Vec<&FieldPolicy> = policy.fields.iter().collect();
+        let of = |is_long| side_by_side(&entries, is_long, |entry| entry.field);
+        assert_eq!(of(true), of(false));
+        assert_eq!(of(true).len(), entries.len());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::{
     ALPHA,
     bernoulli::{log_e_above, log_e_below},
     betting::{Bet, Wealth},
-    decision::is_lost,
+    counts::is_lost,
     facts::{Facts, FieldKind, FieldRule, Rules},
     fields::{self, Interval, Judged},
     threshold,

@@ -1,35 +1,8 @@
 //! Intervals of rates, for people to see. None of them may decide: looked at after every recording, a
-//! 95 % interval promotes a candidate at the bound in one of four migrations.
+//! 95 % interval promotes a candidate at the bound in three of ten migrations.
 
 use super::bernoulli::{ln_lower, ln_upper};
-
-/// The normal distribution's 97.5th percentile.
-const TWO_SIDED: f64 = 1.959_963_984_540_054;
-/// The normal distribution's 95th percentile.
-const ONE_SIDED: f64 = 1.644_853_626_951_472_2;
-
-/// Wilson's 95 % interval of a rate; all there is where nothing was seen.
-pub fn wilson(successes: u64, n: u64) -> (f64, f64) {
-    wilson_at(successes, n, TWO_SIDED)
-}
-
-/// Wilson's lower bound of a rate, one-sided, 95 %.
-pub fn wilson_lower(successes: u64, n: u64) -> f64 {
-    wilson_at(successes, n, ONE_SIDED).0
-}
-
-fn wilson_at(successes: u64, n: u64, z: f64) -> (f64, f64) {
-    if n == 0 {
-        return (0.0, 1.0);
-    }
-    let (all, rate) = (n as f64, successes as f64 / n as f64);
-    let centre = (rate + z * z / (2.0 * all)) / (1.0 + z * z / all);
-    let half =
-        z / (1.0 + z * z / all) * (rate * (1.0 - rate) / all + z * z / (4.0 * all * all)).sqrt();
-    let low = if successes == 0 { 0.0 } else { centre - half };
-    let high = if successes == n { 1.0 } else { centre + half };
-    (low, high)
-}
+use crate::model::wilson;
 
 /// The exact (Clopper and Pearson) 95 % interval of a rate.
 pub fn exact_two_sided(successes: u64, n: u64) -> (f64, f64) {
@@ -91,8 +64,10 @@ pub fn newcombe(raw: (u64, u64), noise: (u64, u64)) -> Option<(f64, f64, f64)> {
     }
     let rate = |(x, n): (u64, u64)| x as f64 / n as f64;
     let (one, other) = (rate(raw), rate(noise));
-    let ((one_low, one_high), (other_low, other_high)) =
-        (wilson(raw.0, raw.1), wilson(noise.0, noise.1));
+    let ((one_low, one_high), (other_low, other_high)) = (
+        wilson::interval(raw.0, raw.1),
+        wilson::interval(noise.0, noise.1),
+    );
     let difference = one - other;
     let low = difference - (one - one_low).hypot(other_high - other);
     let high = difference + (one_high - one).hypot(other - other_low);
@@ -105,7 +80,6 @@ mod tests {
 
     #[test]
     fn what_was_not_seen_may_be_anything() {
-        assert_eq!(wilson(0, 0), (0.0, 1.0));
         assert_eq!(exact_two_sided(0, 0), (0.0, 1.0));
         assert_eq!(newcombe((1, 2), (0, 0)), None);
     }

@@ -4,8 +4,10 @@
 //! recording promotes a candidate at the bound in at most one of twenty migrations. What was not
 //! looked at never passes.
 
+mod asked;
 mod bernoulli;
 mod betting;
+mod counts;
 mod course;
 mod coverage;
 mod decision;
@@ -13,6 +15,7 @@ mod facts;
 mod fields;
 mod intervals;
 mod latency;
+mod line;
 mod sprt;
 
 #[cfg(test)]
@@ -28,14 +31,15 @@ pub use bernoulli::{clean_needed, log_e_above, log_e_below};
 pub use betting::{Bet, Wealth, least_to_pass};
 pub use course::{Course, FieldCourse, Step, course};
 pub use coverage::{Cell, Coverage, DurationClass, Stratum, TrackClass};
-pub use decision::{Decision, Line, LineState, Who, decide};
+pub use decision::{Decision, decide};
 pub use facts::{
     Defect, Distance, Ended, Facts, FieldFacts, FieldKind, FieldRule, InForce, LeftOut, NoisePair,
     Pair, Reviews, Rules, SelfTest, Severity, Sides,
 };
 pub use fields::{FieldRow, FieldState, Interval};
-pub use intervals::{exact_lower, exact_two_sided, exact_upper, newcombe, wilson, wilson_lower};
+pub use intervals::{exact_lower, exact_two_sided, exact_upper, newcombe};
 pub use latency::{FAR_SLOWER, Paired, wilcoxon};
+pub use line::{Line, LineState, Who};
 pub use sprt::log_likelihood_ratio;
 
 /// How often a wrong PASS, or a wrong alarm, is put up with.

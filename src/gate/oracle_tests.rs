@@ -5,9 +5,9 @@ use serde_json::Value;
 
 use super::{
     ALPHA, Bet, Paired, Wealth, clean_needed, exact_lower, exact_two_sided, exact_upper,
-    log_e_above, log_e_below, log_likelihood_ratio, newcombe, threshold, wilcoxon, wilson,
-    wilson_lower,
+    log_e_above, log_e_below, log_likelihood_ratio, newcombe, threshold, wilcoxon,
 };
+use crate::model::wilson;
 
 const RATES: f64 = 1e-9;
 const LOG_EVIDENCE: f64 = 1e-7;
@@ -105,14 +105,18 @@ fn check_wilson(case: &Value) -> Result<(), String> {
         whole(case, "n")?,
         &case["expected"],
     );
-    is_interval("Wilson", wilson(x, n), &expected["wilson_two_sided_95"])?;
+    is_interval(
+        "Wilson",
+        wilson::interval(x, n),
+        &expected["wilson_two_sided_95"],
+    )?;
     is_interval(
         "exact",
         exact_two_sided(x, n),
         &expected["exact_two_sided_95"],
     )?;
     for (key, ours) in [
-        ("wilson_one_sided_lower_95", wilson_lower(x, n)),
+        ("wilson_one_sided_lower_95", wilson::lower(x, n)),
         ("exact_one_sided_lower_95", exact_lower(x, n)),
         ("exact_one_sided_upper_95", exact_upper(x, n)),
     ] {

@@ -17,6 +17,7 @@ mod step;
 mod task;
 mod transcript;
 mod usage;
+pub mod wilson;
 
 pub use bounds::Bounds;
 pub use caps::Caps;

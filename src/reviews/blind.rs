@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::wilson;
+use crate::model::wilson;
 
 /// The least share of side-by-sides in which the candidate has to be as good or better, with 95 %
 /// confidence.
@@ -112,7 +112,8 @@ pub fn tally(choices: impl Iterator<Item = Choice>, same: u64) -> Tally {
         }
     }
     let good = tally.win + tally.tie;
-    tally.at_least = wilson::lower(good, good + tally.loss);
+    let all = good + tally.loss;
+    tally.at_least = (all > 0).then(|| wilson::lower(good, all));
     tally
 }
 

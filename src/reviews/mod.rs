@@ -10,7 +10,6 @@ mod decide;
 mod item;
 mod obligations;
 mod rule;
-mod wilson;
 
 #[cfg(test)]
 mod tests;
@@ -21,4 +20,3 @@ pub use decide::{LONGEST_DAYS, OPENED_FOR_A_CLUSTER, Refused, Says, Target, Want
 pub use item::{Item, ItemKind, Judgement, Source, items_of};
 pub use obligations::{Obligation, Summary, Waiver};
 pub use rule::{NewRule, Predicate, Preview, RULES_AT_MOST, Rule, may_be_made, may_hide, preview};
-pub use wilson::{lower, upper};

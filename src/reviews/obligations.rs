@@ -9,8 +9,8 @@ use super::blind::{BLIND_LEAST, Choice, Tally, kappa, tally};
 use super::book::{Book, Standing};
 use super::item::{Item, ItemKind};
 use super::rule::Rule;
-use super::wilson;
 use crate::compare::Severity;
+use crate::model::wilson;
 
 /// Recordings looked at whatever their class, matches among them.
 const RANDOM: usize = 30;
@@ -195,13 +195,14 @@ impl Book {
             let hides = |standing: &&Standing| matches!(standing, Standing::Hidden { rule: by } if *by == rule.id);
             standings.values().filter(hides).count() as u64
         };
+        let looked_at = random_seen.len() as u64;
         Summary {
             recordings: self.of_kind(ItemKind::Sample).count() as u64,
             open_severe: open_severe as u64,
             open_gravest: open_gravest as u64,
             blockers: blockers.len() as u64,
             obligations,
-            missed_at_most: wilson::upper(rejected as u64, random_seen.len() as u64),
+            missed_at_most: (looked_at > 0).then(|| wilson::upper(rejected as u64, looked_at)),
             titles,
             summaries,
             kappa: self.agreement(),

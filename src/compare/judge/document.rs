@@ -13,21 +13,56 @@ use crate::compare::verdict::FieldVerdict;
 
 /// How the order of events compares.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Order {
+pub(in crate::compare) enum Order {
     Same,
     /// Another interleaving of steps that run at the same time: noise.
     Interleaved,
 }
 
-/// Differences of two documents, after masks and what other fields judge.
-pub(super) fn document(
-    policy: &FieldPolicy,
-    control: &Value,
-    candidate: &Value,
-    earlier: &[FieldResult],
-) -> Vec<Difference> {
-    let found = differences(control, candidate, &patterns(policy));
-    answered(policy, found, earlier)
+/// What two documents differ in, before other fields have answered for their part.
+pub(in crate::compare) struct Documents {
+    /// With the numbers of [`patterns`].
+    found: Vec<Found>,
+    /// Differences that no other field answers for.
+    more: Vec<Difference>,
+    order: Order,
+    /// Where bytes differ, for documents that say the same but for what other fields judge.
+    bytes: Option<String>,
+}
+
+impl Documents {
+    pub(super) fn new(found: Vec<Found>, more: Vec<Difference>, order: Order) -> Self {
+        Self {
+            found,
+            more,
+            order,
+            bytes: None,
+        }
+    }
+
+    /// Of two values, masked as the policy says.
+    pub(super) fn between(policy: &FieldPolicy, control: &Value, candidate: &Value) -> Self {
+        let found = differences(control, candidate, &patterns(policy));
+        Self::new(found, Vec::new(), Order::Same)
+    }
+
+    /// Where values differ, keys may too; the bytes tell something new only where they do not.
+    pub(super) fn or_bytes(mut self, path: Option<String>) -> Self {
+        self.bytes = path;
+        self
+    }
+
+    /// Once other fields have their results.
+    pub(super) fn settled(self, policy: &FieldPolicy, earlier: &[FieldResult]) -> Finding {
+        let mut differences = answered(policy, self.found, earlier);
+        differences.extend(self.more);
+        if let Some(path) = self.bytes
+            && differences.iter().all(is_judged_elsewhere)
+        {
+            differences.push(bytes_changed(path));
+        }
+        settled(differences, self.order)
+    }
 }
 
 /// Places a policy treats apart: masks, then what other fields judge.
@@ -38,11 +73,7 @@ pub(super) fn patterns(policy: &FieldPolicy) -> Vec<Pattern> {
 }
 
 /// What is left of found differences; they have the numbers of [`patterns`].
-pub(super) fn answered(
-    policy: &FieldPolicy,
-    found: Vec<Found>,
-    earlier: &[FieldResult],
-) -> Vec<Difference> {
+fn answered(policy: &FieldPolicy, found: Vec<Found>, earlier: &[FieldResult]) -> Vec<Difference> {
     found
         .into_iter()
         .filter_map(|found| {
@@ -87,12 +118,12 @@ pub(super) fn bytes_changed(path: String) -> Difference {
     }
 }
 
-pub(super) fn is_judged_elsewhere(difference: &Difference) -> bool {
+fn is_judged_elsewhere(difference: &Difference) -> bool {
     difference.kind == DifferenceKind::JudgedElsewhere
 }
 
 /// Tells the first difference by its place, which is the program's and never the meeting's words.
-pub(super) fn settled(differences: Vec<Difference>, order: Order) -> Finding {
+fn settled(differences: Vec<Difference>, order: Order) -> Finding {
     let own: Vec<&Difference> = differences
         .iter()
         .filter(|difference| !is_judged_elsewhere(difference))

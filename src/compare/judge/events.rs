@@ -5,38 +5,28 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::Finding;
-use super::document::{Order, answered, bytes_changed, patterns, settled};
-use crate::compare::comparison::{DIFFERENCES_KEPT, FieldResult};
+use super::document::{Documents, Order, bytes_changed, patterns};
+use super::{Finding, Measuring};
+use crate::compare::comparison::DIFFERENCES_KEPT;
 use crate::compare::difference::{Difference, DifferenceKind};
 use crate::compare::metrics::json::{self as json_metric, Found, Pattern, Place};
 use crate::compare::metrics::{bytes, event_order};
 use crate::compare::policy::FieldPolicy;
 use crate::model::{Outcome, Published};
 
-pub(super) fn events(
-    policy: &FieldPolicy,
-    control: &Outcome,
-    candidate: &Outcome,
-    earlier: &[FieldResult],
-) -> Finding {
+pub(super) fn events(policy: &FieldPolicy, control: &Outcome, candidate: &Outcome) -> Measuring {
     fn told(outcome: &Outcome) -> Vec<Told<'_>> {
         let each = outcome.events.iter();
         each.map(|event| Told::new(&event.event, "", None, &event.data))
             .collect()
     }
-    let (differences, order) = sequence(policy, &told(control), &told(candidate), earlier);
-    settled(differences, order)
+    let (found, more, order) = sequence(policy, &told(control), &told(candidate));
+    Measuring::Documents(Documents::new(found, more, order))
 }
 
-pub(super) fn messages(
-    policy: &FieldPolicy,
-    control: &Outcome,
-    candidate: &Outcome,
-    earlier: &[FieldResult],
-) -> Finding {
+pub(super) fn messages(policy: &FieldPolicy, control: &Outcome, candidate: &Outcome) -> Measuring {
     if control.published.is_empty() && !candidate.published.is_empty() {
-        return Finding::not_comparable("the control's live messages were not recorded");
+        return Finding::not_comparable("the control's live messages were not recorded").into();
     }
     let read = |outcome: &Outcome| -> Vec<Option<Value>> {
         let payloads = outcome.published.iter();
@@ -47,7 +37,7 @@ pub(super) fn messages(
     let (left_payloads, right_payloads) = (read(control), read(candidate));
     let left = read_messages(&control.published, &left_payloads);
     let right = read_messages(&candidate.published, &right_payloads);
-    let (mut differences, order) = sequence(policy, &left, &right, earlier);
+    let (found, mut more, order) = sequence(policy, &left, &right);
     let forms = |told: &[Told<'_>], outcome: &Outcome, payloads: &[Option<Value>]| {
         let mut forms: BTreeMap<String, Vec<Option<bytes::Form>>> = BTreeMap::new();
         for ((told, message), payload) in told.iter().zip(&outcome.published).zip(payloads) {
@@ -69,9 +59,9 @@ pub(super) fn messages(
             .zip(others)
             .enumerate()
             .filter(|(_, (left, right))| left != right);
-        differences.extend(changed.map(|(at, _)| bytes_changed(format!("/{label}/{at}"))));
+        more.extend(changed.map(|(at, _)| bytes_changed(format!("/{label}/{at}"))));
     }
-    settled(differences, order)
+    Measuring::Documents(Documents::new(found, more, order))
 }
 
 /// An event with what tells it from others, and its data.
@@ -175,8 +165,7 @@ fn sequence(
     policy: &FieldPolicy,
     control: &[Told<'_>],
     candidate: &[Told<'_>],
-    earlier: &[FieldResult],
-) -> (Vec<Difference>, Order) {
+) -> (Vec<Found>, Vec<Difference>, Order) {
     let steps =
         |told: &[Told<'_>]| -> Vec<String> { told.iter().map(|told| told.step.clone()).collect() };
     let (left, right) = (steps(control), steps(candidate));
@@ -197,7 +186,7 @@ fn sequence(
             told.differences(other, path, &patterns, &mut found);
         }
     }
-    let mut differences = answered(policy, found, earlier);
+    let mut differences: Vec<Difference> = Vec::new();
     differences.extend(
         departure
             .missing
@@ -215,6 +204,7 @@ fn sequence(
         differences.push(order.of_kind(DifferenceKind::Reordered));
     }
     (
+        found,
         differences,
         if departure.interleaved {
             Order::Interleaved

@@ -1,9 +1,9 @@
 //! What both sides say, worked out once for all fields that look at it.
 
-use std::cell::OnceCell;
-use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use super::spoken::{Spoken, spoken};
+use crate::compare::metrics::Map;
 use crate::compare::metrics::alignment::{Step, align_numbers, numbered};
 use crate::compare::metrics::cp::{SpeakerErrors, cp};
 use crate::compare::metrics::facts;
@@ -14,9 +14,9 @@ use crate::model::{Outcome, text_of};
 pub(in crate::compare) struct Heard<'a> {
     control: &'a Outcome,
     candidate: &'a Outcome,
-    words: OnceCell<Words>,
-    by_speaker: OnceCell<(Pair, SpeakerErrors)>,
-    numbers_said: OnceCell<Vec<String>>,
+    words: OnceLock<Words>,
+    by_speaker: OnceLock<(Pair, SpeakerErrors)>,
+    numbers_said: OnceLock<Vec<String>>,
 }
 
 /// Words, and which are which.
@@ -42,9 +42,9 @@ impl<'a> Heard<'a> {
         Self {
             control,
             candidate,
-            words: OnceCell::new(),
-            by_speaker: OnceCell::new(),
-            numbers_said: OnceCell::new(),
+            words: OnceLock::new(),
+            by_speaker: OnceLock::new(),
+            numbers_said: OnceLock::new(),
         }
     }
 
@@ -110,7 +110,7 @@ impl Words {
 
 /// Both sides' words as numbers.
 pub(super) fn numbers(left: &[Spoken], right: &[Spoken]) -> (Vec<u32>, Vec<u32>) {
-    let mut numbers = HashMap::new();
+    let mut numbers = Map::default();
     let left = numbered(&mut numbers, left.iter().map(|word| word.text.as_str()));
     (
         left,

@@ -20,11 +20,12 @@ use super::policy::{Bound, FieldPolicy};
 use super::verdict::{FieldVerdict, Meanings};
 use crate::model::Outcome;
 
+use document::Documents;
 pub(super) use heard::Heard;
 
 /// What measuring a field found.
 #[derive(Default)]
-struct Finding {
+pub(super) struct Finding {
     /// Whether the two sides are the same.
     equal: bool,
     /// Why they cannot be compared.
@@ -65,18 +66,35 @@ impl Finding {
     }
 }
 
-/// Judges one field. `heard` is what both sides say, `earlier` the results of fields before it.
-pub(super) fn judge(
+/// What a field's measuring came to.
+pub(super) enum Measuring {
+    /// All there is to find.
+    Done(Finding),
+    /// Differences of documents, for some of which other fields answer.
+    Documents(Documents),
+}
+
+impl From<Finding> for Measuring {
+    fn from(finding: Finding) -> Self {
+        Self::Done(finding)
+    }
+}
+
+/// Measures one field. `heard` is what both sides say.
+pub(super) fn measure(
     policy: &FieldPolicy,
     control: &Outcome,
     candidate: &Outcome,
     heard: &Heard<'_>,
     meanings: &Meanings,
-    earlier: &[FieldResult],
-) -> FieldResult {
+) -> Measuring {
     let cosine = meanings.get(&policy.field).copied();
     let text = |of| prose::text(policy, control, candidate, heard, cosine, of);
     let finding = match policy.field {
+        Field::Events => return events::events(policy, control, candidate),
+        Field::Messages => return events::messages(policy, control, candidate),
+        Field::Zulip => return requests::zulip(policy, control, candidate),
+        Field::Webhook => return requests::webhook(policy, control, candidate),
         Field::Status => plain::status(control, candidate),
         Field::Words => speech::words(control, heard),
         Field::Speakers => speech::speakers(heard),
@@ -94,18 +112,24 @@ pub(super) fn judge(
         Field::Waveform => sound::waveform(control, candidate),
         Field::Audio => sound::audio(control, candidate),
         Field::Participants => plain::participants(control, candidate),
-        Field::Events => events::events(policy, control, candidate, earlier),
-        Field::Messages => events::messages(policy, control, candidate, earlier),
         Field::Objects => plain::objects(control, candidate),
         Field::Deletions => plain::deletions(control, candidate),
         Field::AudioDeleted => plain::audio_deleted(control, candidate),
-        Field::Zulip => requests::zulip(policy, control, candidate, earlier),
-        Field::Webhook => requests::webhook(policy, control, candidate, earlier),
     };
-    conclude(policy, finding, control)
+    finding.into()
 }
 
-fn conclude(policy: &FieldPolicy, finding: Finding, control: &Outcome) -> FieldResult {
+/// A field's result. `earlier` are the results of fields before it.
+pub(super) fn conclude(
+    policy: &FieldPolicy,
+    measuring: Measuring,
+    control: &Outcome,
+    earlier: &[FieldResult],
+) -> FieldResult {
+    let finding = match measuring {
+        Measuring::Done(finding) => finding,
+        Measuring::Documents(documents) => documents.settled(policy, earlier),
+    };
     let measured: Vec<Measured> = policy
         .measure
         .numbers()

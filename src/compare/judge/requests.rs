@@ -2,20 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::Finding;
-use super::document::{Order, bytes_changed, document, is_judged_elsewhere, settled};
-use crate::compare::comparison::FieldResult;
+use super::document::Documents;
+use super::{Finding, Measuring};
 use crate::compare::difference::Difference;
 use crate::compare::metrics::{bytes, zulip_text};
 use crate::compare::policy::FieldPolicy;
 use crate::model::{HttpRequest, Outcome};
 
-pub(super) fn zulip(
-    policy: &FieldPolicy,
-    control: &Outcome,
-    candidate: &Outcome,
-    earlier: &[FieldResult],
-) -> Finding {
+pub(super) fn zulip(policy: &FieldPolicy, control: &Outcome, candidate: &Outcome) -> Measuring {
     let read = |request: &HttpRequest| {
         let mut form: serde_json::Map<String, Value> =
             url::form_urlencoded::parse(request.body.as_bytes())
@@ -29,20 +23,14 @@ pub(super) fn zulip(
         json!({"method": request.method, "url": request.url, "form": form, "content": content})
     };
     match both(policy, control.zulip.as_ref(), candidate.zulip.as_ref()) {
-        Ok((left, right)) => settled(
-            document(policy, &read(left), &read(right), earlier),
-            Order::Same,
-        ),
-        Err(finding) => *finding,
+        Ok((left, right)) => {
+            Measuring::Documents(Documents::between(policy, &read(left), &read(right)))
+        }
+        Err(finding) => (*finding).into(),
     }
 }
 
-pub(super) fn webhook(
-    policy: &FieldPolicy,
-    control: &Outcome,
-    candidate: &Outcome,
-    earlier: &[FieldResult],
-) -> Finding {
+pub(super) fn webhook(policy: &FieldPolicy, control: &Outcome, candidate: &Outcome) -> Measuring {
     let read = |request: &HttpRequest| {
         let body: Value = serde_json::from_str(&request.body)
             .unwrap_or_else(|_| json!({"not_json": request.body}));
@@ -50,16 +38,11 @@ pub(super) fn webhook(
     };
     match both(policy, control.webhook.as_ref(), candidate.webhook.as_ref()) {
         Ok((left, right)) => {
-            let mut differences = document(policy, &read(left), &read(right), earlier);
-            // Where values differ, keys may too; the bytes tell something new only where they do not.
-            if bytes::form(&left.body) != bytes::form(&right.body)
-                && differences.iter().all(is_judged_elsewhere)
-            {
-                differences.push(bytes_changed("/body".to_owned()));
-            }
-            settled(differences, Order::Same)
+            let apart = bytes::form(&left.body) != bytes::form(&right.body);
+            let documents = Documents::between(policy, &read(left), &read(right));
+            Measuring::Documents(documents.or_bytes(apart.then(|| "/body".to_owned())))
         }
-        Err(finding) => *finding,
+        Err(finding) => (*finding).into(),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::compare::metrics::diarization::{Forgiveness, Speech, diarization};
 use crate::compare::metrics::drift::drift;
 use crate::compare::metrics::orc::orc_after;
 use crate::compare::metrics::tcp::{COLLAR_S, tcp};
-use crate::compare::metrics::{characters, facts, normaliser, speakers as speakers_metric};
+use crate::compare::metrics::{characters, facts, speakers as speakers_metric};
 use crate::model::Outcome;
 
 pub(super) fn words(control: &Outcome, heard: &Heard<'_>) -> Finding {
@@ -36,11 +36,12 @@ pub(super) fn words(control: &Outcome, heard: &Heard<'_>) -> Finding {
         ));
     }
     let character_errors = if equal {
-        characters::error_rate("", "")
+        Some(0.0)
     } else {
-        characters::error_rate(
-            &normaliser::norm_v1(&words.left_text),
-            &normaliser::norm_v1(&words.right_text),
+        characters::error_rate_along(
+            &texts_of(&words.left),
+            &texts_of(&words.right),
+            &words.steps,
         )
     };
     Finding {
@@ -197,6 +198,10 @@ fn longest_passage(steps: &[Step]) -> usize {
     };
     longest(|step| matches!(step, Step::Deleted(_)))
         .max(longest(|step| matches!(step, Step::Inserted(_))))
+}
+
+fn texts_of(words: &[Spoken]) -> Vec<&str> {
+    words.iter().map(|word| word.text.as_str()).collect()
 }
 
 fn sides(step: &Step) -> (Option<usize>, Option<usize>) {

@@ -44,7 +44,15 @@ pub(super) fn spoken(words: &[Word]) -> Vec<Spoken> {
 /// Normalising may make several words of one (`a-b`) or none (`…`).
 fn close(all: &mut Vec<Spoken>, word: Option<Spoken>) {
     let Some(word) = word else { return };
-    for text in norm_v1(&word.text).split_whitespace() {
+    let normalised = norm_v1(&word.text);
+    if !normalised.is_empty() && !normalised.contains(' ') {
+        all.push(Spoken {
+            text: normalised,
+            ..word
+        });
+        return;
+    }
+    for text in normalised.split(' ').filter(|text| !text.is_empty()) {
         all.push(Spoken {
             text: text.to_owned(),
             ..word.clone()
@@ -90,7 +98,25 @@ pub(super) fn normalised_names(outcome: &Outcome) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::model::text_of;
+
+    proptest! {
+        #[test]
+        fn words_with_blanks_between_are_the_normalised_text(
+            pieces in vec("[ ]?[a-zA-Z0-9é\u{301}\u{3a3}\u{ff21}\u{1c}\u{ad}…%.,:'\u{2019}\u{a8}-]{0,6}[ ]?", 0..12),
+        ) {
+            let words: Vec<Word> = pieces
+                .into_iter()
+                .map(|text| Word { text, start: 0.0, end: 0.1, speaker: 0 })
+                .collect();
+            let texts: Vec<String> = spoken(&words).into_iter().map(|word| word.text).collect();
+            prop_assert_eq!(texts.join(" "), norm_v1(&text_of(&words)));
+        }
+    }
 
     #[test]
     fn pieces_without_a_blank_are_one_word() {

@@ -1,9 +1,9 @@
 //! Which words of the reference are which words of the hypothesis, with the fewest errors
 //! (Levenshtein), and the word error rate that follows.
 
-use std::collections::HashMap;
 use std::hash::Hash;
 
+use super::Map;
 use super::{bits, wavefront};
 
 /// One step of an alignment; the numbers are positions in reference and hypothesis.
@@ -83,7 +83,7 @@ const PART_CELLS: usize = 1 << 12;
 
 /// The alignment with the fewest errors. Memory stays at some megabytes however long the texts.
 pub fn align<T: Eq + Hash>(reference: &[T], hypothesis: &[T]) -> Vec<Step> {
-    let mut numbers = HashMap::new();
+    let mut numbers = Map::default();
     let reference = numbered(&mut numbers, reference);
     let hypothesis = numbered(&mut numbers, hypothesis);
     align_numbers(&reference, &hypothesis)
@@ -99,8 +99,8 @@ pub fn align_numbers(reference: &[u32], hypothesis: &[u32]) -> Vec<Step> {
 /// With more errors, going by bits is faster than going by errors.
 const FEW_ERRORS: usize = 1024;
 
-/// The fewest errors, without the steps.
-pub fn distance<T: Copy + Eq + Hash>(reference: &[T], hypothesis: &[T]) -> usize {
+/// The fewest errors, without the steps. Small numbers take the least memory.
+pub fn distance(reference: &[u32], hypothesis: &[u32]) -> usize {
     let head = common(reference.iter().zip(hypothesis));
     let (reference, hypothesis) = (&reference[head..], &hypothesis[head..]);
     let tail = common(reference.iter().rev().zip(hypothesis.iter().rev()));
@@ -114,7 +114,7 @@ pub fn distance<T: Copy + Eq + Hash>(reference: &[T], hypothesis: &[T]) -> usize
 
 /// Comparing numbers is cheaper than comparing words, and a long meeting compares millions.
 pub(in crate::compare) fn numbered<'a, T: Eq + Hash + ?Sized>(
-    numbers: &mut HashMap<&'a T, u32>,
+    numbers: &mut Map<&'a T, u32>,
     items: impl IntoIterator<Item = &'a T>,
 ) -> Vec<u32> {
     items

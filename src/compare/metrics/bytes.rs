@@ -52,31 +52,41 @@ pub fn form_of(text: &str, value: &Value) -> Form {
 
 /// The text without the insides of its strings. Outside of them JSON is ASCII.
 fn outside_strings(text: &str) -> String {
-    let (mut quoted, mut escaped) = (false, false);
     let mut outside = String::with_capacity(text.len() / 2);
-    for byte in text.bytes() {
-        if quoted {
-            quoted = escaped || byte != b'"';
-            escaped = !escaped && byte == b'\\';
-        } else {
-            quoted = byte == b'"';
-            outside.push(char::from(byte));
-        }
+    let mut rest = text;
+    while let Some((before, said)) = rest.split_once('"') {
+        outside.extend([before, "\""]);
+        rest = behind_string(said);
     }
+    outside.push_str(rest);
     outside
+}
+
+/// What follows the string that this is the inside of.
+fn behind_string(said: &str) -> &str {
+    let mut from = 0;
+    while let Some(quote) = said[from..].find('"').map(|at| from + at) {
+        let before = said[from..quote].bytes().rev();
+        let slashes = before.take_while(|byte| *byte == b'\\').count();
+        if slashes % 2 == 0 {
+            return &said[quote + 1..];
+        }
+        from = quote + 1;
+    }
+    ""
 }
 
 fn separators(outside: &str) -> Separators {
     let (mut spaced, mut compact) = (0, 0);
-    let mut letters = outside.chars().peekable();
-    while let Some(letter) = letters.next() {
-        if letter == ',' || letter == ':' {
-            if letters.next_if_eq(&' ').is_some() {
+    let mut bytes = outside.bytes().peekable();
+    while let Some(byte) = bytes.next() {
+        if byte == b',' || byte == b':' {
+            if bytes.next_if_eq(&b' ').is_some() {
                 spaced += 1;
             } else {
                 compact += 1;
             }
-        } else if letter.is_whitespace() {
+        } else if byte.is_ascii_whitespace() {
             return Separators::Mixed;
         }
     }
@@ -89,9 +99,13 @@ fn separators(outside: &str) -> Separators {
 
 /// `true` and `false` have an `e` too, with no digit after it.
 fn wide_exponents(outside: &str) -> bool {
-    outside.split(['e', 'E']).skip(1).all(|rest| {
-        let digits = rest.trim_start_matches(['+', '-']);
-        digits.chars().take_while(char::is_ascii_digit).count() != 1
+    let bytes = outside.as_bytes();
+    let mut exponents = (0..bytes.len()).filter(|&at| matches!(bytes[at], b'e' | b'E'));
+    exponents.all(|at| {
+        let digits = bytes[at + 1..]
+            .iter()
+            .skip_while(|byte| matches!(byte, b'+' | b'-'));
+        digits.take_while(|byte| byte.is_ascii_digit()).count() != 1
     })
 }
 
@@ -136,6 +150,15 @@ fn collect(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_string_ends_at_a_quote_that_no_slash_is_for() {
+        assert_eq!(
+            outside_strings(r#"["a\\", "b\"c, ", "", 1]"#),
+            r#"[", ", ", 1]"#
+        );
+        assert_eq!(outside_strings(r#"{"a\\\" ,": 1e5}"#), r#"{": 1e5}"#);
+    }
 
     #[test]
     fn separators_inside_strings_do_not_count() {

@@ -1,8 +1,9 @@
 //! chrF (Popović 2015): F-score of character n-grams. Works for scripts without blanks, where
 //! words cannot be counted.
 
-use std::collections::HashMap;
 use std::hash::Hash;
+
+use super::Map;
 
 const ORDER: usize = 6;
 /// Recall counts twice as much as precision.
@@ -61,14 +62,14 @@ pub(super) fn shared<T: Eq + Hash>(
     right: &[Vec<T>],
     order: usize,
 ) -> Vec<Vec<usize>> {
-    fn counted<T: Eq + Hash>(row: &[T], order: usize) -> HashMap<&[T], usize> {
-        let mut runs = HashMap::new();
+    fn counted<T: Eq + Hash>(row: &[T], order: usize) -> Map<&[T], usize> {
+        let mut runs = Map::default();
         for run in row.windows(order) {
             *runs.entry(run).or_default() += 1;
         }
         runs
     }
-    let mut places: HashMap<&[T], Vec<(usize, usize)>> = HashMap::new();
+    let mut places: Map<&[T], Vec<(usize, usize)>> = Map::default();
     for (column, row) in right.iter().enumerate() {
         for (run, count) in counted(row, order) {
             places.entry(run).or_default().push((column, count));

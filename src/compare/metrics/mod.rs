@@ -9,6 +9,7 @@ pub mod bytes;
 pub mod canonical;
 pub mod characters;
 pub mod chrf;
+pub mod corridor;
 pub mod cp;
 pub mod di_cp;
 pub mod diarization;
@@ -30,3 +31,6 @@ pub mod tcp;
 pub mod transcript;
 pub mod wavefront;
 pub mod zulip_text;
+
+/// A table of many small keys that nobody outside chooses.
+pub(in crate::compare) type Map<K, V> = std::collections::HashMap<K, V, foldhash::fast::FixedState>;

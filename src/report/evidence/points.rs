@@ -6,9 +6,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Reliability, STEPS, SoftField, sentences::whole};
-use crate::gate::{
-    Decision, Distance, Ended, FAR_SLOWER, Facts, FieldCourse, Interval, Rules, wilson,
-};
+use crate::gate::{Decision, Distance, Ended, FAR_SLOWER, Facts, FieldCourse, Interval, Rules};
+use crate::model::wilson;
 
 /// Quantiles of distances that are kept.
 const QUANTILES: usize = 150;
@@ -70,7 +69,7 @@ pub(super) fn reliability(facts: &Facts, decision: &Decision) -> Reliability {
         candidate_failed: ended(Ended::Failed),
         candidate_late: ended(Ended::TimedOut),
         candidate_share: (all > 0).then(|| {
-            let (low, high) = wilson(lost, all);
+            let (low, high) = wilson::interval(lost, all);
             let value = lost as f64 / all as f64;
             Interval { value, low, high }
         }),
