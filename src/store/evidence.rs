@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 use sqlx::{Any, Row, Transaction, any::AnyRow};
 
-use super::{About, ComparisonFacts, Store, reviews::read_book, selftests, time};
+use super::{About, ComparisonFacts, Store, millis, reviews::read_book_until, selftests, time};
 use crate::{
     compare::{self, Field, FieldVerdict, Verdict},
     gate::{
@@ -35,10 +35,11 @@ async fn beside(
     tx: &mut Transaction<'static, Any>,
     about: &About,
     now: DateTime<Utc>,
+    until: i64,
 ) -> anyhow::Result<Beside> {
-    let tested = selftests::newest(tx, about).await?;
+    let tested = selftests::newest(tx, about, until).await?;
     let tested = tested.filter(|tested| tested.epoch == about.epoch);
-    let book = read_book(tx, about, now).await?;
+    let book = read_book_until(tx, about, now, until).await?;
     let summary = book.summary(now);
     let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     let size = |length: usize| i64::try_from(length).unwrap_or(i64::MAX);
@@ -101,8 +102,45 @@ impl Store {
         now: DateTime<Utc>,
     ) -> anyhow::Result<(Evidence, Decision, gate::Facts)> {
         let mut tx = self.begin().await.context("reading the evidence")?;
-        let read = read_facts(&mut tx, about, now).await?;
+        let read = read_facts(&mut tx, about, now, EVER).await?;
         tx.rollback().await.context("reading the evidence")?;
+        Ok(read)
+    }
+
+    /// What the gate would have said then: of what was known by then, under the versions that were
+    /// compared last, by the rules as they are now. None where nothing was compared yet.
+    pub async fn gate_as_of(
+        &self,
+        about: &About,
+        at: DateTime<Utc>,
+    ) -> anyhow::Result<Option<(Evidence, Decision)>> {
+        let doing = "reading the evidence as it was";
+        let mut tx = self.begin().await.context(doing)?;
+        let sql = "-- versions_as_of
+            select comparisons.epoch
+            from comparisons join runs on runs.id = comparisons.run_id
+            where runs.environment = $1 and runs.flag = $2 and runs.epoch is null
+              and runs.origin <> 'rehearsal' and comparisons.compared_at <= $3
+            order by comparisons.compared_at desc, comparisons.id limit 1";
+        let row = sqlx::query(sql)
+            .bind(about.environment.as_str())
+            .bind(about.flag.as_str())
+            .bind(millis(at))
+            .fetch_optional(&mut *tx)
+            .await
+            .context(doing)?;
+        let read = match row {
+            None => None,
+            Some(row) => {
+                let then = About {
+                    epoch: row.try_get("epoch")?,
+                    ..about.clone()
+                };
+                let (evidence, decision, _) = read_facts(&mut tx, &then, at, millis(at)).await?;
+                Some((evidence, decision))
+            }
+        };
+        tx.rollback().await.context(doing)?;
         Ok(read)
     }
 
@@ -132,23 +170,28 @@ pub(super) async fn read(
     about: &About,
     now: DateTime<Utc>,
 ) -> anyhow::Result<(Evidence, Decision)> {
-    let (evidence, decision, _) = read_facts(tx, about, now).await?;
+    let (evidence, decision, _) = read_facts(tx, about, now, EVER).await?;
     Ok((evidence, decision))
 }
 
+/// Later than anything is noted.
+const EVER: i64 = i64::MAX;
+
+/// Reads what was noted `until` then; `now` is when it is decided.
 async fn read_facts(
     tx: &mut Transaction<'static, Any>,
     about: &About,
     now: DateTime<Utc>,
+    until: i64,
 ) -> anyhow::Result<(Evidence, Decision, gate::Facts)> {
     let mut hash = Sha256::new();
     hash.update(about.epoch.as_bytes());
     let mut facts = gate::Facts::default();
-    let kept = pairs(tx, about, &mut facts, &mut hash).await?;
+    let kept = pairs(tx, about, until, &mut facts, &mut hash).await?;
     differences(tx, about, &kept, &mut facts).await?;
-    noise(tx, about, &kept, &mut facts, &mut hash).await?;
-    facts.known_strata = known_strata(tx, about).await?;
-    let beside = beside(tx, about, now).await?;
+    noise(tx, about, until, (&kept, &mut facts), &mut hash).await?;
+    facts.known_strata = known_strata(tx, about, until).await?;
+    let beside = beside(tx, about, now, until).await?;
     hash.update(format!("{beside:?}").as_bytes());
     (facts.reviews, facts.self_test, facts.in_force) =
         (beside.reviews, beside.self_test, beside.in_force);
@@ -220,6 +263,7 @@ fn compared(row: &AnyRow) -> anyhow::Result<Compared> {
 async fn pairs(
     tx: &mut Transaction<'static, Any>,
     about: &About,
+    until: i64,
     facts: &mut gate::Facts,
     hash: &mut Sha256,
 ) -> anyhow::Result<HashMap<String, usize>> {
@@ -232,11 +276,13 @@ async fn pairs(
             left join comparison_facts f on f.comparison_id = comparisons.id
         where runs.environment = $1 and runs.flag = $2 and runs.epoch is null
           and runs.origin <> 'rehearsal' and comparisons.epoch = $3
+          and comparisons.compared_at <= $4
         order by comparisons.run_id, comparisons.compared_at desc, comparisons.id";
     let rows = sqlx::query(sql)
         .bind(about.environment.as_str())
         .bind(about.flag.as_str())
         .bind(about.epoch.as_str())
+        .bind(until)
         .fetch_all(&mut **tx)
         .await
         .context("reading comparisons")?;
@@ -386,8 +432,8 @@ fn distance(row: &AnyRow, side: &str) -> anyhow::Result<Distance> {
 async fn noise(
     tx: &mut Transaction<'static, Any>,
     about: &About,
-    kept: &HashMap<String, usize>,
-    facts: &mut gate::Facts,
+    until: i64,
+    (kept, facts): (&HashMap<String, usize>, &mut gate::Facts),
     hash: &mut Sha256,
 ) -> anyhow::Result<()> {
     let sql = "-- evidence_noise
@@ -405,11 +451,13 @@ async fn noise(
           and noise.candidate_verdict <> 'not_comparable'
           and fields.verdict <> 'not_comparable'
           and coalesce(noise.control_verdict, '') <> 'not_comparable'
+          and noise.measured_at <= $4
         order by noise.measured_at, noise.comparison_id, noise.other, noise.field";
     let rows = sqlx::query(sql)
         .bind(about.environment.as_str())
         .bind(about.flag.as_str())
         .bind(about.epoch.as_str())
+        .bind(until)
         .fetch_all(&mut **tx)
         .await
         .context("reading how far the control differs from itself")?;
@@ -459,6 +507,7 @@ async fn noise(
 async fn known_strata(
     tx: &mut Transaction<'static, Any>,
     about: &About,
+    until: i64,
 ) -> anyhow::Result<Vec<Stratum>> {
     let sql = "-- known_strata
         select distinct f.tracks, f.language,
@@ -469,10 +518,12 @@ async fn known_strata(
         where runs.environment = $1 and runs.flag = $2 and runs.epoch is null
           and runs.origin <> 'rehearsal'
           and comparisons.verdict in
-            ('match', 'within_noise', 'differs', 'candidate_failed', 'timed_out')";
+            ('match', 'within_noise', 'differs', 'candidate_failed', 'timed_out')
+          and comparisons.compared_at <= $3";
     let rows = sqlx::query(sql)
         .bind(about.environment.as_str())
         .bind(about.flag.as_str())
+        .bind(until)
         .fetch_all(&mut **tx)
         .await
         .context("reading what kinds of recordings arrived")?;

@@ -39,6 +39,7 @@ mod sharing;
 mod spool;
 mod standing;
 mod sweeps;
+mod timeline;
 mod trail;
 
 use std::{
