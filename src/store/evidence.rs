@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 use sqlx::{Any, Row, Transaction, any::AnyRow};
 
-use super::{About, ComparisonFacts, Store, millis, reviews::read_book_until, selftests, time};
+use super::{About, ComparisonFacts, Store, reviews::read_book_until, selftests, time};
 use crate::{
     compare::{self, Field, FieldVerdict, Verdict},
     gate::{
@@ -107,43 +107,6 @@ impl Store {
         Ok(read)
     }
 
-    /// What the gate would have said then: of what was known by then, under the versions that were
-    /// compared last, by the rules as they are now. None where nothing was compared yet.
-    pub async fn gate_as_of(
-        &self,
-        about: &About,
-        at: DateTime<Utc>,
-    ) -> anyhow::Result<Option<(Evidence, Decision)>> {
-        let doing = "reading the evidence as it was";
-        let mut tx = self.begin().await.context(doing)?;
-        let sql = "-- versions_as_of
-            select comparisons.epoch
-            from comparisons join runs on runs.id = comparisons.run_id
-            where runs.environment = $1 and runs.flag = $2 and runs.epoch is null
-              and runs.origin <> 'rehearsal' and comparisons.compared_at <= $3
-            order by comparisons.compared_at desc, comparisons.id limit 1";
-        let row = sqlx::query(sql)
-            .bind(about.environment.as_str())
-            .bind(about.flag.as_str())
-            .bind(millis(at))
-            .fetch_optional(&mut *tx)
-            .await
-            .context(doing)?;
-        let read = match row {
-            None => None,
-            Some(row) => {
-                let then = About {
-                    epoch: row.try_get("epoch")?,
-                    ..about.clone()
-                };
-                let (evidence, decision, _) = read_facts(&mut tx, &then, at, millis(at)).await?;
-                Some((evidence, decision))
-            }
-        };
-        tx.rollback().await.context(doing)?;
-        Ok(read)
-    }
-
     /// The newest reports of these runs, as JSON, for whoever shows what is only in them.
     pub async fn newest_reports(&self, runs: &[RunId]) -> anyhow::Result<Vec<String>> {
         let sql = "-- newest_reports
@@ -178,7 +141,7 @@ pub(super) async fn read(
 const EVER: i64 = i64::MAX;
 
 /// Reads what was noted `until` then; `now` is when it is decided.
-async fn read_facts(
+pub(super) async fn read_facts(
     tx: &mut Transaction<'static, Any>,
     about: &About,
     now: DateTime<Utc>,

@@ -6,6 +6,7 @@
 //! `update … returning`.
 
 mod arrivals;
+mod as_of;
 mod audit;
 mod cache;
 mod comparisons;

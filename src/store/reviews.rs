@@ -121,25 +121,6 @@ impl Store {
         Ok(book)
     }
 
-    /// When each sort of difference was seen first, by its signature, whatever the versions.
-    pub async fn first_seen(
-        &self,
-        about: &About,
-    ) -> anyhow::Result<BTreeMap<String, DateTime<Utc>>> {
-        let sql = "-- first_seen
-            select signature, min(made_at) as first_at from review_items
-            where environment = $1 and flag = $2 and signature is not null group by signature";
-        let rows = sqlx::query(sql)
-            .bind(about.environment.as_str())
-            .bind(about.flag.as_str())
-            .fetch_all(&self.pool)
-            .await
-            .context("reading when differences were seen first")?;
-        rows.iter()
-            .map(|row| Ok((row.try_get("signature")?, time(row.try_get("first_at")?))))
-            .collect()
-    }
-
     /// The items of the last 30 days, whatever versions they are of.
     pub async fn recent_review_items(
         &self,
