@@ -379,19 +379,24 @@ pub(super) fn drawn(timeline: &Timeline) -> String {
             };
             // About seven units a letter.
             if width > 10.0 + 7.2 * shown.chars().count() as f64 {
-                svg.text("in-span", Anchor::Start, (from + 6.0, y + 17.0), &shown);
+                let text = if class == "s-alarm" {
+                    "on-alarm"
+                } else {
+                    "in-span"
+                };
+                svg.text(text, Anchor::Start, (from + 6.0, y + 17.0), &shown);
             }
         }
     }
     let most = timeline.outcomes.iter().map(Outcomes::all).max();
     let most = most.unwrap_or(0).max(1);
     let height = |count: i64| BARS_HIGH * count as f64 / most as f64;
-    svg.text("t", Anchor::End, (LEFT - 12.0, top + 26.0), "Runs");
+    svg.text("t", Anchor::End, (LEFT - 12.0, base - BARS_HIGH / 2.0 + 4.0), "Runs");
     svg.text("ts", Anchor::End, (LEFT - 12.0, base + 4.0), "0");
     svg.text(
         "ts",
         Anchor::End,
-        (LEFT - 12.0, base - BARS_HIGH + 26.0),
+        (LEFT - 12.0, base - BARS_HIGH + 10.0),
         &most.to_string(),
     );
     svg.line("grid", (LEFT, base - BARS_HIGH), (RIGHT, base - BARS_HIGH));
