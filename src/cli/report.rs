@@ -1,6 +1,7 @@
 //! `switchyard report`.
 
 use std::{
+    fmt::Write,
     fs,
     path::{Path, PathBuf},
 };
@@ -44,8 +45,8 @@ pub(super) struct Args {
     /// what was known by then, by the bounds as they are now.
     #[arg(long, value_name = "WHEN", conflicts_with = "run")]
     since: Option<String>,
-    /// Beside the HTML file, writes what control and candidate mixed as FILE.control.mp3 and
-    /// FILE.candidate.mp3, and the page plays them. Nobody deletes these copies for you.
+    /// Beside an HTML file NAME.html, writes what control and candidate mixed as NAME.control.mp3 and
+    /// NAME.candidate.mp3, and the page plays them. Nobody deletes these copies for you.
     #[arg(long, requires = "html", requires = "run")]
     audio: bool,
 }
@@ -224,7 +225,8 @@ fn address_of(name: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             address.push(char::from(byte));
         } else {
-            address.push_str(&format!("%{byte:02X}"));
+            // Writing to a string does not fail.
+            let _ = write!(address, "%{byte:02X}");
         }
     }
     address

@@ -165,9 +165,8 @@ fn how(state: Option<RunState>, verdict: Option<Verdict>, is_live: bool) -> How 
         (Some(Verdict::Match | Verdict::WithinNoise), _) => How::Same,
         (Some(Verdict::Differs), _) => How::Differs,
         (Some(Verdict::CandidateFailed | Verdict::TimedOut), _) => How::Failed,
-        (Some(_), _) => How::SaysNothing,
         (None, Some(RunState::Completed)) if is_live => How::Served,
         (None, Some(RunState::Failed)) if is_live => How::Failed,
-        (None, _) => How::SaysNothing,
+        (Some(_) | None, _) => How::SaysNothing,
     }
 }

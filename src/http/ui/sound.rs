@@ -41,7 +41,7 @@ pub(super) async fn mix(
         )))?,
     };
     let mix = door.sound.mix(&id, of).await.map_err(Error::from)?;
-    let mix = mix.map_err(|silence| refused(&id, silence))?;
+    let mix = mix.map_err(|silence| refused(&id, &silence))?;
     let (status, part) = match part(&asked, &mix) {
         Part::Whole => (StatusCode::OK, (0, mix.size - 1)),
         Part::Of(part) => (StatusCode::PARTIAL_CONTENT, part),
@@ -51,7 +51,7 @@ pub(super) async fn mix(
         }
     };
     let bytes = door.sound.bytes(&mix, part).await;
-    let bytes = bytes.map_err(|silence| refused(&id, silence))?;
+    let bytes = bytes.map_err(|silence| refused(&id, &silence))?;
     let mut answer = (status, Body::from_stream(bytes)).into_response();
     let (first, last) = part;
     let told = [
@@ -81,7 +81,7 @@ pub(super) async fn mix(
     Ok(answer)
 }
 
-fn refused(id: &RunId, silence: Silence) -> Error {
+fn refused(id: &RunId, silence: &Silence) -> Error {
     let told = silence.to_string();
     match silence {
         Silence::NoRun => Error::no_run(id),

@@ -231,14 +231,14 @@ impl Timeline {
         all.extend(of("breaker", &self.breaker));
         all.extend(of("", &self.holds));
         all.extend(of("versions", &self.versions));
-        all.sort_by(|one, other| other.0.cmp(&one.0));
+        all.sort_by_key(|one| std::cmp::Reverse(one.0));
         all.into_iter().map(|one| one.1).collect()
     }
 
     /// How runs ended, newest first, without the whiles in which none began.
     pub(super) fn counted(&self) -> Vec<[String; 6]> {
-        let some = self.outcomes.iter().rev().filter(|one| one.all() > 0);
-        some.map(|one| {
+        let begun = self.outcomes.iter().rev().filter(|one| one.all() > 0);
+        begun.map(|one| {
             let parts = one.parts().map(|part| part.2.to_string());
             let [same, served, differs, failed, nothing] = parts;
             [stamp(one.from), same, served, differs, failed, nothing]
