@@ -24,7 +24,8 @@ use switchyard::{
     },
     model::{Bounds, GateBounds, Origin, RecordingId, RunId, StepTiming},
     report::evidence::{
-        About, ClassCount, EvidenceReport, Links, Material, StepsOfRun, html, json, markdown,
+        About, Change, ClassCount, EvidenceReport, Gathered, Held, History, How, Links, LookedAt,
+        Material, StepsOfRun, Timeline, html, json, markdown,
     },
     rollout::Surroundings,
     store::Store,
@@ -272,6 +273,63 @@ fn classes() -> Vec<ClassCount> {
     ]
 }
 
+/// Two phases, a Conductor that is gone now and then, a hold, and three versions.
+fn history(facts: &Facts) -> History {
+    let change = |hours: i64, before: &str, after: &str| Change {
+        at: now() - TimeDelta::hours(hours),
+        before: before.to_owned(),
+        after: after.to_owned(),
+        by: "ada".to_owned(),
+        reason: "as planned".to_owned(),
+    };
+    let breaker = (1..20).flat_map(|at| {
+        [
+            change(1700 - 80 * at, "closed", "open"),
+            change(1695 - 80 * at, "open", "recovering"),
+            change(1690 - 80 * at, "recovering", "closed"),
+        ]
+    });
+    let gathered = |versions: &str, first, last| Gathered {
+        versions: versions.to_owned(),
+        first: now() - TimeDelta::hours(first),
+        last: now() - TimeDelta::hours(last),
+        runs: 3000,
+    };
+    History {
+        moves: vec![
+            change(1900, "infrastructure", "parallel"),
+            change(1600, "parallel", "shadow 10 %"),
+            change(800, "shadow 10 %", "shadow 100 %"),
+        ],
+        phase: "shadow 100 %".to_owned(),
+        breaker: breaker.collect(),
+        breaker_now: Some("closed".to_owned()),
+        holds: vec![Held {
+            from: now() - TimeDelta::hours(500),
+            to: Some(now() - TimeDelta::hours(300)),
+            owner: "grace".to_owned(),
+            reason: "holidays".to_owned(),
+        }],
+        versions: vec![
+            gathered("89abcdef01234567", 1900, 1400),
+            gathered("0123456789abcdef", 1300, 700),
+            gathered("76543210fedcba98", 600, 1),
+        ],
+        runs: facts
+            .pairs
+            .iter()
+            .map(|pair| {
+                let how = match (pair.candidate, pair.outside.is_empty()) {
+                    (Ended::Well, true) => How::Same,
+                    (Ended::Well, false) => How::Differs,
+                    (Ended::Failed | Ended::TimedOut, _) => How::Failed,
+                };
+                (pair.at, how)
+            })
+            .collect(),
+    }
+}
+
 fn write(folder: &Path, name: &str, text: &str) {
     fs::write(folder.join(name), text).expect("the folder can be written to");
     println!("  {name:24} {:>8.1} kB", text.len() as f64 / 1000.0);
@@ -361,6 +419,9 @@ fn main() {
             decision: &decision,
             steps: &steps,
             classes: &classes,
+            looked_at: &LookedAt::default(),
+            timeline: &Timeline::of(&history(&facts), now()),
+            earlier: None,
         });
         let made = begun.elapsed();
         let page = html::render(&report, Links::Server).expect("the template is right");

@@ -25,7 +25,7 @@ use switchyard::{
     compare::Policy,
     conductor::{Client, ClientConfig},
     controller::{
-        Mover, Reviews, Shadow,
+        Mover, Reviews, Shadow, Sound,
         intake::{Budget, Intake, Standing},
     },
     cost::PriceTable,
@@ -320,11 +320,21 @@ fn state(store: &Store, shutdown: CancellationToken) -> http::State {
         salt: String::new(),
         clock: Arc::new(now),
     };
+    // Nobody kept any sound.
+    let sound = Sound {
+        environment: environment(),
+        store: store.clone(),
+        consent: None,
+        look: Arc::new(|_| Box::pin(async { Ok(None) })),
+        read: Arc::new(|_, _| Box::pin(async { anyhow::bail!("there is nothing to read") })),
+        patience: Duration::from_secs(10),
+    };
     http::State {
         shadow,
         intake,
         mover,
         reviews,
+        sound,
         health: HealthLimits::default(),
         shutdown,
     }

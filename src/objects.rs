@@ -24,10 +24,12 @@ mod copy;
 mod download;
 mod error;
 pub mod local;
+mod pieces;
 mod upload;
 
 pub use download::Fetched;
 pub use error::{Error, ErrorKind};
+pub use pieces::Pieces;
 pub use upload::Stored;
 
 use error::Asked;

@@ -14,6 +14,7 @@ mod replay;
 mod reviews;
 mod roles;
 mod sharing;
+pub mod sound;
 
 use std::{
     net::SocketAddr,
@@ -434,6 +435,7 @@ impl App {
             intake,
             mover: self.mover()?,
             reviews: self.reviews()?,
+            sound: self.sound()?,
             health: self.environment.health,
             shutdown: shutdown.clone(),
         });

@@ -1,11 +1,14 @@
 //! `switchyard report`.
 
 use std::{
+    fmt::Write,
     fs,
     path::{Path, PathBuf},
 };
 
 use anyhow::Context;
+use futures_util::StreamExt;
+use tokio::io::AsyncWriteExt;
 
 use super::{
     ExitStatus, Globals,
@@ -13,10 +16,12 @@ use super::{
 };
 use crate::{
     app::App,
+    controller::{Bytes, Sound},
     model::RunId,
     report::{
         self, ReportData,
         evidence::{self, EvidenceReport, Links},
+        html::{Heard, Side},
     },
 };
 
@@ -36,6 +41,14 @@ pub(super) struct Args {
     /// links them. What was said is in them.
     #[arg(long, requires = "html", conflicts_with = "run")]
     recordings: bool,
+    /// Also tells what changed since then: `7d`, `12h`, a day or a time. How it stood is worked out from
+    /// what was known by then, by the bounds as they are now.
+    #[arg(long, value_name = "WHEN", conflicts_with = "run")]
+    since: Option<String>,
+    /// Beside an HTML file NAME.html, writes what control and candidate mixed as NAME.control.mp3 and
+    /// NAME.candidate.mp3, and the page plays them. Nobody deletes these copies for you.
+    #[arg(long, requires = "html", requires = "run")]
+    audio: bool,
 }
 
 pub(super) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitStatus> {
@@ -51,9 +64,17 @@ pub(super) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitSta
         format!("run `{id}` has not been compared yet; `switchyard serve` does once it has ended, or `switchyard compare {id}`")
     })?;
     if let Some(path) = &args.html {
-        write_html(&found, path)?;
+        let mut written = Vec::new();
+        let heard = if args.audio {
+            write_sound(&app.sound()?, id, path, &mut written).await?
+        } else {
+            Heard::nothing(NO_SOUND)
+        };
+        write(path, &report::html::render(&found, &heard)?, &mut written)?;
         if !globals.json {
-            say!("wrote {}", path.display());
+            for path in written {
+                say!("wrote {}", path.display());
+            }
             return Ok(ExitStatus::Success);
         }
     }
@@ -63,7 +84,10 @@ pub(super) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitSta
 
 /// The report on all the evidence.
 async fn all(app: &App, args: &Args, globals: &Globals) -> anyhow::Result<ExitStatus> {
-    let report = app.mover()?.evidence_report().await?;
+    let since = args.since.as_deref();
+    let since = since.map(|text| evidence::since(text, (app.clock)()));
+    let since = since.transpose().map_err(anyhow::Error::msg)?;
+    let report = app.mover()?.evidence_report(since).await?;
     let mut written = Vec::new();
     if let Some(path) = &args.html {
         let links = if args.recordings {
@@ -113,7 +137,7 @@ async fn write_recordings(
             fs::create_dir_all(folder)
                 .with_context(|| format!("making the folder `{}`", folder.display()))?;
         }
-        write(&path, &report::html::render(&data)?, written)?;
+        write(&path, &without_sound(&data)?, written)?;
     }
     Ok(())
 }
@@ -139,5 +163,71 @@ pub(super) fn print(data: &ReportData, json: bool) -> anyhow::Result<()> {
 
 /// Writes a report as one HTML file.
 pub(super) fn write_html(data: &ReportData, path: &Path) -> anyhow::Result<()> {
-    write(path, &report::html::render(data)?, &mut Vec::new())
+    write(path, &without_sound(data)?, &mut Vec::new())
+}
+
+/// What pages in files say where nobody asked for sound.
+const NO_SOUND: &str = "this file came without sound; `switchyard report RUN --html FILE --audio` puts it beside the file, and the report on the server of `switchyard serve` plays it";
+
+fn without_sound(data: &ReportData) -> anyhow::Result<String> {
+    Ok(report::html::render(data, &Heard::nothing(NO_SOUND))?)
+}
+
+/// Writes what may be heard of a run beside a page.
+async fn write_sound(
+    sound: &Sound,
+    run: &RunId,
+    page: &Path,
+    written: &mut Vec<PathBuf>,
+) -> anyhow::Result<Heard> {
+    let [control, candidate] = sound.mixes(run).await?;
+    let mut sides = Vec::new();
+    for (name, found) in [("control", control), ("candidate", candidate)] {
+        let side = match found {
+            Err(silence) => Side::Silent(silence.to_string()),
+            Ok(mix) => {
+                let path = page.with_extension(format!("{name}.mp3"));
+                let bytes = sound.bytes(&mix, (0, mix.size - 1)).await;
+                let bytes = bytes.map_err(|silence| anyhow::anyhow!("{silence}"))?;
+                copy(bytes, &path).await?;
+                written.push(path.clone());
+                let beside = path.file_name().unwrap_or_default();
+                Side::Plays(address_of(&beside.to_string_lossy()))
+            }
+        };
+        sides.push(side);
+    }
+    let candidate = sides.pop();
+    let control = sides.pop();
+    let none = || Side::Silent("there is none".to_owned());
+    Ok(Heard {
+        control: control.unwrap_or_else(none),
+        candidate: candidate.unwrap_or_else(none),
+    })
+}
+
+/// Writes bytes as they come.
+async fn copy(mut bytes: Bytes, path: &Path) -> anyhow::Result<()> {
+    let doing = || format!("writing `{}`", path.display());
+    let mut file = tokio::fs::File::create(path).await.with_context(doing)?;
+    while let Some(piece) = bytes.next().await {
+        let piece = piece.with_context(|| format!("reading the sound for `{}`", path.display()))?;
+        file.write_all(&piece).await.with_context(doing)?;
+    }
+    file.flush().await.with_context(doing)
+}
+
+/// The name of a file beside the page as an address: what addresses may not have is written as
+/// hexadecimal, and what could be taken for a scheme does not begin it.
+fn address_of(name: &str) -> String {
+    let mut address = "./".to_owned();
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            address.push(char::from(byte));
+        } else {
+            // Writing to a string does not fail.
+            let _ = write!(address, "%{byte:02X}");
+        }
+    }
+    address
 }

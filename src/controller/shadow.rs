@@ -25,7 +25,7 @@ use crate::{
     },
     cost::PriceTable,
     model::{
-        EnvironmentName, Outcome, Pipeline, RunId, RunState, StepStatus, TaskName, Usage,
+        EnvironmentName, Outcome, Pipeline, RunState, StepStatus, TaskName, Usage,
         UsageKind, digest,
     },
     progress::{self, Progress},
@@ -282,6 +282,7 @@ impl Shadow {
             is_shadow: run.epoch.is_none(),
             shared: self.shared(run).await?,
             pinned: None,
+            borne: Vec::new(),
         };
         let comparison = &report.comparison;
         let stored = StoredComparison {
@@ -384,22 +385,6 @@ impl Shadow {
                 gpu_seconds: saved.cost.gpu_seconds,
             })
             .collect())
-    }
-
-    /// The newest report on a run, with the step its differences come from where that is known.
-    pub async fn report(&self, run: &RunId) -> anyhow::Result<Option<ReportData>> {
-        let Some(stored) = self.store.newest_comparison(run).await? else {
-            return Ok(None);
-        };
-        let mut report: ReportData =
-            serde_json::from_value(stored.report).context("reading a report")?;
-        let pinning = self.store.pinning(run).await?;
-        // One of an earlier comparison explains that one.
-        if let Some(pinning) = pinning.filter(|known| known.compared_at >= stored.compared_at) {
-            report.pinned =
-                serde_json::from_value(pinning.report).context("reading a pinning's report")?;
-        }
-        Ok(Some(report))
     }
 }
 

@@ -19,6 +19,8 @@ use crate::rollout::Refusal;
 pub(super) enum Error {
     /// What is asked for is not there; says what.
     NotFound(String),
+    /// It was there, and may not or cannot be had any more; says why.
+    Gone(String),
     /// What was sent cannot be understood; says what and how to put it right.
     BadRequest(String),
     /// It contradicts how things are; says how.
@@ -49,6 +51,7 @@ impl Error {
     fn status(&self) -> StatusCode {
         match self {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::Gone(_) => StatusCode::GONE,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::Conflict(_) | Self::Refused(_) => StatusCode::CONFLICT,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -72,6 +75,7 @@ impl Error {
             },
             detail: match self {
                 Self::NotFound(detail)
+                | Self::Gone(detail)
                 | Self::BadRequest(detail)
                 | Self::Conflict(detail)
                 | Self::Misdirected(detail)

@@ -1,15 +1,29 @@
 //! Headers every answer has.
 
+use std::sync::LazyLock;
+
 use axum::{
     http::{HeaderName, HeaderValue, header},
     response::Response,
 };
 
+use crate::report::html;
+
 /// For pages: style, script and events from here, and nothing from anywhere else.
 pub(super) const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
      img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// For reports, which carry their styles and have no script.
+/// For a run's report, which plays what the run mixed by the one script that it carries.
+pub(super) static LISTENING_POLICY: LazyLock<String> = LazyLock::new(|| {
+    let script = html::script_hash();
+    format!("{REPORT_POLICY}; media-src 'self'; script-src '{script}'")
+});
+
+/// For sound, which browsers put into a page of their own.
+pub(super) const SOUND_POLICY: &str = "default-src 'none'; media-src 'self'; \
+     style-src 'unsafe-inline'; frame-ancestors 'none'";
+
+/// For other reports, which carry their styles and have no script.
 pub(super) const REPORT_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; \
      img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use crate::{
-    controller::{Mover, Reviews, Shadow, intake::Intake},
+    controller::{Mover, Reviews, Shadow, Sound, intake::Intake},
     model::{HealthLimits, RunId},
     report::ReportData,
 };
@@ -36,6 +36,8 @@ pub struct State {
     pub mover: Mover,
     /// Keeps reviews.
     pub reviews: Reviews,
+    /// What runs mixed, to be heard.
+    pub sound: Sound,
     /// How closely Conductor is watched.
     pub health: HealthLimits,
     /// Ends streams of events, which would hold a stop up for as long as somebody listens.
@@ -49,6 +51,7 @@ struct Door {
     intake: Intake,
     mover: Mover,
     reviews: Reviews,
+    sound: Sound,
     health: HealthLimits,
     events: Events,
     changes: Changes,
@@ -84,6 +87,7 @@ pub fn router(state: State) -> Router {
         intake: state.intake,
         mover: state.mover,
         reviews: state.reviews,
+        sound: state.sound,
         health: state.health,
     };
     // Health is asked by probes, which know the machine by other names, and gives nothing away.

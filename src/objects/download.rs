@@ -178,7 +178,7 @@ impl Objects {
         Ok(())
     }
 
-    async fn piece(
+    pub(super) async fn piece(
         &self,
         body: &mut ByteStream,
     ) -> Result<Option<impl Deref<Target = [u8]> + use<>>, String> {

@@ -1,18 +1,20 @@
-//! Reports as pages that need nothing else: styles and drawings are inside, scripts there are none.
+//! Reports as pages that need nothing else: styles and drawings are inside, and the one script there is where sound can be
+//! heard.
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment};
 use serde::Serialize;
 
+pub use super::heard::{Heard, Side, script_hash};
 use super::{ReportData, sections};
 
 const TEMPLATE: &str = include_str!("report.html");
 const STYLE: &str = include_str!("style.css");
 
 /// Renders the page. All values are escaped. Fails only if the template is wrong.
-pub fn render(data: &ReportData) -> Result<String, minijinja::Error> {
-    page(TEMPLATE, &sections::page(data))
+pub fn render(data: &ReportData, heard: &Heard) -> Result<String, minijinja::Error> {
+    page(TEMPLATE, &sections::page(data, heard))
 }
 
 /// Renders a page of which `template` is the text; it may include `style.css`.

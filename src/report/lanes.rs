@@ -15,6 +15,8 @@ use crate::{
 pub(super) struct Lanes {
     lanes: Vec<Lane>,
     ticks: Vec<charts::Tick>,
+    /// Seconds from one end to the other.
+    length: f64,
 }
 
 /// One speaker of one side.
@@ -87,6 +89,7 @@ pub(super) fn lanes(control: &Outcome, candidate: &Outcome, steps: &[Step]) -> O
     Some(Lanes {
         lanes,
         ticks: charts::ticks(length),
+        length,
     })
 }
 

@@ -9,6 +9,7 @@ pub mod terminal;
 
 mod charts;
 mod fields;
+mod heard;
 mod lanes;
 mod marked;
 mod sections;
@@ -17,7 +18,7 @@ mod words;
 
 use serde::{Deserialize, Serialize};
 
-use crate::compare::{Comparison, Pinned};
+use crate::compare::{Comparison, Pinned, Severity};
 use crate::model::{Outcome, Pipeline, RecordingId, RunId};
 
 /// Everything a report shows.
@@ -54,6 +55,57 @@ pub struct ReportData {
     /// Which step the differences come from; none where that was not looked into.
     #[serde(default)]
     pub pinned: Option<Pinned>,
+    /// Differences that people bear for a while, or a rule hides, under the versions it was compared
+    /// under.
+    #[serde(default)]
+    pub borne: Vec<Borne>,
+}
+
+/// A difference that counts as dealt with because somebody bears it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Borne {
+    /// The field, as people read it.
+    pub field: String,
+    /// What sort of difference, as people read it.
+    pub class: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Waived, or hidden by which rule.
+    pub how: BorneHow,
+    /// Who signed or made the rule.
+    pub by: Vec<String>,
+    /// Until when, as it is to be shown.
+    pub until: String,
+    /// Why, in their own words.
+    pub reason: String,
+}
+
+/// How a difference is borne.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "as", content = "id", rename_all = "snake_case")]
+pub enum BorneHow {
+    /// People waived it.
+    Waived,
+    /// A rule of that id hides it.
+    Hidden(String),
+}
+
+impl Borne {
+    /// What is borne and how, with nothing that was said about it.
+    pub fn sentence(&self) -> String {
+        let how = match &self.how {
+            BorneHow::Waived => "waived".to_owned(),
+            BorneHow::Hidden(rule) => format!("hidden by rule {rule}"),
+        };
+        format!(
+            "{}, {} ({}): {how} until {} by {}",
+            self.field,
+            self.class,
+            self.severity,
+            self.until,
+            self.by.join(" and ")
+        )
+    }
 }
 
 /// What a run was spared at one service.

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::charts::{self, TopicAxis, Waveform};
+use super::heard::{self, Heard, Players};
 use super::lanes::{self, Lanes};
 use super::marked::{Marks, Piece};
 use super::transcript::{self, Turn};
@@ -20,9 +21,11 @@ pub(super) struct Page {
     failures: Vec<(&'static str, String)>,
     reasons: Vec<Reason>,
     counts: Vec<Count>,
+    borne: Vec<(String, String)>,
     fields: Vec<fields::Row>,
     details: Vec<fields::Detail>,
     texts: Vec<SideBySide>,
+    players: Players,
     turns: Vec<Turn>,
     turns_changed: usize,
     lanes: Option<Lanes>,
@@ -94,7 +97,7 @@ struct CostRow {
     cost: String,
 }
 
-pub(super) fn page(data: &ReportData) -> Page {
+pub(super) fn page(data: &ReportData, heard: &Heard) -> Page {
     let comparison = &data.comparison;
     let both_ended = [&data.control, &data.candidate]
         .iter()
@@ -103,7 +106,7 @@ pub(super) fn page(data: &ReportData) -> Page {
     let (turns, lanes) = if both_ended {
         let steps = transcript::aligned(&data.control, &data.candidate);
         (
-            transcript::turns(&data.control, &data.candidate, &steps),
+            transcript::turns((&data.control, &data.candidate), &steps, heard),
             lanes::lanes(&data.control, &data.candidate, &steps),
         )
     } else {
@@ -122,6 +125,11 @@ pub(super) fn page(data: &ReportData) -> Page {
             .map(reason)
             .collect(),
         counts: counts(data),
+        borne: data
+            .borne
+            .iter()
+            .map(|borne| (borne.sentence(), borne.reason.clone()))
+            .collect(),
         fields: comparison.fields.iter().map(fields::row).collect(),
         details: comparison
             .fields
@@ -130,6 +138,7 @@ pub(super) fn page(data: &ReportData) -> Page {
             .map(fields::detail)
             .collect(),
         texts: side_by_side(data),
+        players: heard::players(heard),
         turns_changed: turns.iter().filter(|turn| turn.is_changed()).count(),
         turns,
         lanes,

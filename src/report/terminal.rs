@@ -55,6 +55,13 @@ pub fn render(data: &ReportData, colour: bool) -> String {
         line("");
         line(&times(&steps));
     }
+    if !data.borne.is_empty() {
+        line("");
+        line("borne for a while:");
+        for borne in &data.borne {
+            line(&format!("  {}", borne.sentence()));
+        }
+    }
     if let Some(pinned) = &data.pinned {
         line("");
         line(&pinned.sentence());

@@ -56,7 +56,13 @@ fn sample(change: impl FnOnce(&mut Outcome)) -> ReportData {
         is_shadow: true,
         shared: Vec::new(),
         pinned: None,
+        borne: Vec::new(),
     }
+}
+
+/// The page of a report whose recording cannot be heard.
+fn page_of(data: &ReportData) -> Result<String, minijinja::Error> {
+    html::render(data, &html::Heard::nothing("nobody kept it"))
 }
 
 fn differing() -> ReportData {
@@ -105,7 +111,7 @@ fn differing() -> ReportData {
 
 #[test]
 fn the_page_stands_alone_and_escapes_what_people_said() {
-    let page = html::render(&differing()).expect("the template is right");
+    let page = page_of(&differing()).expect("the template is right");
     assert!(page.starts_with("<!doctype html>"));
     for outside in [
         "<script",
@@ -122,7 +128,7 @@ fn the_page_stands_alone_and_escapes_what_people_said() {
 
 #[test]
 fn the_page_tells_verdict_reasons_and_marked_words() {
-    let page = html::render(&differing()).expect("the template is right");
+    let page = page_of(&differing()).expect("the template is right");
     assert!(page.contains("<title>Differs · 11111111"), "no title");
     assert!(page.contains("1 number changed"));
     assert!(page.contains("<del><span class=\"vh\">removed: </span>17<"));
@@ -132,7 +138,7 @@ fn the_page_tells_verdict_reasons_and_marked_words() {
 
 #[test]
 fn every_link_in_the_page_leads_somewhere() {
-    let page = html::render(&differing()).expect("the template is right");
+    let page = page_of(&differing()).expect("the template is right");
     for link in page.split("href=\"#").skip(1) {
         let target = link.split('"').next().expect("a name");
         assert!(
@@ -144,7 +150,7 @@ fn every_link_in_the_page_leads_somewhere() {
 
 #[test]
 fn a_match_and_a_failed_candidate_have_a_page_too() {
-    let page = html::render(&sample(|_| {})).expect("the template is right");
+    let page = page_of(&sample(|_| {})).expect("the template is right");
     assert!(page.contains("All 24 fields are the same."));
     let failed = sample(|candidate| {
         *candidate = Outcome {
@@ -153,7 +159,7 @@ fn a_match_and_a_failed_candidate_have_a_page_too() {
             ..Outcome::default()
         };
     });
-    let page = html::render(&failed).expect("the template is right");
+    let page = page_of(&failed).expect("the template is right");
     assert!(page.contains("transcribe_track, attempt 3") && page.contains("Candidate failed"));
 }
 
@@ -167,7 +173,7 @@ fn a_withdrawn_candidate_is_told_in_a_sentence_and_not_as_a_failure() {
         };
     });
     let told = "Consent was denied while the run was under way; nothing is left to compare.";
-    let page = html::render(&withdrawn).expect("the template is right");
+    let page = page_of(&withdrawn).expect("the template is right");
     assert!(page.contains(told) && page.contains("Not comparable"));
     assert!(!page.contains("failed."), "it is held against nobody");
     let plain = terminal::render(&withdrawn, false);
@@ -267,7 +273,7 @@ fn the_step_a_difference_comes_from_and_what_was_spared_are_told_everywhere() {
         tokens: 5210,
         gpu_seconds: 0.0,
     }];
-    let page = html::render(&data).expect("a page");
+    let page = page_of(&data).expect("a page");
     for told in [&terminal::render(&data, false), &page] {
         for expected in [
             "first step that diverges: detect_topics (given the control",
@@ -278,6 +284,63 @@ fn the_step_a_difference_comes_from_and_what_was_spared_are_told_everywhere() {
             assert!(told.contains(expected), "{expected}");
         }
     }
+    let text = json::render(&data).expect("JSON");
+    assert_eq!(
+        serde_json::from_str::<ReportData>(&text).expect("it reads"),
+        data
+    );
+}
+
+#[test]
+fn each_word_leads_to_the_sound_at_its_time_also_without_a_script() {
+    let data = differing();
+    let heard = html::Heard {
+        control: html::Side::Silent("it was deleted".to_owned()),
+        candidate: html::Side::Plays("audio/candidate".to_owned()),
+    };
+    let told = html::render(&data, &heard).expect("a page");
+    assert!(told.contains("Cannot be heard: it was deleted."));
+    let links = told.matches("<a href=\"audio&#x2f;candidate#t=").count();
+    let words = data.control.words.len();
+    assert!(links >= words, "{links} links for {words} words");
+    let first = &data.control.words[0];
+    let link = format!("#t={:.2}\">{}</a>", first.start, first.text.trim());
+    assert!(told.contains(&link), "{link}");
+    assert_eq!(told.matches("<script").count(), 1);
+    for outside in ["@import", "url(", "http://", "https://cdn"] {
+        assert!(!told.contains(outside) || outside == "http://", "{outside}");
+    }
+    let silent = page_of(&data).expect("a page");
+    assert!(silent.contains("Nothing can be heard: nobody kept it."));
+    assert!(!silent.contains("#t=") && !silent.contains("<audio"));
+}
+
+#[test]
+fn what_people_bear_is_on_the_page_and_the_terminal_and_its_reason_on_the_page_alone() {
+    let mut data = differing();
+    let borne = |how, reason: &str| Borne {
+        field: "Title".to_owned(),
+        class: "paraphrase".to_owned(),
+        severity: Severity::S3,
+        how,
+        by: vec!["ana".to_owned(), "bo".to_owned()],
+        until: "2026-12-01 12:00 UTC".to_owned(),
+        reason: reason.to_owned(),
+    };
+    data.borne = vec![
+        borne(BorneHow::Waived, "it said <Northwind> twice"),
+        borne(BorneHow::Hidden("rul_1".to_owned()), ""),
+    ];
+    let page = page_of(&data).expect("a page");
+    let plain = terminal::render(&data, false);
+    for told in [
+        "Title, paraphrase (S3): waived until 2026-12-01 12:00 UTC by ana and bo",
+        "Title, paraphrase (S3): hidden by rule rul_1 until",
+    ] {
+        assert!(page.contains(told) && plain.contains(told), "{plain}");
+    }
+    assert!(page.contains("it said &lt;Northwind&gt; twice"));
+    assert!(!plain.contains("Northwind"), "{plain}");
     let text = json::render(&data).expect("JSON");
     assert_eq!(
         serde_json::from_str::<ReportData>(&text).expect("it reads"),

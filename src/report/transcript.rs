@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::words;
+use super::{heard::Heard, words};
 use crate::compare::metrics::alignment::{Step, align};
 use crate::model::{Outcome, Word};
 
@@ -31,6 +31,8 @@ struct Run {
     /// `kept`, `deleted`, `inserted` or `moved`.
     kind: &'static str,
     text: String,
+    /// The words one by one with where each can be heard; empty where none can.
+    words: Vec<(String, String)>,
     /// Who says it in the candidate, for a moved run.
     to: String,
 }
@@ -50,9 +52,14 @@ pub(super) fn aligned(control: &Outcome, candidate: &Outcome) -> Vec<Step> {
 }
 
 /// Merges the words of both sides.
-pub(super) fn turns(control: &Outcome, candidate: &Outcome, steps: &[Step]) -> Vec<Turn> {
+pub(super) fn turns(
+    (control, candidate): (&Outcome, &Outcome),
+    steps: &[Step],
+    heard: &Heard,
+) -> Vec<Turn> {
     let mut merged = Merged {
         control,
+        heard,
         turns: Vec::new(),
         open_words: 0,
     };
@@ -85,6 +92,7 @@ pub(super) fn turns(control: &Outcome, candidate: &Outcome, steps: &[Step]) -> V
 
 struct Merged<'a> {
     control: &'a Outcome,
+    heard: &'a Heard,
     turns: Vec<Turn>,
     open_words: usize,
 }
@@ -111,9 +119,21 @@ impl Merged<'_> {
         turn.changed |= kind != "kept";
         // Services put the blank before or after a word; read side by side either must do.
         let text = format!("{} ", word.text.trim());
+        let spoken = self.heard.at(kind == "inserted").map(|address| {
+            let place = format!("{address}#t={:.2}", word.start.max(0.0));
+            (place, word.text.trim().to_owned())
+        });
         match turn.runs.last_mut() {
-            Some(run) if run.kind == kind && run.to == to => run.text.push_str(&text),
-            Some(_) | None => turn.runs.push(Run { kind, text, to }),
+            Some(run) if run.kind == kind && run.to == to => {
+                run.text.push_str(&text);
+                run.words.extend(spoken);
+            }
+            Some(_) | None => turn.runs.push(Run {
+                kind,
+                text,
+                words: spoken.into_iter().collect(),
+                to,
+            }),
         }
     }
 }

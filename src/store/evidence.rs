@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 use sqlx::{Any, Row, Transaction, any::AnyRow};
 
-use super::{About, ComparisonFacts, Store, reviews::read_book, selftests, time};
+use super::{About, ComparisonFacts, Store, reviews::read_book_until, selftests, time};
 use crate::{
     compare::{self, Field, FieldVerdict, Verdict},
     gate::{
@@ -35,10 +35,11 @@ async fn beside(
     tx: &mut Transaction<'static, Any>,
     about: &About,
     now: DateTime<Utc>,
+    until: i64,
 ) -> anyhow::Result<Beside> {
-    let tested = selftests::newest(tx, about).await?;
+    let tested = selftests::newest(tx, about, until).await?;
     let tested = tested.filter(|tested| tested.epoch == about.epoch);
-    let book = read_book(tx, about, now).await?;
+    let book = read_book_until(tx, about, now, until).await?;
     let summary = book.summary(now);
     let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     let size = |length: usize| i64::try_from(length).unwrap_or(i64::MAX);
@@ -101,7 +102,7 @@ impl Store {
         now: DateTime<Utc>,
     ) -> anyhow::Result<(Evidence, Decision, gate::Facts)> {
         let mut tx = self.begin().await.context("reading the evidence")?;
-        let read = read_facts(&mut tx, about, now).await?;
+        let read = read_facts(&mut tx, about, now, EVER).await?;
         tx.rollback().await.context("reading the evidence")?;
         Ok(read)
     }
@@ -132,23 +133,28 @@ pub(super) async fn read(
     about: &About,
     now: DateTime<Utc>,
 ) -> anyhow::Result<(Evidence, Decision)> {
-    let (evidence, decision, _) = read_facts(tx, about, now).await?;
+    let (evidence, decision, _) = read_facts(tx, about, now, EVER).await?;
     Ok((evidence, decision))
 }
 
-async fn read_facts(
+/// Later than anything is noted.
+const EVER: i64 = i64::MAX;
+
+/// Reads what was noted `until` then; `now` is when it is decided.
+pub(super) async fn read_facts(
     tx: &mut Transaction<'static, Any>,
     about: &About,
     now: DateTime<Utc>,
+    until: i64,
 ) -> anyhow::Result<(Evidence, Decision, gate::Facts)> {
     let mut hash = Sha256::new();
     hash.update(about.epoch.as_bytes());
     let mut facts = gate::Facts::default();
-    let kept = pairs(tx, about, &mut facts, &mut hash).await?;
+    let kept = pairs(tx, about, until, &mut facts, &mut hash).await?;
     differences(tx, about, &kept, &mut facts).await?;
-    noise(tx, about, &kept, &mut facts, &mut hash).await?;
-    facts.known_strata = known_strata(tx, about).await?;
-    let beside = beside(tx, about, now).await?;
+    noise(tx, about, until, (&kept, &mut facts), &mut hash).await?;
+    facts.known_strata = known_strata(tx, about, until).await?;
+    let beside = beside(tx, about, now, until).await?;
     hash.update(format!("{beside:?}").as_bytes());
     (facts.reviews, facts.self_test, facts.in_force) =
         (beside.reviews, beside.self_test, beside.in_force);
@@ -220,6 +226,7 @@ fn compared(row: &AnyRow) -> anyhow::Result<Compared> {
 async fn pairs(
     tx: &mut Transaction<'static, Any>,
     about: &About,
+    until: i64,
     facts: &mut gate::Facts,
     hash: &mut Sha256,
 ) -> anyhow::Result<HashMap<String, usize>> {
@@ -232,11 +239,13 @@ async fn pairs(
             left join comparison_facts f on f.comparison_id = comparisons.id
         where runs.environment = $1 and runs.flag = $2 and runs.epoch is null
           and runs.origin <> 'rehearsal' and comparisons.epoch = $3
+          and comparisons.compared_at <= $4
         order by comparisons.run_id, comparisons.compared_at desc, comparisons.id";
     let rows = sqlx::query(sql)
         .bind(about.environment.as_str())
         .bind(about.flag.as_str())
         .bind(about.epoch.as_str())
+        .bind(until)
         .fetch_all(&mut **tx)
         .await
         .context("reading comparisons")?;
@@ -386,8 +395,8 @@ fn distance(row: &AnyRow, side: &str) -> anyhow::Result<Distance> {
 async fn noise(
     tx: &mut Transaction<'static, Any>,
     about: &About,
-    kept: &HashMap<String, usize>,
-    facts: &mut gate::Facts,
+    until: i64,
+    (kept, facts): (&HashMap<String, usize>, &mut gate::Facts),
     hash: &mut Sha256,
 ) -> anyhow::Result<()> {
     let sql = "-- evidence_noise
@@ -405,11 +414,13 @@ async fn noise(
           and noise.candidate_verdict <> 'not_comparable'
           and fields.verdict <> 'not_comparable'
           and coalesce(noise.control_verdict, '') <> 'not_comparable'
+          and noise.measured_at <= $4
         order by noise.measured_at, noise.comparison_id, noise.other, noise.field";
     let rows = sqlx::query(sql)
         .bind(about.environment.as_str())
         .bind(about.flag.as_str())
         .bind(about.epoch.as_str())
+        .bind(until)
         .fetch_all(&mut **tx)
         .await
         .context("reading how far the control differs from itself")?;
@@ -459,6 +470,7 @@ async fn noise(
 async fn known_strata(
     tx: &mut Transaction<'static, Any>,
     about: &About,
+    until: i64,
 ) -> anyhow::Result<Vec<Stratum>> {
     let sql = "-- known_strata
         select distinct f.tracks, f.language,
@@ -469,10 +481,12 @@ async fn known_strata(
         where runs.environment = $1 and runs.flag = $2 and runs.epoch is null
           and runs.origin <> 'rehearsal'
           and comparisons.verdict in
-            ('match', 'within_noise', 'differs', 'candidate_failed', 'timed_out')";
+            ('match', 'within_noise', 'differs', 'candidate_failed', 'timed_out')
+          and comparisons.compared_at <= $3";
     let rows = sqlx::query(sql)
         .bind(about.environment.as_str())
         .bind(about.flag.as_str())
+        .bind(until)
         .fetch_all(&mut **tx)
         .await
         .context("reading what kinds of recordings arrived")?;

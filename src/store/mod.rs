@@ -6,6 +6,7 @@
 //! `update … returning`.
 
 mod arrivals;
+mod as_of;
 mod audit;
 mod backup;
 mod cache;
@@ -41,6 +42,7 @@ mod spool;
 mod standing;
 mod sweeps;
 mod throughput;
+mod timeline;
 mod trail;
 
 use std::{

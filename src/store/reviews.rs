@@ -290,7 +290,7 @@ impl Store {
         let doing = "making a rule that hides";
         let mut tx = self.begin().await.context(doing)?;
         audit::lock(&mut tx).await?;
-        let in_force = read_rules(&mut tx, about, now).await?;
+        let in_force = read_rules(&mut tx, about, now, i64::MAX).await?;
         if let Err(refused) = may_be_made(rule, in_force.len()) {
             return Ok(Err(refused));
         }
@@ -458,26 +458,40 @@ pub(super) async fn read_book(
     about: &About,
     now: DateTime<Utc>,
 ) -> anyhow::Result<Book> {
+    read_book_until(tx, about, now, i64::MAX).await
+}
+
+/// Everything there was by then. What was compared again since has no items of the time before.
+pub(super) async fn read_book_until(
+    tx: &mut Transaction<'static, Any>,
+    about: &About,
+    now: DateTime<Utc>,
+    until: i64,
+) -> anyhow::Result<Book> {
     let doing = "reading reviews";
     let sql = format!(
         "-- review_items\n select {ITEM} from review_items
-         where environment = $1 and flag = $2 and epoch = $3 order by made_at, id"
+         where environment = $1 and flag = $2 and epoch = $3 and made_at <= $4
+         order by made_at, id"
     );
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(about.environment.as_str())
         .bind(about.flag.as_str())
         .bind(about.epoch.as_str())
+        .bind(until)
         .fetch_all(&mut **tx)
         .await
         .context(doing)?;
     let items = rows.iter().map(read_item).collect::<anyhow::Result<_>>()?;
     let sql = "-- review_opened
         select o.item_id, o.opened_by from review_opened o join review_items i on i.id = o.item_id
-        where i.environment = $1 and i.flag = $2 and i.epoch = $3 order by o.item_id, o.opened_by";
+        where i.environment = $1 and i.flag = $2 and i.epoch = $3 and o.opened_at <= $4
+        order by o.item_id, o.opened_by";
     let rows = sqlx::query(sql)
         .bind(about.environment.as_str())
         .bind(about.flag.as_str())
         .bind(about.epoch.as_str())
+        .bind(until)
         .fetch_all(&mut **tx)
         .await
         .context(doing)?;
@@ -491,12 +505,13 @@ pub(super) async fn read_book(
     let sql = "-- review_choices
         select c.item_id, c.chosen_by, c.choice, c.chosen_at
         from review_choices c join review_items i on i.id = c.item_id
-        where i.environment = $1 and i.flag = $2 and i.epoch = $3
+        where i.environment = $1 and i.flag = $2 and i.epoch = $3 and c.chosen_at <= $4
         order by c.chosen_at, c.item_id, c.chosen_by";
     let rows = sqlx::query(sql)
         .bind(about.environment.as_str())
         .bind(about.flag.as_str())
         .bind(about.epoch.as_str())
+        .bind(until)
         .fetch_all(&mut **tx)
         .await
         .context(doing)?;
@@ -510,14 +525,14 @@ pub(super) async fn read_book(
         })
     });
     let choices = choices.collect::<anyhow::Result<_>>()?;
-    let (acts, earlier) = read_acts(tx, about).await?;
+    let (acts, earlier) = read_acts(tx, about, until).await?;
     Ok(Book {
         items,
         acts,
         opened,
         choices,
         earlier,
-        rules: read_rules(tx, about, now).await?,
+        rules: read_rules(tx, about, now, until).await?,
     })
 }
 
@@ -526,14 +541,17 @@ pub(super) async fn read_book(
 async fn read_acts(
     tx: &mut Transaction<'static, Any>,
     about: &About,
+    until: i64,
 ) -> anyhow::Result<(Vec<Act>, Vec<Earlier>)> {
     let sql = "-- review_acts
         select id, epoch, on_cluster, target, says, said_by, reason, owner, until_at, at_most, size,
             said_at
-        from review_acts where environment = $1 and flag = $2 order by said_at, id";
+        from review_acts where environment = $1 and flag = $2 and said_at <= $3
+        order by said_at, id";
     let rows = sqlx::query(sql)
         .bind(about.environment.as_str())
         .bind(about.flag.as_str())
+        .bind(until)
         .fetch_all(&mut **tx)
         .await
         .context("reading verdicts")?;
@@ -568,21 +586,24 @@ async fn read_acts(
     Ok((acts, earlier.into_values().collect()))
 }
 
-/// The rules in force, oldest first.
+/// The rules in force at that time, oldest first.
 async fn read_rules(
     tx: &mut Transaction<'static, Any>,
     about: &About,
     now: DateTime<Utc>,
+    until: i64,
 ) -> anyhow::Result<Vec<Rule>> {
     let sql = "-- review_rules
         select id, path, class, predicate, at_most, made_by, reason, made_at, until_at
         from review_rules
-        where environment = $1 and flag = $2 and removed_at is null and until_at > $3
+        where environment = $1 and flag = $2 and (removed_at is null or removed_at > $4)
+          and until_at > $3 and made_at <= $4
         order by made_at, id";
     let rows = sqlx::query(sql)
         .bind(about.environment.as_str())
         .bind(about.flag.as_str())
         .bind(millis(now))
+        .bind(until)
         .fetch_all(&mut **tx)
         .await
         .context("reading rules that hide")?;

@@ -25,18 +25,21 @@ pub struct SelfTest {
     pub tested: Tested,
 }
 
-/// The newest test of a migration, whatever versions it was made under.
+/// The newest test of a migration until then, whatever versions it was made under.
 pub(super) async fn newest(
     db: &mut AnyConnection,
     about: &About,
+    until: i64,
 ) -> anyhow::Result<Option<SelfTest>> {
     let doing = "reading the newest test of the comparison";
     let sql = "-- newest_selftest
         select id, epoch, controls, tested_at from selftests
-        where environment = $1 and flag = $2 order by tested_at desc, id limit 1";
+        where environment = $1 and flag = $2 and tested_at <= $3
+        order by tested_at desc, id limit 1";
     let row = sqlx::query(sql)
         .bind(about.environment.as_str())
         .bind(about.flag.as_str())
+        .bind(until)
         .fetch_optional(&mut *db)
         .await
         .context(doing)?;
@@ -80,6 +83,7 @@ impl Store {
         newest(
             &mut *connection.context("reading a test of the comparison")?,
             about,
+            i64::MAX,
         )
         .await
     }

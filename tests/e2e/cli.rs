@@ -360,6 +360,7 @@ async fn a_run_can_be_listed_shown_compared_and_reported() {
     let page = std::fs::read_to_string(page).expect("it was written");
     assert!(page.starts_with("<!doctype html>") || page.starts_with("<!DOCTYPE html>"));
 
+    sound_is_put_beside_a_page(&site, &id).await;
     all_the_evidence_is_reported(&site, &id).await;
 
     let listed = site.run(&["runs"]).await.well();
@@ -382,6 +383,22 @@ async fn a_run_can_be_listed_shown_compared_and_reported() {
     for printed in [compared, reported] {
         assert!(!printed.contains('\u{1b}'), "piped output has colours");
     }
+}
+
+async fn sound_is_put_beside_a_page(site: &Site, id: &str) {
+    let page = site.path("heard.html");
+    let path = page.to_str().expect("it is UTF-8");
+    let with_sound = ["report", id, "--html", path, "--audio"];
+    let written = site.run(&with_sound).await.well();
+    let mix = site.path("heard.candidate.mp3");
+    let told = format!("wrote {}\nwrote {}\n", mix.display(), page.display());
+    assert_eq!(written, told, "the recorded control's mix is in no store");
+    assert!(std::fs::metadata(&mix).expect("it is there").len() > 100_000);
+    let page = std::fs::read_to_string(page).expect("it was written");
+    let page = page.replace("&#x2f;", "/");
+    assert!(page.contains("src=\"./heard.candidate.mp3\""));
+    assert!(page.contains("<a href=\"./heard.candidate.mp3#t="));
+    assert!(page.contains("Cannot be heard: the mix is not in the object store"));
 }
 
 async fn all_the_evidence_is_reported(site: &Site, id: &str) {

@@ -5,6 +5,7 @@ mod gate;
 mod phases;
 mod reviews;
 pub mod server;
+mod sound;
 
 use std::time::Duration;
 
@@ -202,7 +203,8 @@ async fn all_the_evidence_is_a_page_and_the_same_for_programs() {
     let store = &server.shadow.store;
     let compared = store.newest_comparison(&run).await.expect("it is read");
     let mut compared = compared.expect("it is there");
-    compared.id = "cmp_of_these_versions".to_owned();
+    // Of two at once, the first by its id counts as the newer.
+    compared.id = "a_comparison_of_these_versions".to_owned();
     compared.epoch = "epoch".to_owned();
     let kept = store.insert_comparison(&compared).await;
     kept.expect("it is kept");
@@ -216,6 +218,25 @@ async fn all_the_evidence_is_a_page_and_the_same_for_programs() {
     assert_eq!(json["worst"][0]["run"], "run_a");
     assert_eq!(json["reliability"]["candidate_failed"], 1);
     assert_eq!(json["about"]["environment"], "staging");
+    assert!(json["changes"].is_null(), "nobody asked since when");
+    assert_eq!(json["timeline"]["phases"][0]["what"], "infrastructure");
+
+    // It was compared at the very end of the day that is asked for, and now is now.
+    let changed = server.get("/evidence?since=1d").await;
+    changed
+        .says("Changed since 2026-03-01 12:01 UTC")
+        .says("Nothing had been compared then; it is NO-GO now.")
+        .says("recordings 0 → 1");
+    let same = server.get("/api/v1/evidence?since=0h").await.json();
+    assert_eq!(same["changes"]["verdict_then"], "fail");
+    assert_eq!(same["changes"]["counts"], json!([]));
+    server
+        .get("/evidence?since=0h")
+        .await
+        .says("Nothing changed.");
+    for path in ["/evidence?since=soon", "/api/v1/evidence?since=2030-01-01"] {
+        assert_eq!(server.get(path).await.status, 400, "{path}");
+    }
 }
 
 #[tokio::test]

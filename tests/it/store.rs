@@ -64,6 +64,8 @@ on_both_databases!(
     evidence::a_recording_counts_once_by_its_first_run,
     evidence::what_a_soft_field_differs_by_beyond_the_controls_noise_decides,
     evidence::a_failure_without_a_field_known_counts_all_the_same,
+    evidence::what_the_gate_said_then_is_worked_out_from_what_was_known_by_then,
+    evidence::the_history_has_moves_breaker_holds_versions_and_how_runs_ended,
     evidence::second_runs_are_measured_once_and_of_the_newest_comparison,
     moves::evidence_is_what_counts_under_the_versions_as_they_are,
     moves::of_many_who_move_at_once_one_does_and_the_trail_stays_whole,

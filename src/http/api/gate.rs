@@ -1,10 +1,33 @@
 //! The gate: whether the evidence is enough, what it lacks, and the report on it.
 
-use axum::{Json, Router, extract::State, routing::get};
+use axum::{
+    Json, Router,
+    extract::{Query, State, rejection::QueryRejection},
+    routing::get,
+};
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::{Door, Error};
-use crate::report::evidence::EvidenceReport;
+use crate::report::evidence::{self, EvidenceReport};
+
+/// Since when changes are to be told.
+#[derive(Deserialize)]
+pub(in crate::http) struct Since {
+    since: Option<String>,
+}
+
+/// The time that is asked for; none where none is.
+pub(in crate::http) fn since_of(
+    door: &Door,
+    asked: Result<Query<Since>, QueryRejection>,
+) -> Result<Option<DateTime<Utc>>, Error> {
+    let now = (door.mover.clock)();
+    let asked = asked.map_err(|error| Error::BadRequest(error.body_text()))?;
+    let since = asked.0.since.map(|text| evidence::since(&text, now));
+    since.transpose().map_err(Error::BadRequest)
+}
 
 pub(super) fn routes() -> Router<Door> {
     Router::new()
@@ -13,8 +36,12 @@ pub(super) fn routes() -> Router<Door> {
 }
 
 /// Everything the report on the evidence shows.
-async fn evidence(State(door): State<Door>) -> Result<Json<EvidenceReport>, Error> {
-    Ok(Json(door.mover.evidence_report().await?))
+async fn evidence(
+    State(door): State<Door>,
+    since: Result<Query<Since>, QueryRejection>,
+) -> Result<Json<EvidenceReport>, Error> {
+    let since = since_of(&door, since)?;
+    Ok(Json(door.mover.evidence_report(since).await?))
 }
 
 async fn gate(State(door): State<Door>) -> Result<Json<Value>, Error> {

@@ -2,7 +2,7 @@
 
 mod audit;
 mod breaker;
-mod gate;
+pub(super) mod gate;
 pub(super) mod health;
 mod holds;
 mod phases;

@@ -3,6 +3,7 @@
 mod assets;
 mod evidence;
 mod runs;
+mod sound;
 mod templates;
 mod words;
 
@@ -27,6 +28,7 @@ pub(super) fn routes() -> Router<Door> {
         .route("/evidence", get(evidence::page))
         .route("/runs/{id}", get(runs::one))
         .route("/runs/{id}/report", get(runs::report_of))
+        .route("/runs/{id}/audio/{side}", get(sound::mix))
         .nest("/assets", assets::routes())
         .fallback(|| async { PageError::from(Error::NotFound("there is no such page".to_owned())) })
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::{
     super::{Door, Error, api::runs::RunList, error::PageError, headers, unreadable},
-    Page, page,
+    Page, page, sound,
 };
 use crate::{
     controller::status::RunDetail,
@@ -68,11 +68,16 @@ pub(super) async fn report_of(
     Path(id): Path<RunId>,
 ) -> Result<Page, PageError> {
     let data = door.report(&id).await?;
+    let heard = sound::heard(&door, &id).await?;
+    let policy = if heard.is_playable() {
+        headers::LISTENING_POLICY.as_str()
+    } else {
+        headers::REPORT_POLICY
+    };
     // Setting hours of speech side by side takes a while.
-    let html = tokio::task::spawn_blocking(move || report::html::render(&data))
+    let html = tokio::task::spawn_blocking(move || report::html::render(&data, &heard))
         .await
         .context("rendering a report")?
         .map_err(|_| unreadable(&id, &"rendering it as a page"))?;
-    let policy = [(header::CONTENT_SECURITY_POLICY, headers::REPORT_POLICY)];
-    Ok((policy, Html(html)))
+    Ok(([(header::CONTENT_SECURITY_POLICY, policy)], Html(html)))
 }

@@ -13,14 +13,14 @@ use crate::{
 
 /// A scale from values to places.
 #[derive(Clone, Copy)]
-struct Scale {
-    from: (f64, f64),
-    to: (f64, f64),
+pub(super) struct Scale {
+    pub(super) from: (f64, f64),
+    pub(super) to: (f64, f64),
 }
 
 impl Scale {
     /// The place of a value, at most at an end.
-    fn at(self, value: f64) -> f64 {
+    pub(super) fn at(self, value: f64) -> f64 {
         let share = (value - self.from.0) / (self.from.1 - self.from.0);
         let share = if share.is_nan() {
             1.0

@@ -33,6 +33,12 @@ pub fn render(report: &EvidenceReport) -> String {
         // Writing to a string does not fail.
         let _ = writeln!(text, "- {name}: {}", cell(&value));
     }
+    if let Some(changes) = &report.changes {
+        let _ = write!(text, "\n**Changed since {}**\n\n", cell(&changes.since));
+        for said in changes.said() {
+            let _ = writeln!(text, "- {}", cell(&said));
+        }
+    }
     if !decision.reasons.is_empty() {
         text.push_str(
             "\n| | what | observed | has to be | missing |\n| --- | --- | --- | --- | --- |\n",

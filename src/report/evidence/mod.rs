@@ -10,12 +10,15 @@ pub mod json;
 pub mod markdown;
 pub mod terminal;
 
+mod changes;
 mod charts;
+mod looked_at;
 mod page;
 mod points;
 mod sentences;
 mod steps;
 mod svg;
+mod timeline;
 mod worst;
 
 #[cfg(test)]
@@ -29,8 +32,11 @@ use crate::gate::{
     Decision, Facts, Interval, Reviews, Rules, SelfTest, Severity, Step, course, wilcoxon,
 };
 
+pub use changes::{Changes, Count, Earlier, NewSort, Turned, since};
+pub use looked_at::{Blind, Hides, LookedAt, Waiver};
 pub use points::{Bin, Scatter};
 pub use steps::{Steps, StepsOfRun, TypicalStep};
+pub use timeline::{Change, Gathered, Held, History, How, Outcomes, REACH, Span, Timeline};
 pub use worst::Worst;
 
 /// What a report is made of.
@@ -48,6 +54,12 @@ pub struct Material<'a> {
     pub steps: &'a [StepsOfRun],
     /// Differences by what kind they are of; empty where nothing tells their kinds.
     pub classes: &'a [ClassCount],
+    /// What people looked at and put up with.
+    pub looked_at: &'a LookedAt,
+    /// What happened to the migration.
+    pub timeline: &'a Timeline,
+    /// How the evidence stood at the time that changes are to be told since, if they are.
+    pub earlier: Option<&'a Earlier>,
 }
 
 /// Which evidence a report is on.
@@ -72,6 +84,10 @@ pub struct EvidenceReport {
     pub about: About,
     /// What the gate says of it, with every line that was asked.
     pub decision: Decision,
+    /// What changed since the time that was asked for, if one was.
+    pub changes: Option<Changes>,
+    /// What happened to the migration, and how runs ended.
+    pub timeline: Timeline,
     /// When the verdict may become GO, in days, and in words.
     pub expected: Expected,
     /// The tests of the rate of failures while recordings came in.
@@ -90,6 +106,8 @@ pub struct EvidenceReport {
     pub self_test: Option<SelfTest>,
     /// What people looked at; none where nobody has.
     pub reviews: Option<Reviews>,
+    /// The same one by one, and what is put up with.
+    pub looked_at: LookedAt,
     /// How runs ended.
     pub reliability: Reliability,
     /// The recordings that speak most against the candidate, worst first, at most ten.
@@ -170,6 +188,9 @@ impl EvidenceReport {
             decision,
             steps,
             classes,
+            looked_at,
+            timeline,
+            earlier,
         } = material;
         let course = course(rules, facts, STEPS);
         let sides = facts.pairs.iter().filter_map(|pair| pair.took_ms);
@@ -180,6 +201,8 @@ impl EvidenceReport {
         });
         Self {
             about: about.clone(),
+            changes: earlier.map(|earlier| Changes::of(earlier, &about.versions, decision)),
+            timeline: timeline.clone(),
             expected: sentences::expected(decision),
             soft: course
                 .fields
@@ -193,6 +216,7 @@ impl EvidenceReport {
             classes,
             self_test: facts.self_test.clone(),
             reviews: facts.reviews,
+            looked_at: looked_at.clone(),
             reliability: points::reliability(facts, decision),
             worst: worst::ten(rules, facts, &course.failed_by),
             decision: decision.clone(),

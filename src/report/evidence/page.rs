@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{EvidenceReport, Links, SoftField, TypicalStep, charts, sentences};
+use super::{Changes, EvidenceReport, Links, SoftField, TypicalStep, charts, sentences, timeline};
 use crate::{
     gate::{Cell, FAR_SLOWER, Line, Severity},
     report::words::{Face, number, span},
@@ -14,6 +14,9 @@ pub(super) struct Page<'a> {
     headline: String,
     lead: String,
     about: Vec<(&'static str, String)>,
+    changes: Option<&'a Changes>,
+    changed: Vec<String>,
+    since: Vec<(&'static str, &'static str)>,
     reasons: Vec<Asked<'a>>,
     lines: Vec<Asked<'a>>,
     fields: Vec<Field>,
@@ -36,7 +39,13 @@ pub(super) struct Page<'a> {
     defects: Option<Vec<Planted>>,
     reviews: Option<Vec<(&'static str, String)>>,
     in_force: String,
+    put_up_with: Vec<[String; 4]>,
+    preferred: Vec<String>,
     reliability: Vec<(&'static str, String)>,
+    timeline: String,
+    happened: Vec<[String; 3]>,
+    happened_left_out: usize,
+    ended: Vec<[String; 6]>,
     worst: Vec<Bad>,
 }
 
@@ -60,6 +69,7 @@ struct Field {
     evidence: String,
     way: f64,
     remark: String,
+    mix: String,
 }
 
 #[derive(Serialize)]
@@ -113,11 +123,20 @@ struct Bad {
 
 pub(super) fn page(report: &EvidenceReport, links: Links) -> Page<'_> {
     let decision = &report.decision;
+    let mut happened = report.timeline.told();
+    let happened_left_out = happened.len().saturating_sub(HAPPENED);
+    happened.truncate(HAPPENED);
     Page {
         verdict: sentences::verdict(decision.verdict),
         headline: sentences::headline(decision),
         lead: sentences::lead(decision),
         about: about(report),
+        changes: report.changes.as_ref(),
+        changed: report.changes.as_ref().map_or_else(Vec::new, Changes::said),
+        since: match links {
+            Links::Server => SINCE.to_vec(),
+            Links::Command | Links::Beside => Vec::new(),
+        },
         reasons: decision.reasons.iter().map(asked).collect(),
         lines: decision.lines.iter().map(asked).collect(),
         fields: fields(report),
@@ -163,7 +182,13 @@ pub(super) fn page(report: &EvidenceReport, links: Links) -> Page<'_> {
             .map(|test| test.defects.iter().map(planted).collect()),
         reviews: reviews(report),
         in_force: sentences::in_force(decision.in_force),
+        put_up_with: report.looked_at.in_force(),
+        preferred: report.looked_at.preferred(),
         reliability: reliability(report),
+        timeline: timeline::drawn(&report.timeline),
+        happened,
+        happened_left_out,
+        ended: report.timeline.counted(),
         worst: report
             .worst
             .iter()
@@ -176,6 +201,16 @@ pub(super) fn page(report: &EvidenceReport, links: Links) -> Page<'_> {
             .collect(),
     }
 }
+
+/// What changes may be told since with one click.
+const SINCE: [(&str, &str); 3] = [
+    ("yesterday", "/evidence?since=1d"),
+    ("a week ago", "/evidence?since=7d"),
+    ("a month ago", "/evidence?since=30d"),
+];
+
+/// Rows of what happened.
+const HAPPENED: usize = 100;
 
 /// Languages whose coverage is drawn.
 const LANGUAGES: usize = 6;
@@ -217,13 +252,15 @@ fn fields(report: &EvidenceReport) -> Vec<Field> {
         evidence: format!("{:.1} of {:.1}", row.evidence, row.threshold).replace('-', "−"),
         way: sentences::way(row.evidence, row.threshold),
         remark: sentences::remark(row),
+        mix: report.looked_at.mix_of(&row.name),
     })
     .collect()
 }
 
-/// A number and its sign of percent stay on one line.
+/// `0 of 10000`, and `(0 %)` each stay on one line.
 fn unbroken(text: &str) -> String {
-    text.replace(" %", "\u{a0}%")
+    let text = text.replace(" %", "\u{a0}%").replace("< ", "<\u{a0}");
+    text.replace("> ", ">\u{a0}").replace(" of ", "\u{a0}of\u{a0}")
 }
 
 fn forest_row(field: &SoftField) -> [String; 4] {

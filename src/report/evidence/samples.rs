@@ -2,7 +2,10 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{About, ClassCount, EvidenceReport, Material, StepsOfRun, sentences::whole};
+use super::{
+    About, Blind, Change, ClassCount, EvidenceReport, Gathered, Held, Hides, History, How, LookedAt, Material, StepsOfRun,
+    Timeline, Waiver, sentences::whole,
+};
 use crate::{
     gate::{
         Defect, Distance, Ended, Facts, FieldFacts, FieldKind, FieldRule, InForce, NoisePair, Pair,
@@ -198,5 +201,103 @@ pub fn report(facts: &Facts, steps: &[StepsOfRun], classes: &[ClassCount]) -> Ev
         decision: &decide(&rules, facts, now()),
         steps,
         classes,
+        looked_at: &looked_at(facts),
+        timeline: &Timeline::of(&history(facts), now()),
+        earlier: None,
     })
+}
+
+/// A week in shadow, with a Conductor that was gone for a while.
+fn history(facts: &Facts) -> History {
+    if facts.pairs.is_empty() {
+        return History {
+            phase: "parallel".to_owned(),
+            ..History::default()
+        };
+    }
+    let change = |hours: i64, before: &str, after: &str, by: &str, reason: &str| Change {
+        at: now() - TimeDelta::hours(hours),
+        before: before.to_owned(),
+        after: after.to_owned(),
+        by: by.to_owned(),
+        reason: reason.to_owned(),
+    };
+    let gathered = |versions: &str, first, last, runs| Gathered {
+        versions: versions.to_owned(),
+        first: now() - TimeDelta::hours(first),
+        last: now() - TimeDelta::hours(last),
+        runs,
+    };
+    History {
+        moves: vec![
+            change(162, "parallel", "shadow 10 %", "ada", "first recordings"),
+            change(90, "shadow 10 %", "shadow 50 %", "ada", "it looks <good>"),
+        ],
+        phase: "shadow 50 %".to_owned(),
+        breaker: vec![
+            change(70, "closed", "suspect", "switchyard", "two looks failed"),
+            change(69, "suspect", "open", "switchyard", "it does not answer"),
+            change(60, "open", "closed", "switchyard", "it answers"),
+        ],
+        breaker_now: Some("closed".to_owned()),
+        holds: vec![Held {
+            from: now() - TimeDelta::hours(40),
+            to: Some(now() - TimeDelta::hours(16)),
+            owner: "grace".to_owned(),
+            reason: "the weekend".to_owned(),
+        }],
+        versions: vec![
+            gathered("89abcdef01234567", 160, 110, 25),
+            gathered("0123456789abcdef", 100, 1, 40),
+        ],
+        runs: facts
+            .pairs
+            .iter()
+            .map(|pair| {
+                let how = match (pair.candidate, pair.broken.is_empty()) {
+                    (Ended::Well, true) => How::Same,
+                    (Ended::Well, false) => How::Differs,
+                    (Ended::Failed | Ended::TimedOut, _) => How::Failed,
+                };
+                (pair.at, how)
+            })
+            .collect(),
+    }
+}
+
+/// What is put up with where facts say that something is.
+fn looked_at(facts: &Facts) -> LookedAt {
+    let mut all = LookedAt::default();
+    if facts.in_force.rules == 0 {
+        return all;
+    }
+    let title = ClassCount {
+        class: "paraphrase".to_owned(),
+        severity: Severity::S3,
+        count: 31,
+    };
+    all.mix.insert("title".to_owned(), vec![title]);
+    all.waivers.push(Waiver {
+        on: "itm_0123".to_owned(),
+        by: vec!["ada".to_owned(), "grace".to_owned()],
+        owner: "lin".to_owned(),
+        until: "2026-04-01 12:00 UTC".to_owned(),
+    });
+    all.rules.push(Hides {
+        id: "rul_0123".to_owned(),
+        what: "paraphrase at /title/** (any)".to_owned(),
+        by: "ada".to_owned(),
+        reason: "known".to_owned(),
+        until: "2026-03-25 12:00 UTC".to_owned(),
+        hidden: 12,
+        at_most: 50,
+    });
+    all.blind.push(Blind {
+        what: "Titles".to_owned(),
+        better: 6,
+        equal: 9,
+        worse: 5,
+        at_least: Some(0.531),
+    });
+    all
 }

@@ -36,6 +36,13 @@ pub fn render(report: &EvidenceReport, colour: bool) -> String {
         "evidence {} under versions {}",
         about.digest, about.versions
     ));
+    if let Some(changes) = &report.changes {
+        line("");
+        line(&format!("changed since {}:", changes.since));
+        for said in changes.said() {
+            line(&format!("  {said}"));
+        }
+    }
     if !decision.reasons.is_empty() {
         line("");
         let mut reasons = table(&["", "what", "observed", "has to be", "missing"]);

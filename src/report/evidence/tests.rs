@@ -192,6 +192,9 @@ fn the_chat_hears_nothing_of_the_meeting() {
         decision: &decision,
         steps: &steps(),
         classes: &classes(),
+        looked_at: &super::LookedAt::default(),
+        timeline: &super::Timeline::default(),
+        earlier: None,
     });
     let texts = [
         markdown::render(&report),
@@ -218,5 +221,100 @@ fn the_chat_hears_nothing_of_the_meeting() {
     for text in texts {
         let heard = said.iter().find(|one| text.contains(one.as_str()));
         assert_eq!(heard, None);
+    }
+}
+
+#[test]
+fn what_changed_is_told_alike_everywhere_and_names_nobody_in_the_chat() {
+    let mut report = report(&full(), &steps(), &classes());
+    let mut then = report.decision.clone();
+    then.verdict = crate::model::GateVerdict::NotYet;
+    then.counts.recordings = 28;
+    let earlier = super::Earlier {
+        at: "2026-03-13 12:00 UTC".to_owned(),
+        decided: Some((report.about.versions.clone(), then)),
+        new: vec![super::NewSort {
+            field: "Title".to_owned(),
+            class: "fact changed".to_owned(),
+            severity: crate::gate::Severity::S1,
+            pattern: "/title:number".to_owned(),
+            signature: "0123".to_owned(),
+            recordings: 2,
+        }],
+    };
+    let changes = super::Changes::of(&earlier, &report.about.versions, &report.decision);
+    report.changes = Some(changes);
+    let page = html::render(&report, Links::Server).expect("the template is right");
+    let chat = markdown::render(&report);
+    let plain = terminal::render(&report, false);
+    for said in [
+        "hanged since 2026-03-13 12:00 UTC",
+        "It was NOT YET and is NO-GO now.",
+        "Counts: recordings 28 → 40.",
+        "New sorts of differences: Title, fact changed (S1) in 2.",
+    ] {
+        for told in [&page, &chat, &plain] {
+            assert!(told.contains(said), "{said} in {told}");
+        }
+    }
+    assert!(page.contains("&#x2f;title:number") && !chat.contains("title:number"));
+    let told: serde_json::Value =
+        serde_json::from_str(&json::render(&report).expect("JSON")).expect("it reads");
+    assert_eq!(told["changes"]["counts"][0]["then"], 28);
+    assert_eq!(told["changes"]["verdict_then"], "not_yet");
+    assert_eq!(told["changes"]["new"][0]["recordings"], 2);
+}
+
+#[test]
+fn what_happened_is_drawn_in_words_and_in_numbers() {
+    let page = page(&full());
+    for said in [
+        "phase shadow 50 %",
+        "ada: it looks &lt;good&gt;",
+        "breaker open",
+        "grace: the weekend",
+        "versions 0123456789abcdef",
+        "40 runs compared",
+    ] {
+        assert!(page.contains(said), "`{said}` is missing");
+    }
+    let of = |facts: &Facts| {
+        let report = report(facts, &[], &[]);
+        serde_json::to_value(&report.timeline).expect("JSON")
+    };
+    let told = of(&full());
+    let bars = told["outcomes"].as_array().expect("a list");
+    let all: i64 = bars
+        .iter()
+        .flat_map(|bar| ["same", "differs", "failed"].map(|how| bar[how].as_i64().unwrap_or(0)))
+        .sum();
+    assert_eq!(all, 40);
+    assert_eq!(of(&Facts::default())["phases"][0]["what"], "parallel");
+}
+
+#[test]
+fn a_count_and_its_share_each_stay_on_one_line() {
+    let page = page(&full());
+    assert!(page.contains("1\u{a0}of\u{a0}39 ("), "a count may break");
+}
+
+#[test]
+fn what_is_put_up_with_and_preferred_is_listed_one_by_one_and_never_in_the_chat() {
+    let report = report(&full(), &steps(), &classes());
+    let page = html::render(&report, Links::Server).expect("the template is right");
+    let page = page.replace("&#x2f;", "/");
+    for said in [
+        "31 paraphrase (S3)",
+        "waiver of itm_0123",
+        "ada and grace; owned by lin",
+        "rule rul_0123: paraphrase at /title/** (any), hides 12 of at most 50",
+        "Titles, not told whose is which: candidate better 6, equal 9, control better 5",
+        "at least 53.1",
+    ] {
+        assert!(page.contains(said), "`{said}` is missing");
+    }
+    let chat = markdown::render(&report);
+    for person in ["ada", "grace", "lin;"] {
+        assert!(!chat.contains(person), "{chat}");
     }
 }

@@ -101,3 +101,33 @@ async fn a_rule_is_previewed_made_listed_and_removed_and_nonsense_is_told() {
     let says = json!({ "on": "itm_none", "says": "perhaps", "by": "ana" });
     assert_eq!(post(&server, "reviews/verdicts", &says).await.0, 400);
 }
+
+#[tokio::test]
+async fn a_report_lists_what_is_waived_and_what_a_rule_hides_in_it() {
+    let server = Server::without_engine().await;
+    let run = server.running("reviewed", 1).await;
+    server.compare(&run).await;
+    let items = get(&server, "reviews/items").await;
+    let items = items["items"].as_array().expect("a list");
+    let found = items.iter().find(|item| item["about"]["severity"] == "S1");
+    let id = found.expect("a severe one")["id"].as_str().expect("an id");
+    // It takes two to bear what is severe.
+    for (by, borne) in [("ana", 0), ("bo", 1)] {
+        let open = format!("reviews/items/{id}/open");
+        assert_eq!(post(&server, &open, &json!({ "by": by })).await.0, 200);
+        let waiver = json!({
+            "on": id, "says": "waive", "by": by, "reason": "mended on Monday",
+            "owner": "cy", "days": 5, "at_most": 1,
+        });
+        let (status, told) = post(&server, "reviews/verdicts", &waiver).await;
+        assert_eq!(status, 200, "{told}");
+        let report = server.get("/api/v1/runs/reviewed/report").await.json();
+        let all = report["borne"].as_array().expect("a list");
+        assert_eq!(all.len(), borne, "{all:?}");
+    }
+    let report = server.get("/api/v1/runs/reviewed/report").await.json();
+    assert_eq!(report["borne"][0]["how"]["as"], "waived");
+    assert_eq!(report["borne"][0]["by"], json!(["ana", "bo"]));
+    let page = server.get("/runs/reviewed/report").await;
+    page.says("Waivers and rules").says("mended on Monday");
+}

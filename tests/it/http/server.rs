@@ -8,7 +8,7 @@ use switchyard::{
     compare::Policy,
     conductor::{Client, ClientConfig, RetryPolicy},
     controller::{
-        Mover, Reviews, Shadow,
+        Mover, Reviews, Shadow, Sound,
         intake::{Budget, Intake, Standing},
     },
     cost::PriceTable,
@@ -67,7 +67,23 @@ impl Server {
         Self::new(base_url, PATIENT, Bounds::default()).await
     }
 
+    /// With an engine that refuses connections, and sound of runs.
+    pub async fn hearing(hear: impl FnOnce(Sound) -> Sound) -> Self {
+        let gone = loopback().await.local_addr().expect("an address");
+        let base_url = format!("http://{gone}/api");
+        Self::made(&base_url, PATIENT, Bounds::default(), hear).await
+    }
+
     async fn new(base_url: &str, budget: Budget, bounds: Bounds) -> Self {
+        Self::made(base_url, budget, bounds, |sound| sound).await
+    }
+
+    async fn made(
+        base_url: &str,
+        budget: Budget,
+        bounds: Bounds,
+        hear: impl FnOnce(Sound) -> Sound,
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("switchyard.db");
         let mut engine = ClientConfig::new(base_url.parse().expect("a URL"));
@@ -130,6 +146,7 @@ impl Server {
                 salt: "salt".to_owned(),
                 clock: Arc::clone(&shadow.clock),
             },
+            sound: hear(silent(&shadow)),
             health: HealthLimits::default(),
             shutdown: shutdown.clone(),
         });
@@ -265,6 +282,18 @@ impl Server {
             response,
             heard: String::new(),
         }
+    }
+}
+
+/// Nobody kept any sound, and nobody can be asked for consent.
+fn silent(shadow: &Shadow) -> Sound {
+    Sound {
+        environment: shadow.environment.clone(),
+        store: shadow.store.clone(),
+        consent: None,
+        look: Arc::new(|_| Box::pin(async { Ok(None) })),
+        read: Arc::new(|_, _| Box::pin(async { anyhow::bail!("there is nothing to read") })),
+        patience: Duration::from_secs(10),
     }
 }
 

@@ -4,9 +4,10 @@ use serde_json::json;
 use switchyard::{
     gate::{FieldState, LineState},
     model::{Origin, RecordingId, RunId, RunState, TranscriptId},
+    rollout::audit::Entry,
     store::{
-        ComparisonFacts, Lease, Mirror, MirrorOutcome, MirrorState, NoiseField, Second, SecondOf,
-        Store, StoredComparison, StoredField,
+        About, ComparisonFacts, Lease, Mirror, MirrorOutcome, MirrorState, NewHold, NoiseField,
+        Second, SecondOf, Store, StoredComparison, StoredField,
     },
 };
 
@@ -250,5 +251,116 @@ pub async fn second_runs_are_measured_once_and_of_the_newest_comparison(database
     assert_eq!(wanted().await, expected);
     mirrored(&store, 1, "cmp_1_1", 0.3, 0.3).await;
     assert_eq!(wanted().await, expected[1..]);
+    store.close().await;
+}
+
+pub async fn what_the_gate_said_then_is_worked_out_from_what_was_known_by_then(
+    database: &Database,
+) {
+    let store = database.store().await;
+    let about = about("staging");
+    let then = store.gate_as_of(&about, at(APART)).await;
+    assert_eq!(then.expect("it is read"), None, "nothing was compared");
+    let first = compared(&store, 1, 1, "match", 0.3).await;
+    mirrored(&store, 1, &first, 0.3, 0.25).await;
+    compared(&store, 2, 1, "differs", 0.3).await;
+    compared(&store, 3, 1, "match", 0.3).await;
+    for (upto, recordings, failures, noise) in [
+        (APART + 60_000, None, 0, 0),
+        (APART + 80_000, Some(1), 0, 0),
+        (APART + 100_000, Some(1), 0, 1),
+        (3 * APART, Some(2), 1, 1),
+        (4 * APART, Some(3), 1, 1),
+    ] {
+        let then = store.gate_as_of(&about, at(upto)).await;
+        let then = then.expect("it is read");
+        let counts = then.as_ref().map(|(_, decision)| {
+            let title = decision.fields.iter().find(|row| row.name == "title");
+            let pairs = title.map_or(0, |row| row.noise_pairs);
+            (decision.counts.recordings, decision.counts.failures, pairs)
+        });
+        let expected = recordings.map(|recordings| (recordings, failures, noise));
+        assert_eq!(counts, expected, "{upto}");
+    }
+    // What is known now is what was known at the end, to the digest.
+    let (evidence, decision) = store.gate(&about, at(4 * APART)).await.expect("it is read");
+    let then = store.gate_as_of(&about, at(4 * APART)).await;
+    assert_eq!(then.expect("it is read"), Some((evidence, decision)));
+    // Under the versions of then, whatever they are now.
+    let newer = About {
+        epoch: "newer".to_owned(),
+        ..about
+    };
+    let (now, _) = store.gate(&newer, at(4 * APART)).await.expect("it is read");
+    let then = store.gate_as_of(&newer, at(3 * APART)).await;
+    let (then, _) = then.expect("it is read").expect("there was some");
+    assert_eq!((now.recordings, then.recordings), (0, 2));
+    assert_eq!(then.epoch, "epoch");
+    store.close().await;
+}
+
+pub async fn the_history_has_moves_breaker_holds_versions_and_how_runs_ended(database: &Database) {
+    let store = database.store().await;
+    let about = about("staging");
+    let note = async |action: &str, before: &str, after: &str, when: i64| {
+        let entry = Entry {
+            action: action.to_owned(),
+            actor: "ada".to_owned(),
+            after: after.to_owned(),
+            at: when,
+            before: before.to_owned(),
+            environment: about.environment.to_string(),
+            flag: about.flag.to_string(),
+            previous: String::new(),
+            reason: "so".to_owned(),
+            seq: 0,
+        };
+        store.note_in_audit(entry).await.expect("it is noted");
+    };
+    let ms = |when: i64| at(when).timestamp_millis();
+    note("flip", "infrastructure", "parallel", ms(10)).await;
+    note("breaker", "closed", "open", ms(20)).await;
+    note("flip", "parallel", "shadow 10 %", ms(APART)).await;
+    note("hold", "", "a hold", ms(30)).await;
+    let hold = NewHold {
+        owner: "grace".to_owned(),
+        reason: "holidays".to_owned(),
+        expires_at: at(9 * APART),
+    };
+    store
+        .place_hold(&about, &hold, at(40))
+        .await
+        .expect("it is placed");
+    compared(&store, 1, 1, "match", 0.3).await;
+    compared(&store, 2, 1, "candidate_failed", 0.3).await;
+    compared(&store, 3, 1, "differs", 0.3).await;
+    super::samples::run(&store, "run_open").await;
+
+    let history = store.history(&about, at(0)).await.expect("it is read");
+    let moves: Vec<_> = history.moves.iter().map(|one| one.after.as_str()).collect();
+    assert_eq!(moves, ["parallel", "shadow 10 %"]);
+    assert_eq!(history.moves[0].at, at(10));
+    assert_eq!(history.breaker.len(), 1);
+    assert_eq!(history.breaker_now, None, "nobody looked");
+    assert_eq!((history.holds.len(), history.holds[0].to), (1, None));
+    assert_eq!(history.holds[0].owner, "grace");
+    let versions: Vec<_> = history
+        .versions
+        .iter()
+        .map(|one| (one.versions.as_str(), one.runs))
+        .collect();
+    assert_eq!(versions, [("epoch", 3)]);
+    let mut ended: Vec<_> = history
+        .runs
+        .iter()
+        .map(|run| format!("{:?}", run.1))
+        .collect();
+    ended.sort_unstable();
+    assert_eq!(ended, ["Differs", "Failed", "Same", "SaysNothing"]);
+    let later = store
+        .history(&about, at(APART / 2))
+        .await
+        .expect("it is read");
+    assert_eq!((later.moves.len(), later.breaker.len()), (1, 0));
     store.close().await;
 }

@@ -47,6 +47,7 @@ async fn compared(store: &Store, run: &str, defect: Defect) {
         is_shadow: true,
         shared: Vec::new(),
         pinned: None,
+        borne: Vec::new(),
         comparison,
     };
     let stored = StoredComparison {
