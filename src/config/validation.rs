@@ -106,11 +106,16 @@ impl Environment {
             })
         };
         let gate = &self.gate;
-        if !(0.5..=50.0).contains(&gate.failure_percent) {
-            return invalid(
-                "failure_percent",
-                "write 0.5 to 50: 10 for development, 5 for what users see, 2 for more than that",
-            );
+        for (key, percent) in [
+            ("failure_percent", gate.failure_percent),
+            ("soak_failure_percent", gate.soak_failure_percent),
+        ] {
+            if !(0.5..=50.0).contains(&percent) {
+                return invalid(
+                    key,
+                    "write 0.5 to 50: 10 for development, 5 for what users see, 2 for more than that",
+                );
+            }
         }
         for (key, number, most) in [
             ("days", gate.days, 365),

@@ -14,7 +14,8 @@ use super::{
     fields::{self, FieldRow, FieldState, Judged},
     intervals::wilson,
     latency::{FAR_SLOWER, FAR_SLOWER_SHARE, Paired},
-    natural, threshold, whole,
+    line::{Line, LineState, Who, a_line, days_until},
+    natural, threshold,
 };
 use crate::model::{GateVerdict, Origin};
 
@@ -45,77 +46,6 @@ pub struct Decision {
     pub in_force: InForce,
     /// What stops even more recordings from being shadowed; none where nothing does.
     pub alarm: Option<String>,
-}
-
-/// One thing that was asked.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Line {
-    /// What.
-    pub name: String,
-    /// What it comes to.
-    pub state: LineState,
-    /// What there is.
-    pub observed: String,
-    /// What there has to be.
-    pub bound: String,
-    /// What is missing, or what to do; empty where nothing is.
-    pub missing: String,
-    /// Who can do it; nobody where nothing is missing.
-    pub who: Option<Who>,
-    /// Days until it is there, by the rate at which recordings arrived.
-    pub eta_days: Option<i64>,
-}
-
-/// What a line comes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LineState {
-    /// It is as it has to be.
-    Pass,
-    /// It is not, and the evidence shows it.
-    Fail,
-    /// It is not known so far.
-    NotYet,
-    /// Nobody asked, or nobody could look; it speaks neither way.
-    NotLooked,
-}
-
-impl LineState {
-    /// What people read.
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Fail => "fail",
-            Self::NotYet => "not yet",
-            Self::NotLooked => "not looked at",
-        }
-    }
-}
-
-/// Who can do what is missing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Who {
-    /// Nobody: recordings have to arrive.
-    Time,
-    /// Whoever runs Switchyard.
-    Operators,
-    /// Whoever builds the candidate.
-    Engineers,
-    /// Whoever reads differences.
-    Reviewers,
-}
-
-impl Who {
-    /// What people read.
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Time => "time",
-            Self::Operators => "operators",
-            Self::Engineers => "engineers",
-            Self::Reviewers => "reviewers",
-        }
-    }
 }
 
 /// How many recordings there are.
@@ -389,43 +319,14 @@ struct Asked<'a> {
     per_day: Option<f64>,
 }
 
-fn a_line(name: &str, state: LineState, observed: String, bound: String) -> Line {
-    Line {
-        name: name.to_owned(),
-        state,
-        observed,
-        bound,
-        missing: String::new(),
-        who: None,
-        eta_days: None,
-    }
-}
-
-impl Line {
-    fn missing(mut self, who: Who, missing: impl Into<String>) -> Self {
-        self.missing = missing.into();
-        self.who = Some(who);
-        self
-    }
-}
-
 impl Asked<'_> {
     /// In how many days so many more recordings will have arrived.
     fn eta(&self, more: i64) -> Option<i64> {
-        let per_day = self.per_day.filter(|rate| *rate > 0.0)?;
-        Some(whole((more as f64 / per_day).ceil()))
+        days_until(more, self.per_day)
     }
 
     fn waiting(&self, line: Line, more: i64, what: &str) -> Line {
-        let eta_days = self.eta(more);
-        let about = match eta_days {
-            None => String::new(),
-            Some(1) => ", about 1 day".to_owned(),
-            Some(days) => format!(", about {days} days"),
-        };
-        let mut line = line.missing(Who::Time, format!("{more} more {what}{about}"));
-        line.eta_days = eta_days;
-        line
+        line.waiting(more, what, self.per_day)
     }
 
     fn failures(&self) -> Line {

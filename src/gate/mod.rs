@@ -13,6 +13,8 @@ mod facts;
 mod fields;
 mod intervals;
 mod latency;
+mod line;
+mod soak;
 mod sprt;
 
 #[cfg(test)]
@@ -28,7 +30,7 @@ pub use bernoulli::{clean_needed, log_e_above, log_e_below};
 pub use betting::{Bet, Wealth, least_to_pass};
 pub use course::{Course, FieldCourse, Step, course};
 pub use coverage::{Cell, Coverage, DurationClass, Stratum, TrackClass};
-pub use decision::{Decision, Line, LineState, Who, decide};
+pub use decision::{Decision, decide};
 pub use facts::{
     Defect, Distance, Ended, Facts, FieldFacts, FieldKind, FieldRule, InForce, LeftOut, NoisePair,
     Pair, Reviews, Rules, SelfTest, Severity, Sides,
@@ -36,6 +38,8 @@ pub use facts::{
 pub use fields::{FieldRow, FieldState, Interval};
 pub use intervals::{exact_lower, exact_two_sided, exact_upper, newcombe, wilson, wilson_lower};
 pub use latency::{FAR_SLOWER, Paired, wilcoxon};
+pub use line::{Line, LineState, Who};
+pub use soak::{OVERDUE, Served, ServedEnd, Soak, SoakCounts, soak};
 pub use sprt::log_likelihood_ratio;
 
 /// How often a wrong PASS, or a wrong alarm, is put up with.

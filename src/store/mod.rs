@@ -35,6 +35,7 @@ mod routes;
 mod rules;
 mod runs;
 mod selftests;
+mod served;
 mod sharing;
 mod spool;
 mod standing;

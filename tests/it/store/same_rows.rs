@@ -16,6 +16,7 @@ use super::replays::write_replay;
 use super::reviews::write_reviews;
 use super::routes::write_routes;
 use super::rules::write_rules;
+use super::served::write_versions;
 use super::samples::{at, attempt, control, intent, new_run, output, usage};
 use super::sharing::write_shared;
 use crate::database::{Database, Kind};
@@ -131,6 +132,7 @@ async fn the_same_calls_leave_the_same_rows_on_both_databases() {
         write_routes(&store).await;
         write_health(&store).await;
         write_live(&store).await;
+        write_versions(&store).await;
         write_mirror(&store).await;
         write_moves(&store).await.expect("it is written");
         write_rules(&store).await;
