@@ -96,6 +96,10 @@ fn print(environment: &str, evidence: &Evidence, decision: &Decision, all: bool)
     }
     say!();
     print_fields(&decision.fields);
+    if !all {
+        say!();
+        say!("noise: {}", decision.noise);
+    }
     let beside = [
         "coverage",
         "latency",
@@ -105,7 +109,6 @@ fn print(environment: &str, evidence: &Evidence, decision: &Decision, all: bool)
         "reviews",
     ];
     if !all {
-        say!();
         for line in &decision.lines {
             if beside.contains(&line.name.as_str()) {
                 say!("{}: {} ({})", line.name, line.observed, line.state.label());

@@ -104,6 +104,7 @@ fn soaks(draws: &mut Draws, rate: f64) -> bool {
                     (true, true) => ServedEnd::Failed,
                     (false, true) => ServedEnd::Well,
                 },
+                beside: None,
             })
             .collect();
         let bounds = crate::model::GateBounds {

@@ -32,6 +32,18 @@ pub struct Served {
     pub at: DateTime<Utc>,
     /// How that went.
     pub end: ServedEnd,
+    /// What the control made of it afterwards; none where it was not run beside.
+    pub beside: Option<RunBeside>,
+}
+
+/// A control that ran on a recording after the candidate had served it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunBeside {
+    /// Fields that may not differ from the control's, and do.
+    pub hard: Vec<String>,
+    /// Fields outside of what `comparisons/` declares that may differ as far as the control does from
+    /// itself: told, and no failure.
+    pub soft: Vec<String>,
 }
 
 /// How serving a recording went.
@@ -75,6 +87,12 @@ pub struct SoakCounts {
     pub under_way: i64,
     /// Not counted, since consent was withdrawn.
     pub withdrawn: i64,
+    /// Those on which the control ran as well.
+    pub run_beside: i64,
+    /// Of these, where a field differs that may not; each is a failure.
+    pub hard_differences: i64,
+    /// Of these, where a text is outside of what `comparisons/` declares.
+    pub soft_differences: i64,
     /// Logarithm of the e-value against "failures are at least as frequent as the bound".
     pub evidence: f64,
     /// Logarithm of the e-value against "failures are at most a fifth as frequent".
@@ -88,7 +106,10 @@ pub struct SoakCounts {
 /// going back.
 pub fn soak(bounds: &GateBounds, served: &[Served], now: DateTime<Utc>) -> Soak {
     let counts = counts(bounds, served, now);
-    let lines = vec![failures(bounds, &counts, per_day(served, now))];
+    let lines = vec![
+        failures(bounds, &counts, per_day(served, now)),
+        beside(&counts, served),
+    ];
     let has = |state| lines.iter().any(|line| line.state == state);
     let verdict = if has(LineState::Fail) {
         GateVerdict::Fail
@@ -138,6 +159,16 @@ fn counts(bounds: &GateBounds, served: &[Served], now: DateTime<Utc>) -> SoakCou
         if !seen.insert(&one.recording) {
             continue;
         }
+        let differs = one
+            .beside
+            .as_ref()
+            .is_some_and(|beside| !beside.hard.is_empty());
+        if let Some(beside) = &one.beside {
+            counts.run_beside += 1;
+            counts.hard_differences += i64::from(differs);
+            counts.soft_differences += i64::from(!beside.soft.is_empty());
+        }
+        let failed = failed || differs;
         counts.ended += 1;
         counts.failures_in_all += i64::from(failed);
         if counts.under_way == 0 {
@@ -158,6 +189,32 @@ fn per_day(served: &[Served], now: DateTime<Utc>) -> Option<f64> {
     let first = served.iter().map(|one| one.at).min()?;
     let days = ((now - first).num_hours() as f64 / 24.0).max(1.0);
     Some(count(served.len()) as f64 / days)
+}
+
+/// What the control, run beside, says of what was served. Nobody asked for it, so that it ran on few or
+/// none keeps nothing from passing.
+fn beside(counts: &SoakCounts, served: &[Served]) -> Line {
+    let bound = "what differs and may not is a failure, above".to_owned();
+    let mut observed = format!(
+        "the control ran as well on {} of {}, {} with a difference that may not be, {} with a text outside of its bounds",
+        counts.run_beside, counts.ended, counts.hard_differences, counts.soft_differences
+    );
+    let all = served.iter().filter_map(|one| one.beside.as_ref());
+    let mut hard: Vec<&str> = all
+        .flat_map(|beside| &beside.hard)
+        .map(String::as_str)
+        .collect();
+    hard.sort_unstable();
+    hard.dedup();
+    if !hard.is_empty() {
+        observed = format!("{observed}; different: {}", hard.join(", "));
+    }
+    let state = if counts.run_beside == 0 {
+        LineState::NotLooked
+    } else {
+        LineState::Pass
+    };
+    a_line("run beside", state, observed, bound)
 }
 
 fn failures(bounds: &GateBounds, counts: &SoakCounts, per_day: Option<f64>) -> Line {
@@ -204,8 +261,9 @@ fn failures(bounds: &GateBounds, counts: &SoakCounts, per_day: Option<f64>) -> L
                 let more = (needed - counts.counted).max(1);
                 line(LineState::NotYet).waiting(more, "recordings served well", per_day)
             }
-            None => line(LineState::NotYet)
-                .missing(Who::Engineers, "too many fail: mend the candidate"),
+            None => {
+                line(LineState::NotYet).missing(Who::Engineers, "too many fail: mend the candidate")
+            }
         }
     }
 }

@@ -4,7 +4,9 @@ use anyhow::Context;
 use chrono::{DateTime, Utc};
 use sqlx::{Any, Row, Transaction};
 
-use super::{Store, evidence, holds, served, phases::read_phase, requests, standing::read_standing, time};
+use super::{
+    Store, evidence, holds, phases::read_phase, requests, served, standing::read_standing, time,
+};
 use crate::{
     gate::Rules,
     model::{EnvironmentName, FlagName},

@@ -1,12 +1,14 @@
 //! What the candidate served, and what the gate says of it.
 
+use std::collections::HashMap;
+
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use sqlx::{Any, Row, Transaction, any::AnyRow};
 
 use super::{About, Store, time};
 use crate::{
-    gate::{LineState, Served, ServedEnd, Soak, soak},
+    gate::{FieldKind, LineState, RunBeside, Served, ServedEnd, Soak, soak},
     model::{EnvironmentName, RecordingId, RunState},
     rollout::GateStands,
 };
@@ -46,7 +48,7 @@ pub(super) async fn read(
     now: DateTime<Utc>,
 ) -> anyhow::Result<Soak> {
     let sql = "-- served
-        select recording_id, started_at, state, failed_at, withdrawn_at from runs
+        select id, recording_id, started_at, state, failed_at, withdrawn_at from runs
         where environment = $1 and flag = $2 and versions = $3 and epoch is not null
           and origin = 'arrival'";
     let rows = sqlx::query(sql)
@@ -56,8 +58,59 @@ pub(super) async fn read(
         .fetch_all(&mut **tx)
         .await
         .context("reading what was served")?;
-    let served: Vec<Served> = rows.iter().map(one).collect::<anyhow::Result<_>>()?;
+    let mut beside = run_beside(tx, about).await?;
+    let mut served: Vec<Served> = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let found = beside.remove(&row.try_get::<String, _>("id")?);
+        served.push(Served {
+            beside: found,
+            ..one(row)?
+        });
+    }
     Ok(soak(&about.gate.bounds, &served, now))
+}
+
+/// What the control made of live runs' recordings afterwards, by run: of the newest comparison of each.
+async fn run_beside(
+    tx: &mut Transaction<'static, Any>,
+    about: &About,
+) -> anyhow::Result<HashMap<String, RunBeside>> {
+    let sql = "-- run_beside
+        select runs.id, coalesce(fields.field, '') as field
+        from runs join comparisons on comparisons.run_id = runs.id
+            left join comparison_fields fields on fields.comparison_id = comparisons.id
+                and fields.verdict = 'differs'
+        where runs.environment = $1 and runs.flag = $2 and runs.versions = $3
+          and runs.epoch is not null and runs.origin = 'arrival'
+          and comparisons.verdict in ('match', 'within_noise', 'differs')
+          and not exists (select 1 from comparisons later where later.run_id = runs.id
+            and later.compared_at > comparisons.compared_at)
+        order by runs.id, fields.field";
+    let rows = sqlx::query(sql)
+        .bind(about.environment.as_str())
+        .bind(about.flag.as_str())
+        .bind(about.epoch.as_str())
+        .fetch_all(&mut **tx)
+        .await
+        .context("reading what the control made of what was served")?;
+    let is_soft = |name: &str| {
+        let rule = about.gate.fields.iter().find(|rule| rule.name == name);
+        rule.is_some_and(|rule| matches!(rule.kind, FieldKind::Soft(_)))
+    };
+    let mut all: HashMap<String, RunBeside> = HashMap::new();
+    for row in &rows {
+        let beside = all.entry(row.try_get("id")?).or_default();
+        let field: String = row.try_get("field")?;
+        if field.is_empty() {
+            continue;
+        }
+        if is_soft(&field) {
+            beside.soft.push(field);
+        } else {
+            beside.hard.push(field);
+        }
+    }
+    Ok(all)
 }
 
 fn one(row: &AnyRow) -> anyhow::Result<Served> {
@@ -80,6 +133,7 @@ fn one(row: &AnyRow) -> anyhow::Result<Served> {
         recording: RecordingId::new(row.try_get::<String, _>("recording_id")?),
         at: time(row.try_get("started_at")?),
         end,
+        beside: None,
     })
 }
 
@@ -93,7 +147,10 @@ pub(super) fn stands(soak: &Soak) -> GateStands {
         .map(|line| line.missing.as_str())
         .filter(|missing| !missing.is_empty())
         .collect();
-    let mut failing = soak.lines.iter().filter(|line| line.state == LineState::Fail);
+    let mut failing = soak
+        .lines
+        .iter()
+        .filter(|line| line.state == LineState::Fail);
     GateStands {
         verdict: soak.verdict,
         line: soak.line.clone(),

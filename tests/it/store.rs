@@ -9,6 +9,7 @@ mod exports;
 mod health;
 mod ledger;
 mod migrations;
+mod mirroring;
 mod mirrors;
 mod moves;
 mod opening;
@@ -113,6 +114,7 @@ on_both_databases!(
     rules::a_flip_and_a_rule_count_for_the_next_arrival_of_every_router,
     rules::over_a_cap_nothing_runs_beside_until_the_next_day,
     rules::buckets_that_do_not_fall_as_they_should_hold_the_migration_once,
+    mirroring::what_may_be_mirrored_is_listed_until_something_came_of_it,
     mirrors::a_mirror_is_read_as_it_was_written,
     mirrors::an_environment_has_one_unfinished_mirror,
     mirrors::a_mirror_is_held_by_one_process_until_it_falls_silent,

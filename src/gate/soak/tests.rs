@@ -14,6 +14,7 @@ fn one(number: usize, end: ServedEnd) -> Served {
         recording: RecordingId::new(format!("rec_{number}")),
         at: at(number),
         end,
+        beside: None,
     }
 }
 
@@ -42,9 +43,18 @@ fn at_two_percent_it_takes_188_recordings_served_well_and_330_with_one_failure()
     let before = decide(&all(&ends[..329]));
     assert_eq!(before.verdict, GateVerdict::NotYet);
     let half = decide(&all(&ends[..180]));
-    assert_eq!(half.lines[0].bound, "330 recordings, to rule out failures at 2 % of them");
-    assert_eq!(half.lines[0].missing, "150 more recordings served well, about 15 days");
-    assert_eq!((half.lines[0].who, half.lines[0].eta_days), (Some(Who::Time), Some(15)));
+    assert_eq!(
+        half.lines[0].bound,
+        "330 recordings, to rule out failures at 2 % of them"
+    );
+    assert_eq!(
+        half.lines[0].missing,
+        "150 more recordings served well, about 15 days"
+    );
+    assert_eq!(
+        (half.lines[0].who, half.lines[0].eta_days),
+        (Some(Who::Time), Some(15))
+    );
 }
 
 #[test]
@@ -66,7 +76,11 @@ fn nothing_served_is_never_enough_however_long_it_was_waited() {
 fn what_failed_or_was_never_done_passes_nothing() {
     let failed = decide(&all(&[ServedEnd::Failed; 500]));
     assert_eq!(failed.verdict, GateVerdict::Fail);
-    assert!(failed.line.starts_with("FAIL: 500 of 500"), "{}", failed.line);
+    assert!(
+        failed.line.starts_with("FAIL: 500 of 500"),
+        "{}",
+        failed.line
+    );
     assert_eq!(failed.lines[0].who, Some(Who::Engineers));
     // Under way for more than a day, all but the last ten.
     let stuck = decide(&all(&[ServedEnd::UnderWay; 500]));
@@ -115,12 +129,42 @@ fn nothing_counts_before_what_began_earlier_has_ended() {
     assert_eq!(decided.counts.counted, 150);
     assert_eq!(decided.verdict, GateVerdict::NotYet);
     assert!(
-        decided.lines[0].observed.ends_with("1 under way, 49 counted once those have ended"),
+        decided.lines[0]
+            .observed
+            .ends_with("1 under way, 49 counted once those have ended"),
         "{}",
         decided.lines[0].observed
     );
     // After a day it is one.
     assert_eq!(decide(&served).counts.failures, 1);
+}
+
+#[test]
+fn what_the_control_would_have_done_otherwise_is_a_failure_and_a_reworded_text_is_none() {
+    let mut served = all(&[ServedEnd::Well; 188]);
+    let beside = |hard: &[&str], soft: &[&str]| {
+        let list = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        Some(RunBeside {
+            hard: list(hard),
+            soft: list(soft),
+        })
+    };
+    served[3].beside = beside(&[], &["title"]);
+    let decided = decide(&served);
+    assert_eq!(decided.verdict, GateVerdict::Pass);
+    assert_eq!(decided.lines[1].state, LineState::Pass);
+    served[4].beside = beside(&["words"], &[]);
+    let decided = decide(&served);
+    assert_eq!(decided.verdict, GateVerdict::NotYet);
+    assert_eq!((decided.counts.failures, decided.counts.run_beside), (1, 2));
+    assert_eq!(
+        decided.lines[1].observed,
+        "the control ran as well on 2 of 188, 1 with a difference that may not be, 1 with a text outside of its bounds; different: words"
+    );
+    for one in &mut served[10..20] {
+        one.beside = beside(&["words", "duration"], &[]);
+    }
+    assert_eq!(decide(&served).verdict, GateVerdict::Fail);
 }
 
 #[test]

@@ -65,6 +65,7 @@ async fn a_mirror_of_a_compared_recording_is_held_against_both_once() {
         track_keys: Vec::new(),
         task_id: "task".to_owned(),
         state: MirrorState::Planned,
+        reverse_of: None,
         original_control_id: control.clone(),
         control_id: None,
         verdict: None,

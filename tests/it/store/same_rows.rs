@@ -10,14 +10,15 @@ use super::evidence::write_noise;
 use super::exports::write_export;
 use super::health::write_health;
 use super::ledger::write_live;
+use super::mirroring::write_mirrorings;
 use super::mirrors::write_mirror;
 use super::moves::write_moves;
 use super::replays::write_replay;
 use super::reviews::write_reviews;
 use super::routes::write_routes;
 use super::rules::write_rules;
-use super::served::write_versions;
 use super::samples::{at, attempt, control, intent, new_run, output, usage};
+use super::served::write_versions;
 use super::sharing::write_shared;
 use crate::database::{Database, Kind};
 
@@ -133,6 +134,7 @@ async fn the_same_calls_leave_the_same_rows_on_both_databases() {
         write_health(&store).await;
         write_live(&store).await;
         write_versions(&store).await;
+        write_mirrorings(&store).await;
         write_mirror(&store).await;
         write_moves(&store).await.expect("it is written");
         write_rules(&store).await;
