@@ -2,6 +2,7 @@
 //! remedy.
 
 mod legacy;
+mod models;
 
 use std::time::Duration;
 
@@ -73,6 +74,7 @@ pub async fn check(config: Config, environment: Option<&str>) -> Vec<Finding> {
         prompts(&app),
         policy(&app),
     ];
+    findings.extend(models::all(&app).await);
     findings.extend(legacy::all(&app).await);
     findings
 }

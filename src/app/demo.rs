@@ -153,6 +153,7 @@ fn settings(wanted: &DemoSettings, doors: &Doors, sandbox: &Sandbox) -> anyhow::
         relays: BTreeMap::new(),
         prompts: None,
         comparisons: None,
+        mirrors: None,
         routing: config::Routing::default(),
         shadow: crate::model::Caps::default(),
         rollout: Bounds::default(),

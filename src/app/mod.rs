@@ -57,7 +57,10 @@ use crate::{
 pub use check::{Finding, check};
 pub use demo::{Demo, DemoSettings, put_tracks};
 pub use doctor::Bundle;
-pub use mirror::{FROM_MIRROR, MirrorLimits, MirrorProgress, Mirrors, RehearsalStep, TellProgress};
+pub use mirror::{
+    ByItself, FROM_MIRROR, MirrorLimits, MirrorProgress, Mirrors, NoMirror, RehearsalStep,
+    TellProgress,
+};
 pub use roles::{Doors, listen, listen_for_objects, make_bucket, run_all};
 
 /// Prepares the process: the one TLS provider that all clients use.
@@ -156,7 +159,7 @@ impl App {
         self.transcription_at(self.environment.transcription.url.clone())
     }
 
-    fn transcription_at(&self, url: Url) -> anyhow::Result<Transcription> {
+    pub(super) fn transcription_at(&self, url: Url) -> anyhow::Result<Transcription> {
         let settings = &self.environment.transcription;
         let timeout = Duration::from_secs(settings.timeout_s);
         Transcription::new(
@@ -172,7 +175,7 @@ impl App {
         self.llm_at(self.environment.llm.url.clone())
     }
 
-    fn llm_at(&self, url: Url) -> anyhow::Result<Llm> {
+    pub(super) fn llm_at(&self, url: Url) -> anyhow::Result<Llm> {
         let settings = &self.environment.llm;
         let timeout = Duration::from_secs(settings.timeout_s);
         Llm::new(

@@ -114,6 +114,10 @@ pub async fn run_all(app: App, doors: Doors, shutdown: CancellationToken) -> any
     users.spawn(app.look_after(shutdown.clone())?);
     users.spawn(app.routing()?.run(shutdown.clone()));
     users.spawn(app.notices()?.run(shutdown.clone()));
+    {
+        let (app, stop) = (app.clone(), shutdown.clone());
+        users.spawn(async move { app.mirror_by_itself(stop).await });
+    }
 
     shutdown.cancelled().await;
     users.close();

@@ -82,6 +82,13 @@ impl App {
             .await
     }
 
+    /// Where the control asks a service by way of the proxy.
+    pub(super) fn control_door(&self, service: SharedService) -> anyhow::Result<Url> {
+        let address = self.sharing_address()?;
+        let url = format!("http://{address}/control/{}", service.as_str());
+        Url::parse(&url).context("the address of the proxy (`sharing.listen`)")
+    }
+
     /// Where the proxy listens.
     pub fn sharing_address(&self) -> anyhow::Result<std::net::SocketAddr> {
         Ok(self.sharing_section()?.listen)

@@ -15,17 +15,40 @@ pub(super) struct Args {
     /// Shows every line that was asked and every class of recordings.
     #[arg(long)]
     all: bool,
+    /// Asks whether the candidate has served well enough for the legacy pipeline to go.
+    #[arg(long, conflicts_with = "all")]
+    soak: bool,
 }
 
 pub(super) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitStatus> {
     let app = globals.app().await?;
-    let (evidence, decision) = app.mover()?.gate().await?;
-    if globals.json {
-        Globals::print_json(&told(app.name.as_str(), &evidence, &decision)?)?;
+    let mover = app.mover()?;
+    let soak = mover.soak().await?;
+    let verdict = if args.soak {
+        if globals.json {
+            let mut told = serde_json::to_value(&soak)?;
+            told["environment"] = json!(app.name);
+            Globals::print_json(&told)?;
+        } else {
+            say!("{}", soak.line);
+            print_lines(&soak.lines);
+        }
+        soak.verdict
     } else {
-        print(app.name.as_str(), &evidence, &decision, args.all);
-    }
-    Ok(match decision.verdict {
+        let (evidence, decision) = mover.gate().await?;
+        if globals.json {
+            let mut told = told(app.name.as_str(), &evidence, &decision)?;
+            told["soak"] = serde_json::to_value(&soak)?;
+            Globals::print_json(&told)?;
+        } else {
+            print(app.name.as_str(), &evidence, &decision, args.all);
+            if soak.counts.ended + soak.counts.under_way > 0 {
+                say!("soak: {}", soak.line);
+            }
+        }
+        decision.verdict
+    };
+    Ok(match verdict {
         GateVerdict::Pass => ExitStatus::Success,
         GateVerdict::NotYet => ExitStatus::NotYet,
         GateVerdict::Fail => ExitStatus::NoGo,
@@ -73,6 +96,10 @@ fn print(environment: &str, evidence: &Evidence, decision: &Decision, all: bool)
     }
     say!();
     print_fields(&decision.fields);
+    if !all {
+        say!();
+        say!("noise: {}", decision.noise);
+    }
     let beside = [
         "coverage",
         "latency",
@@ -82,7 +109,6 @@ fn print(environment: &str, evidence: &Evidence, decision: &Decision, all: bool)
         "reviews",
     ];
     if !all {
-        say!();
         for line in &decision.lines {
             if beside.contains(&line.name.as_str()) {
                 say!("{}: {} ({})", line.name, line.observed, line.state.label());

@@ -11,6 +11,7 @@ use crate::{
     app::{App, MirrorLimits, MirrorProgress, TellProgress},
     compare::Comparison,
     model::TranscriptId,
+    rollout::Direction,
     store::{Mirror, MirrorOutcome},
 };
 
@@ -27,6 +28,9 @@ struct What {
     /// Removes what an interrupted mirror left.
     #[arg(long)]
     cleanup: bool,
+    /// Tells why no mirror begins by itself, and how many pairs there are.
+    #[arg(long)]
+    status: bool,
 }
 
 /// What `switchyard mirror` takes.
@@ -61,6 +65,10 @@ pub(super) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitSta
         list(&app, args.limit, globals.json).await?;
         return Ok(ExitStatus::Success);
     }
+    if args.what.status {
+        status(&app, globals.json).await?;
+        return Ok(ExitStatus::Success);
+    }
     let (view, tell) = watched();
     let mirrors = app.mirrors(MirrorLimits::default(), tell)?;
     let stop = CancellationToken::new();
@@ -86,6 +94,26 @@ pub(super) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitSta
     })
 }
 
+async fn status(app: &App, json: bool) -> anyhow::Result<()> {
+    let (_, decision) = app.mover()?.gate().await?;
+    let paused = match &app.environment.mirrors {
+        None => Some(format!(
+            "the settings have no section `environments.{}.mirrors`",
+            app.name
+        )),
+        Some(settings) => app.mirrors_paused(settings).await?,
+    };
+    if json {
+        return Globals::print_json(&json!({ "paused": paused, "noise": decision.noise }));
+    }
+    say!("noise: {}", decision.noise);
+    match paused {
+        None => say!("mirrors run by themselves"),
+        Some(why) => say!("no mirror begins by itself: {why}"),
+    }
+    Ok(())
+}
+
 async fn list(app: &App, limit: i64, json: bool) -> anyhow::Result<()> {
     let mirrors = app.store.mirrors(&app.name, limit).await?;
     if json {
@@ -96,11 +124,12 @@ async fn list(app: &App, limit: i64, json: bool) -> anyhow::Result<()> {
         say!("There are no mirrors yet; run one with `switchyard mirror --transcript`.");
         return Ok(());
     }
-    let mut table = table::table(&["mirror", "transcript", "started", "state", "outcome"]);
+    let mut table = table::table(&["mirror", "transcript", "for", "started", "state", "outcome"]);
     for mirror in &mirrors {
         table.add_row([
             mirror.transcript.to_string(),
             mirror.original.to_string(),
+            direction(mirror).as_str().to_owned(),
             mirror.started_at.format("%Y-%m-%d %H:%M:%S").to_string(),
             mirror.state.as_str().to_owned(),
             outcome(mirror).replace('_', " "),
@@ -108,6 +137,14 @@ async fn list(app: &App, limit: i64, json: bool) -> anyhow::Result<()> {
     }
     table::print(&table);
     Ok(())
+}
+
+const fn direction(mirror: &Mirror) -> Direction {
+    if mirror.reverse_of.is_some() {
+        Direction::Reverse
+    } else {
+        Direction::Noise
+    }
 }
 
 fn outcome(mirror: &Mirror) -> &str {
@@ -132,7 +169,14 @@ fn print(mirror: &Mirror, json: bool) -> anyhow::Result<()> {
     let comparison: Comparison =
         serde_json::from_value(comparison).context("reading a mirror's comparison")?;
     let verdict = comparison.verdict.as_str().replace('_', " ");
-    say!("transcript `{original}` against its mirror `{id}`, which was removed: {verdict}");
+    match &mirror.reverse_of {
+        None => {
+            say!("transcript `{original}` against its mirror `{id}`, which was removed: {verdict}")
+        }
+        Some(run) => say!(
+            "what the control made in mirror `{id}`, which was removed, against what run `{run}` served as transcript `{original}`: {verdict}"
+        ),
+    }
     say!();
     let mut table = table::table(&["field", "verdict", "measured", "why"]);
     for field in &comparison.fields {
@@ -168,6 +212,12 @@ fn line(mirror: &Mirror) -> Value {
         "mirror": mirror.transcript,
         "transcript": mirror.original,
         "recording": mirror.recording_id,
+        "direction": direction(mirror).as_str(),
+        "baseline": match direction(mirror) {
+            Direction::Noise => "the control's first run",
+            Direction::Reverse => "the control, run after the candidate served",
+        },
+        "run": mirror.reverse_of,
         "state": mirror.state.as_str(),
         "outcome": mirror.outcome.map(MirrorOutcome::as_str),
         "verdict": mirror.verdict,

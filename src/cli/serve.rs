@@ -28,11 +28,12 @@ pub(super) async fn serve(args: ServeArgs, globals: &Globals) -> anyhow::Result<
             tapping.run(shutdown.clone()).await;
         }
     };
-    let (served, (), (), (), (), ()) = tokio::join!(
+    let (served, (), (), (), (), (), ()) = tokio::join!(
         app.serve_http(listener, intake.clone(), shutdown.clone()),
         app.look_after(shutdown.clone())?,
         app.routing()?.run(shutdown.clone()),
         app.notices()?.run(shutdown.clone()),
+        app.mirror_by_itself(shutdown.clone()),
         intake.run(shutdown.clone()),
         tapping,
     );

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::Secret;
-use crate::model::{Bounds, Caps, GateBounds, HealthLimits};
+use crate::model::{Bounds, Caps, GateBounds, HealthLimits, Mirroring};
 
 /// One environment.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -40,6 +40,8 @@ pub struct Environment {
     pub prompts: Option<PathBuf>,
     /// Replaces the comparison policy: a file like `comparisons/daily_diarization_pipeline.json`.
     pub comparisons: Option<PathBuf>,
+    /// How many mirrors the controller runs by itself; none without it.
+    pub mirrors: Option<Mirroring>,
     /// How requests for recordings are answered.
     #[serde(default)]
     pub routing: Routing,

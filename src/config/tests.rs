@@ -115,6 +115,21 @@ fn a_value_that_makes_no_sense_is_named_with_its_section() {
         ),
         (
             "[environments.staging.gate]",
+            "[environments.staging.gate]\nsoak_failure_percent = 0.1",
+            "environments.staging.gate.soak_failure_percent",
+        ),
+        (
+            "[environments.staging.mirrors]",
+            "[environments.staging.mirrors]\npercent = 101.0",
+            "environments.staging.mirrors.percent",
+        ),
+        (
+            "[environments.staging.mirrors]",
+            "[environments.staging.mirrors]\nuntil_hour = 24",
+            "environments.staging.mirrors.until_hour",
+        ),
+        (
+            "[environments.staging.gate]",
             "[environments.staging.gate]\nlatency_ratio = -1.0",
             "environments.staging.gate.latency_ratio",
         ),

@@ -106,11 +106,16 @@ impl Environment {
             })
         };
         let gate = &self.gate;
-        if !(0.5..=50.0).contains(&gate.failure_percent) {
-            return invalid(
-                "failure_percent",
-                "write 0.5 to 50: 10 for development, 5 for what users see, 2 for more than that",
-            );
+        for (key, percent) in [
+            ("failure_percent", gate.failure_percent),
+            ("soak_failure_percent", gate.soak_failure_percent),
+        ] {
+            if !(0.5..=50.0).contains(&percent) {
+                return invalid(
+                    key,
+                    "write 0.5 to 50: 10 for development, 5 for what users see, 2 for more than that",
+                );
+            }
         }
         for (key, number, most) in [
             ("days", gate.days, 365),
@@ -131,6 +136,57 @@ impl Environment {
                     "write how many times the control's it may be, e.g. 1.10; 0 does not ask",
                 );
             }
+        }
+        Ok(())
+    }
+
+    /// How many mirrors the controller runs by itself, and on what.
+    fn validate_mirrors(&self, section: &str) -> Result<(), Error> {
+        let Some(mirrors) = &self.mirrors else {
+            return Ok(());
+        };
+        let invalid = |key: &str, message: &str| {
+            Err(Error::Invalid {
+                key: format!("{section}.mirrors.{key}"),
+                message: message.to_owned(),
+            })
+        };
+        for (key, percent) in [
+            ("percent", mirrors.percent),
+            ("reverse_percent", mirrors.reverse_percent),
+        ] {
+            if !(0.0..=100.0).contains(&percent) {
+                return invalid(key, "write 0 to 100");
+            }
+        }
+        if !(0..=1000).contains(&mirrors.per_day) {
+            return invalid("per_day", "write a number from 0 to 1000");
+        }
+        if mirrors
+            .max_usd
+            .is_some_and(|usd| !(usd.is_finite() && usd >= 0.0))
+        {
+            return invalid("max_usd", "write US dollars, or leave it out for no bound");
+        }
+        for (key, hour) in [
+            ("from_hour", mirrors.from_hour),
+            ("until_hour", mirrors.until_hour),
+        ] {
+            if hour > 23 {
+                return invalid(key, "write an hour from 0 to 23");
+            }
+        }
+        if self
+            .legacy
+            .as_ref()
+            .is_none_or(|legacy| legacy.broker_url.is_none())
+        {
+            return Err(Error::Invalid {
+                key: format!("{section}.mirrors"),
+                message: format!(
+                    "mirrors are run by the legacy's own workers: write where their queue is as `{section}.legacy.broker_url`, or take the section away"
+                ),
+            });
         }
         Ok(())
     }
@@ -241,6 +297,7 @@ impl Environment {
         }
         self.validate_moving(section)?;
         self.validate_gate(section)?;
+        self.validate_mirrors(section)?;
         if let Some(notices) = &self.notices {
             notices.validate(section)?;
         }

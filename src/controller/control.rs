@@ -17,6 +17,10 @@ pub const FROM_ROWS_AND_MESSAGES: &str = "Reflector's rows and messages";
 /// The source of a control that is a mirror's.
 pub const FROM_MIRROR: &str = "a mirror transcript";
 
+/// The source of what is no control: what the candidate made of a recording that it served, beside
+/// which the control is run afterwards.
+pub const FROM_CANDIDATE: &str = "the candidate, which served";
+
 /// What a mirror never does, or what rows do not tell.
 pub const NOT_IN_MIRRORS: [Field; 6] = [
     Field::Messages,

@@ -26,7 +26,8 @@ mod telling;
 mod watchdog;
 
 pub use control::{
-    FROM_MIRROR, FROM_ROWS, FROM_ROWS_AND_MESSAGES, NOT_IN_MIRRORS, as_before_the_run, keep_control,
+    FROM_CANDIDATE, FROM_MIRROR, FROM_ROWS, FROM_ROWS_AND_MESSAGES, NOT_IN_MIRRORS,
+    as_before_the_run, keep_control,
 };
 pub use dispatch::{Again, Dispatched, Wanted, dispatch};
 pub use export::export;

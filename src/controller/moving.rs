@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::shadow::Clock;
 use crate::{
-    gate::Decision,
+    gate::{Decision, Soak},
     model::Bounds,
     rollout::{
         Check, Evidence, Facts, Hold, Move, Override, Percent, Position, Precondition, Refusal,
@@ -223,6 +223,11 @@ impl Mover {
     /// What the gate says of the evidence, and which evidence that is.
     pub async fn gate(&self) -> anyhow::Result<(Evidence, Decision)> {
         self.store.gate(&self.about, (self.clock)()).await
+    }
+
+    /// What the gate says of those that the candidate served.
+    pub async fn soak(&self) -> anyhow::Result<Soak> {
+        self.store.soak(&self.about, (self.clock)()).await
     }
 
     async fn facts(&self, to: Position) -> anyhow::Result<Facts> {

@@ -107,6 +107,10 @@ impl Shadow {
 
     /// Looks once at every open run, and compares what has ended.
     pub async fn tick(&self) -> anyhow::Result<()> {
+        let versions = self.epoch();
+        self.store
+            .note_versions(&self.environment, &versions)
+            .await?;
         for run in self.store.open_runs(&self.environment).await? {
             if let Err(error) = self.follow(&run).await {
                 warn!(run.id = %run.id, "cannot follow a run, trying again: {error:#}");

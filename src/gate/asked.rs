@@ -8,8 +8,8 @@ use super::{
     facts::{Facts, FieldKind, Rules, Severity},
     fields::{FieldRow, FieldState},
     latency::{FAR_SLOWER, FAR_SLOWER_SHARE, Paired},
-    line::{Line, LineState, Who},
-    natural, whole,
+    line::{Line, LineState, Who, days_until},
+    natural,
 };
 use crate::model::wilson;
 
@@ -29,22 +29,8 @@ pub(super) struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// In how many days so many more recordings will have arrived.
-    fn eta(&self, more: i64) -> Option<i64> {
-        let per_day = self.per_day.filter(|rate| *rate > 0.0)?;
-        Some(whole((more as f64 / per_day).ceil()))
-    }
-
     fn waiting(&self, line: Line, more: i64, what: &str) -> Line {
-        let eta_days = self.eta(more);
-        let about = match eta_days {
-            None => String::new(),
-            Some(1) => ", about 1 day".to_owned(),
-            Some(days) => format!(", about {days} days"),
-        };
-        let mut line = line.missing(Who::Time, format!("{more} more {what}{about}"));
-        line.eta_days = eta_days;
-        line
+        line.waiting(more, what, self.per_day)
     }
 
     pub(super) fn failures(&self) -> Line {
@@ -149,7 +135,7 @@ impl Asked<'_> {
             let to_come = row.more.map(|more| more - unmirrored.max(0));
             line.eta_days = to_come
                 .filter(|more| *more > 0)
-                .and_then(|more| self.eta(more));
+                .and_then(|more| days_until(more, self.per_day));
         }
         Some(line)
     }

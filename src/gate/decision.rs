@@ -37,10 +37,44 @@ pub struct Decision {
     pub latency: Option<Paired>,
     /// Cost, where both pipelines' is known.
     pub cost: Option<Cost>,
+    /// How much is known of how far the control differs from itself.
+    pub noise: Noise,
     /// What people put up with.
     pub in_force: InForce,
     /// What stops even more recordings from being shadowed; none where nothing does.
     pub alarm: Option<String>,
+}
+
+/// Recordings whose control ran twice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Noise {
+    /// How many there are, of the soft field that has the fewest.
+    pub pairs: u64,
+    /// How many more it takes, of the one that lacks the most; none where none lacks any, or no number
+    /// would do.
+    pub more: Option<i64>,
+}
+
+impl Noise {
+    fn of(rows: &[FieldRow]) -> Self {
+        let soft = rows.iter().filter(|row| {
+            matches!(row.kind, FieldKind::Soft(_))
+                && !matches!(row.state, FieldState::NotLooked | FieldState::DryRun)
+        });
+        Self {
+            pairs: soft.clone().map(|row| row.noise_pairs).min().unwrap_or(0),
+            more: soft.filter_map(|row| row.more).max(),
+        }
+    }
+}
+
+impl std::fmt::Display for Noise {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.more {
+            None => write!(f, "{} pairs", self.pairs),
+            Some(more) => write!(f, "{} pairs, needs about {more} more", self.pairs),
+        }
+    }
 }
 
 /// Reasons shown.
@@ -117,6 +151,7 @@ pub fn decide(rules: &Rules, facts: &Facts, now: DateTime<Utc>) -> Decision {
         verdict,
         line: line(verdict, &lines, &rows, &reasons, facts.in_force),
         reasons,
+        noise: Noise::of(&rows),
         fields: rows,
         counts,
         left_out: facts.left_out,

@@ -1,6 +1,9 @@
-//! A line of the gate: what was asked, what there is, what is missing, and who can do it.
+//! One thing that the gate asked: what there is, what there has to be, what is missing, and who can
+//! do it by when.
 
 use serde::Serialize;
+
+use super::whole;
 
 /// One thing that was asked.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -73,6 +76,13 @@ impl Who {
     }
 }
 
+/// In how many days so many more recordings will have arrived, at that many a day; none where nobody
+/// knows.
+pub(super) fn days_until(more: i64, per_day: Option<f64>) -> Option<i64> {
+    let per_day = per_day.filter(|rate| *rate > 0.0)?;
+    Some(whole((more as f64 / per_day).ceil()))
+}
+
 impl Line {
     pub(super) fn new(name: &str, state: LineState, observed: String, bound: String) -> Self {
         Self {
@@ -90,5 +100,18 @@ impl Line {
         self.missing = missing.into();
         self.who = Some(who);
         self
+    }
+
+    /// So many more have to come, at that many a day.
+    pub(super) fn waiting(self, more: i64, what: &str, per_day: Option<f64>) -> Self {
+        let eta_days = days_until(more, per_day);
+        let about = match eta_days {
+            None => String::new(),
+            Some(1) => ", about 1 day".to_owned(),
+            Some(days) => format!(", about {days} days"),
+        };
+        let mut line = self.missing(Who::Time, format!("{more} more {what}{about}"));
+        line.eta_days = eta_days;
+        line
     }
 }

@@ -16,6 +16,7 @@ mod fields;
 mod intervals;
 mod latency;
 mod line;
+mod soak;
 mod sprt;
 
 #[cfg(test)]
@@ -31,7 +32,7 @@ pub use bernoulli::{clean_needed, log_e_above, log_e_below};
 pub use betting::{Bet, Wealth, least_to_pass};
 pub use course::{Course, FieldCourse, Step, course};
 pub use coverage::{Cell, Coverage, DurationClass, Stratum, TrackClass};
-pub use decision::{Decision, decide};
+pub use decision::{Decision, Noise, decide};
 pub use facts::{
     Defect, Distance, Ended, Facts, FieldFacts, FieldKind, FieldRule, InForce, LeftOut, NoisePair,
     Pair, Reviews, Rules, SelfTest, Severity, Sides,
@@ -40,6 +41,7 @@ pub use fields::{FieldRow, FieldState, Interval};
 pub use intervals::{exact_lower, exact_two_sided, exact_upper, newcombe};
 pub use latency::{FAR_SLOWER, Paired, wilcoxon};
 pub use line::{Line, LineState, Who};
+pub use soak::{OVERDUE, RunBeside, Served, ServedEnd, Soak, SoakCounts, soak};
 pub use sprt::log_likelihood_ratio;
 
 /// How often a wrong PASS, or a wrong alarm, is put up with.

@@ -24,13 +24,18 @@ impl Draws {
     }
 }
 
-/// At which recording each of some migrations passes, whose candidate fails at that rate; looked at
-/// after every recording.
-fn hard_passes(draws: &mut Draws, rate: f64, migrations: usize, longest: u64) -> Vec<Option<u64>> {
+/// At which recording each of some migrations passes, whose candidate fails at that rate and has to be
+/// below that bound; looked at after every recording.
+fn hard_passes(
+    draws: &mut Draws,
+    (rate, bound): (f64, f64),
+    migrations: usize,
+    longest: u64,
+) -> Vec<Option<u64>> {
     // A clean recording never lowers the evidence (see its property), so whether it passes is whether
     // there are as many as needed.
     let needed: Vec<u64> = (0..200)
-        .map_while(|failures| clean_needed(failures, 0.05, ALPHA))
+        .map_while(|failures| clean_needed(failures, bound, ALPHA))
         .take_while(|needed| *needed <= longest)
         .collect();
     let one = |_| {
@@ -54,7 +59,7 @@ fn share_and_median(all: &[Option<u64>]) -> (f64, u64) {
 #[test]
 fn a_candidate_at_the_bound_is_promoted_in_at_most_one_of_twenty_migrations() {
     let mut draws = Draws(1);
-    let (promoted, _) = share_and_median(&hard_passes(&mut draws, 0.05, 3_000, 1_000));
+    let (promoted, _) = share_and_median(&hard_passes(&mut draws, (0.05, 0.05), 3_000, 1_000));
     assert!(promoted <= 0.05, "{promoted}");
     assert!(promoted > 0.02, "and not for want of trying: {promoted}");
 }
@@ -63,10 +68,60 @@ fn a_candidate_at_the_bound_is_promoted_in_at_most_one_of_twenty_migrations() {
 fn a_good_candidate_passes_and_soon() {
     let mut draws = Draws(2);
     for (rate, least, median) in [(0.02, 0.90, 249), (0.01, 0.999, 131), (0.005, 0.999, 74)] {
-        let (promoted, at) = share_and_median(&hard_passes(&mut draws, rate, 3_000, 1_000));
+        let (promoted, at) = share_and_median(&hard_passes(&mut draws, (rate, 0.05), 3_000, 1_000));
         assert!(promoted >= least, "{rate}: {promoted}");
         assert_eq!(at, median, "{rate}");
     }
+}
+
+#[test]
+fn a_candidate_that_fails_users_at_the_bound_ends_the_legacy_in_at_most_one_of_twenty_migrations() {
+    let mut draws = Draws(7);
+    let at_bound = hard_passes(&mut draws, (0.02, 0.02), 3_000, 2_500);
+    let (promoted, _) = share_and_median(&at_bound);
+    assert!(promoted <= 0.05, "{promoted}");
+    assert!(promoted > 0.02, "and not for want of trying: {promoted}");
+    let good = hard_passes(&mut draws, (0.001, 0.02), 3_000, 2_500);
+    assert_eq!(share_and_median(&good), (1.0, 188));
+}
+
+/// Whether one migration's soak ever passes, looked at after every few recordings while several are
+/// under way. What fails takes ten times as long as what goes well.
+fn soaks(draws: &mut Draws, rate: f64) -> bool {
+    let minutes = |many: usize| start() + chrono::TimeDelta::minutes(count(many));
+    let all: Vec<(usize, bool)> = (0..260)
+        .map(|number| (5 * number, draws.uniform() < rate))
+        .collect();
+    (40..260).step_by(4).any(|look| {
+        let now = minutes(5 * look);
+        let begun = all.iter().filter(|(at, _)| minutes(*at) <= now);
+        let served: Vec<Served> = begun
+            .map(|(at, fails)| Served {
+                recording: crate::model::RecordingId::new(format!("rec_{at}")),
+                at: minutes(*at),
+                end: match (fails, minutes(at + if *fails { 300 } else { 30 }) <= now) {
+                    (_, false) => ServedEnd::UnderWay,
+                    (true, true) => ServedEnd::Failed,
+                    (false, true) => ServedEnd::Well,
+                },
+                beside: None,
+            })
+            .collect();
+        let bounds = crate::model::GateBounds {
+            soak_failure_percent: 10.0,
+            ..crate::model::GateBounds::default()
+        };
+        soak(&bounds, &served, now).verdict == GateVerdict::Pass
+    })
+}
+
+#[test]
+fn failures_that_take_long_to_show_do_not_let_a_soak_pass_before_they_do() {
+    let mut draws = Draws(8);
+    let passed = (0..80).filter(|_| soaks(&mut draws, 0.10)).count();
+    assert!(passed <= 7, "{passed} of 80, where 4 are put up with");
+    let passed = (0..40).filter(|_| soaks(&mut draws, 0.005)).count();
+    assert!(passed >= 39, "{passed} of 40");
 }
 
 /// A field's margin and how much one distance varies: error rate, summary, title. The excess is the

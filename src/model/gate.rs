@@ -12,6 +12,9 @@ pub struct GateBounds {
     /// The rate of recordings with a failure, in percent, that the evidence has to rule out before
     /// the candidate serves.
     pub failure_percent: f64,
+    /// The rate of recordings served with a failure, in percent, that live runs have to rule out
+    /// before the legacy pipeline goes.
+    pub soak_failure_percent: f64,
     /// Different days the evidence has to be from.
     pub days: i64,
     /// Different days of the week among them.
@@ -45,6 +48,7 @@ impl Default for GateBounds {
     fn default() -> Self {
         Self {
             failure_percent: 5.0,
+            soak_failure_percent: 2.0,
             days: 5,
             weekdays: 3,
             per_stratum: 3,

@@ -9,6 +9,7 @@ pub mod digest;
 mod gate;
 mod health;
 mod ids;
+mod mirroring;
 mod outcome;
 mod recording;
 mod run;
@@ -26,6 +27,7 @@ pub use health::HealthLimits;
 pub use ids::{
     EnvironmentName, FlagName, ObjectKey, RecordingId, RoomId, RunId, TranscriptId, WorkflowId,
 };
+pub use mirroring::Mirroring;
 pub use outcome::{
     AudioFacts, Event, HttpRequest, Object, Outcome, OutcomeStatus, Published, StepTiming,
 };

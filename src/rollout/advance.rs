@@ -157,6 +157,8 @@ pub struct Facts {
     pub evidence: Evidence,
     /// What the gate says of them.
     pub gate: GateStands,
+    /// What it says of those that the candidate served, under the versions as they are.
+    pub soak: GateStands,
     /// Runs that nobody waited for.
     pub parallel: Ended,
     /// Live runs since the migration stands where it stands.

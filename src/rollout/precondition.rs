@@ -6,7 +6,7 @@ use std::fmt;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
-use super::{BreakerState, Facts, Position, Surroundings};
+use super::{BreakerState, Facts, GateStands, Position, Surroundings};
 use crate::model::{Bounds, GateVerdict};
 
 /// What is looked at.
@@ -35,6 +35,8 @@ pub enum Check {
     StepRuns,
     /// The candidate has served everybody for long enough.
     Soaked,
+    /// The gate says that those it served were enough, and went well.
+    Served,
     /// The breaker has not opened for long enough.
     Quiet,
     /// No rule of routing keeps a room or a recording from the candidate.
@@ -51,7 +53,7 @@ pub enum Check {
 
 impl Check {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Order,
         Self::Settings,
         Self::Health,
@@ -63,6 +65,7 @@ impl Check {
         Self::Dwell,
         Self::StepRuns,
         Self::Soaked,
+        Self::Served,
         Self::Quiet,
         Self::Rules,
         Self::LegacyQuiet,
@@ -85,6 +88,7 @@ impl Check {
             Self::Dwell => "dwell",
             Self::StepRuns => "step_runs",
             Self::Soaked => "soaked",
+            Self::Served => "served",
             Self::Quiet => "quiet",
             Self::Rules => "rules",
             Self::LegacyQuiet => "legacy_quiet",
@@ -114,6 +118,7 @@ impl Check {
             | Self::Dwell
             | Self::StepRuns
             | Self::Soaked
+            | Self::Served
             | Self::Quiet
             | Self::Rules
             | Self::LegacyQuiet
@@ -134,7 +139,7 @@ impl Check {
             | Self::LegacyDrained => "/api/v1/phases",
             Self::Settings => "/health",
             Self::Health | Self::Breaker | Self::Quiet => "/api/v1/breaker",
-            Self::ShadowPairs | Self::Evidence => "/api/v1/gate",
+            Self::ShadowPairs | Self::Evidence | Self::Served => "/api/v1/gate",
             Self::ParallelRuns | Self::StepRuns => "/api/v1/runs",
             Self::Rehearsal => "/api/v1/rehearsals",
             Self::Exported => "/api/v1/audit",
@@ -149,6 +154,7 @@ impl Check {
             Self::Health | Self::Breaker | Self::Quiet => "switchyard health",
             Self::ParallelRuns => "switchyard replay",
             Self::ShadowPairs | Self::Evidence => "switchyard gate",
+            Self::Served => "switchyard gate --soak",
             Self::StepRuns => "switchyard runs",
             Self::Rehearsal => "switchyard rehearse",
             Self::Rules => "switchyard routing",
@@ -239,7 +245,8 @@ pub struct Precondition {
 pub const fn required(from: Position, to: Position) -> &'static [Check] {
     use Check::{
         Breaker, Dwell, Evidence, Exported, Health, LegacyDrained, LegacyQuiet, Order,
-        ParallelRuns, Quiet, Rehearsal, Rules, Settings, ShadowPairs, Soaked, StepRuns, TypedName,
+        ParallelRuns, Quiet, Rehearsal, Rules, Served, Settings, ShadowPairs, Soaked, StepRuns,
+        TypedName,
     };
     match to {
         Position::Infrastructure => &[],
@@ -265,7 +272,7 @@ pub const fn required(from: Position, to: Position) -> &'static [Check] {
             | Position::Removed => &[Order, Settings, Health, Breaker, Evidence, Rehearsal],
         },
         Position::Soak => &[Order, Settings, Health, Breaker, Dwell, StepRuns],
-        Position::Draining => &[Order, Health, Breaker, Soaked, Quiet, Rules],
+        Position::Draining => &[Order, Health, Breaker, Soaked, Served, Quiet, Rules],
         Position::Archived => &[Order, LegacyQuiet, LegacyDrained],
         Position::Removed => &[Order, LegacyQuiet, LegacyDrained, Exported, TypedName],
     }
@@ -326,7 +333,8 @@ impl Asked<'_> {
             Check::Breaker => self.breaker(),
             Check::ParallelRuns => self.parallel_runs(),
             Check::ShadowPairs => self.shadow_pairs(),
-            Check::Evidence => self.evidence(),
+            Check::Evidence => gate_says(&self.facts.gate),
+            Check::Served => gate_says(&self.facts.soak),
             Check::Rehearsal => self.rehearsal(),
             Check::Dwell => {
                 let hours = self.bounds.dwell_hours;
@@ -486,24 +494,6 @@ impl Asked<'_> {
         }
     }
 
-    fn evidence(&self) -> Said {
-        let gate = &self.facts.gate;
-        let bound = "the gate says PASS".to_owned();
-        let said = |state| {
-            (
-                state,
-                gate.line.clone(),
-                bound.clone(),
-                gate.missing.clone(),
-            )
-        };
-        match gate.verdict {
-            GateVerdict::Pass => said(Standing::Met),
-            GateVerdict::Fail => said(Standing::Failed),
-            GateVerdict::NotYet => said(Standing::NotYet),
-        }
-    }
-
     fn rehearsal(&self) -> Said {
         let days = self.bounds.rehearsal_days;
         let bound = format!("one that passed in the last {days} days");
@@ -602,6 +592,16 @@ impl Asked<'_> {
             Some(last) => self.since(TimeDelta::days(days), &bound, Some(last)),
         }
     }
+}
+
+fn gate_says(gate: &GateStands) -> Said {
+    let state = match gate.verdict {
+        GateVerdict::Pass => Standing::Met,
+        GateVerdict::Fail => Standing::Failed,
+        GateVerdict::NotYet => Standing::NotYet,
+    };
+    let bound = "the gate says PASS".to_owned();
+    (state, gate.line.clone(), bound, gate.missing.clone())
 }
 
 fn met(value: impl Into<String>, bound: impl Into<String>) -> Said {

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Every table of ours, those that others refer to first.
-pub const TABLES: [&str; 51] = [
+pub const TABLES: [&str; 52] = [
     "controls",
     "runs",
     "outputs",
@@ -73,6 +73,7 @@ pub const TABLES: [&str; 51] = [
     "shared_answers",
     "shared_savings",
     "pinnings",
+    "mirrorings",
 ];
 
 /// The version of the format above.

@@ -4,7 +4,9 @@ use anyhow::Context;
 use chrono::{DateTime, Utc};
 use sqlx::{Any, Row, Transaction};
 
-use super::{Store, evidence, holds, phases::read_phase, requests, standing::read_standing, time};
+use super::{
+    Store, evidence, holds, phases::read_phase, requests, served, standing::read_standing, time,
+};
 use crate::{
     gate::Rules,
     model::{EnvironmentName, FlagName},
@@ -74,6 +76,7 @@ pub(super) async fn gather(
         health: health(tx, about).await?,
         evidence,
         gate: evidence::stands(&decision),
+        soak: served::stands(&served::read(tx, about, now).await?),
         parallel: ended(
             tx,
             about,
@@ -158,7 +161,7 @@ async fn ended(
     let sql = format!(
         "-- ended_runs\n select state, count(*) as how_many from runs
          where environment = $1 and flag = $2 and {which} and started_at >= $3
-           and state in ('completed', 'failed', 'terminated')
+           and withdrawn_at is null and state in ('completed', 'failed', 'terminated')
          group by state"
     );
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql))

@@ -6,7 +6,7 @@ use serde_json::Value;
 use sqlx::{Row, any::AnyRow};
 
 use super::{Lease, Store, millis, plain, time};
-use crate::model::{EnvironmentName, RecordingId, TranscriptId};
+use crate::model::{EnvironmentName, RecordingId, RunId, TranscriptId};
 
 /// A row of `mirrors`.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +27,8 @@ pub struct Mirror {
     pub task_id: String,
     /// How far it is.
     pub state: MirrorState,
+    /// The live run whose recording the control runs on as well; none where the control served it.
+    pub reverse_of: Option<RunId>,
     /// What the original's run made.
     pub original_control_id: String,
     /// What the mirror's run made.
@@ -109,7 +111,7 @@ words! {
 /// All columns that [`read`] reads.
 const COLUMNS: &str = "mirror_transcript_id, environment, original_transcript_id, recording_id,
     bucket_name, track_keys, task_id, state, original_control_id, control_id, verdict, comparison,
-    outcome, reason, started_at, dispatched_at, changed_at";
+    outcome, reason, started_at, dispatched_at, changed_at, reverse_of";
 
 impl Store {
     /// Notes a mirror before anything is done, held by the caller. False where the environment has
@@ -118,8 +120,8 @@ impl Store {
         let sql = "-- insert_mirror
             insert into mirrors (mirror_transcript_id, environment, original_transcript_id,
                 recording_id, bucket_name, track_keys, task_id, state, original_control_id, holder,
-                lease_until, started_at, changed_at)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+                lease_until, started_at, changed_at, reverse_of)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
             on conflict do nothing";
         let done = sqlx::query(sql)
             .bind(mirror.transcript.as_str())
@@ -135,6 +137,7 @@ impl Store {
             .bind(millis(lease.until))
             .bind(millis(mirror.started_at))
             .bind(millis(mirror.changed_at))
+            .bind(mirror.reverse_of.as_ref().map(RunId::as_str))
             .execute(&self.pool)
             .await
             .context("noting a mirror")?;
@@ -265,6 +268,9 @@ fn read(row: &AnyRow) -> anyhow::Result<Mirror> {
         track_keys: track_keys.context("reading a mirror's tracks")?,
         task_id: text("task_id")?,
         state: MirrorState::read(&text("state")?)?,
+        reverse_of: row
+            .try_get::<Option<String>, _>("reverse_of")?
+            .map(RunId::new),
         original_control_id: text("original_control_id")?,
         control_id: row.try_get("control_id")?,
         verdict: row.try_get("verdict")?,

@@ -76,6 +76,7 @@ impl Store {
             from mirrors join runs on runs.recording_id = mirrors.recording_id
                 join comparisons on comparisons.run_id = runs.id
             where mirrors.environment = $1 and mirrors.outcome = 'compared'
+              and mirrors.reverse_of is null
               and mirrors.control_id is not null
               and runs.environment = $1 and runs.flag = $2 and runs.epoch is null
               and {newest}

@@ -357,7 +357,9 @@ impl Store {
         now: DateTime<Utc>,
     ) -> anyhow::Result<bool> {
         let sql = "-- finish_run
-            update runs set state = $2, failure = $3, finished_at = $4
+            update runs set state = $2, failure = $3, finished_at = $4,
+                failed_at = case when $2 = 'completed' then failed_at
+                    else coalesce(failed_at, $4) end
             where id = $1 and state in ('starting', 'running')";
         let updated = sqlx::query(sql)
             .bind(id.as_str())

@@ -9,6 +9,7 @@ mod deliveries;
 mod dice;
 #[path = "../support/door.rs"]
 mod door;
+mod draws;
 mod engine;
 #[path = "../support/faulty.rs"]
 mod faulty;

@@ -10,6 +10,7 @@ mod exports;
 mod health;
 mod ledger;
 mod migrations;
+mod mirroring;
 mod mirrors;
 mod moves;
 mod opening;
@@ -20,6 +21,7 @@ mod rules;
 mod runs;
 mod same_rows;
 pub mod samples;
+mod served;
 mod sharing;
 mod spool;
 mod sweeps;
@@ -119,6 +121,7 @@ on_both_databases!(
     rules::a_flip_and_a_rule_count_for_the_next_arrival_of_every_router,
     rules::over_a_cap_nothing_runs_beside_until_the_next_day,
     rules::buckets_that_do_not_fall_as_they_should_hold_the_migration_once,
+    mirroring::what_may_be_mirrored_is_listed_until_something_came_of_it,
     mirrors::a_mirror_is_read_as_it_was_written,
     mirrors::an_environment_has_one_unfinished_mirror,
     mirrors::a_mirror_is_held_by_one_process_until_it_falls_silent,
@@ -131,6 +134,9 @@ on_both_databases!(
     replays::a_replay_is_read_as_it_was_written,
     replays::a_run_belongs_to_one_recording_of_one_replay,
     replays::a_replay_that_is_over_stays_so,
+    served::live_runs_count_under_the_versions_they_were_first_seen_under,
+    served::a_run_that_failed_and_was_taken_up_again_has_failed,
+    served::a_step_to_draining_asks_what_was_served,
     sharing::an_answer_is_given_once_in_the_order_it_was_asked_for,
     sharing::the_oldest_answers_go_first_where_there_are_too_many,
     sharing::a_run_is_looked_into_once_for_each_comparison_that_finds_differences,

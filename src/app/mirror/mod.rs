@@ -4,6 +4,7 @@
 //! What surprises most: the row in our own table is written before anything is done outside, and
 //! every step may be done twice. Whatever dies, the next process finds what there is to remove.
 
+mod by_itself;
 mod noise;
 mod planning;
 mod rehearsal;
@@ -19,6 +20,8 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 pub use crate::controller::FROM_MIRROR;
+pub use by_itself::ByItself;
+pub use planning::NoMirror;
 pub use rehearsal::RehearsalStep;
 
 use super::App;
@@ -150,16 +153,20 @@ impl Mirrors<'_> {
                 mirror.original,
             ),
             None => {
-                let proof = self.may_dispatch().await?;
-                anyhow::ensure!(
-                    proof.is_some(),
-                    "Celery is removed in {}, so nobody runs a mirror; {BACK}",
-                    self.app.name
-                );
+                self.ensure_celery().await?;
                 self.plan(original).await?
             }
         };
         self.finish(mirror, stop).await
+    }
+
+    async fn ensure_celery(&self) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            self.may_dispatch().await?.is_some(),
+            "Celery is removed in {}, so nobody runs a mirror; {BACK}",
+            self.app.name
+        );
+        Ok(())
     }
 
     /// Takes up what an interrupted mirror left, and removes it; none where nothing was left. A run

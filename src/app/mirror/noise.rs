@@ -26,13 +26,22 @@ impl Mirrors<'_> {
             let outcome = MirrorOutcome::NotComparable;
             return self.give_up(mirror, outcome, reason).await;
         }
-        let comparison = self.compared(original.outcome, made.outcome).await?;
+        let made_id = mirror.control_id.clone().unwrap_or_default();
+        let comparison = match &mirror.reverse_of {
+            None => self.compared(original.outcome, made.outcome).await?,
+            Some(run) => {
+                // From here on the run has a control, and is compared with it like any other.
+                self.app.store.give_control(run, &made_id).await?;
+                self.compared(made.outcome, original.outcome).await?
+            }
+        };
         mirror.verdict = Some(comparison.verdict.to_string());
         mirror.comparison = Some(serde_json::to_value(&comparison).context("writing it")?);
         mirror.outcome = Some(MirrorOutcome::Compared);
         self.save(mirror, MirrorState::Compared).await
     }
 
+    /// The first is what the second is held to.
     async fn compared(&self, original: Outcome, mirror: Outcome) -> anyhow::Result<Comparison> {
         let policy = self.policy.clone().without(&NOT_IN_MIRRORS);
         // Aligning the words of a long meeting takes seconds.

@@ -92,7 +92,9 @@ fn answered(policy: &FieldPolicy, found: Vec<Found>, earlier: &[FieldResult]) ->
         .collect()
 }
 
-/// A difference another field answers for; or, when all of those agree, one nobody answers for.
+/// A difference another field answers for, whatever it says of it: a soft field's would be held against
+/// the candidate without tolerance here, though the control differs from itself as far. When all of
+/// those fields agree, it is one nobody answers for.
 fn answered_for(found: Found, fields: &[Field], earlier: &[FieldResult]) -> Difference {
     let verdict = |field: &Field| {
         earlier
@@ -102,10 +104,10 @@ fn answered_for(found: Found, fields: &[Field], earlier: &[FieldResult]) -> Diff
     };
     let difference = Difference::between(found.path, found.control, found.candidate);
     match fields.iter().filter_map(verdict).max() {
-        Some(FieldVerdict::WithinNoise | FieldVerdict::NotComparable) => {
+        Some(FieldVerdict::WithinNoise | FieldVerdict::NotComparable | FieldVerdict::Differs) => {
             difference.of_kind(DifferenceKind::JudgedElsewhere)
         }
-        Some(FieldVerdict::Match | FieldVerdict::Differs) | None => difference,
+        Some(FieldVerdict::Match) | None => difference,
     }
 }
 

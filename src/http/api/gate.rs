@@ -49,5 +49,6 @@ async fn gate(State(door): State<Door>) -> Result<Json<Value>, Error> {
     let mut told = json!(decision);
     told["environment"] = json!(door.mover.about.environment);
     told["evidence"] = json!(evidence);
+    told["soak"] = json!(door.mover.soak().await?);
     Ok(Json(told))
 }

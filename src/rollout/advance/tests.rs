@@ -61,6 +61,12 @@ fn ready(position: Position) -> Facts {
             missing: String::new(),
             alarm: None,
         },
+        soak: GateStands {
+            verdict: GateVerdict::Pass,
+            line: "PASS".to_owned(),
+            missing: String::new(),
+            alarm: None,
+        },
         parallel: Ended {
             ended_well: 20,
             failed: 0,
@@ -182,7 +188,7 @@ fn no_step_of_cutover_is_left_out_before_soak() {
 #[test]
 fn each_condition_stops_the_steps_that_ask_for_it_and_no_others() {
     type Break = fn(&mut Facts, &mut Surroundings, &mut Move);
-    let breaks: [(Check, Break); 18] = [
+    let breaks: [(Check, Break); 20] = [
         (Check::Order, |f, _, _| f.predecessor = None),
         (Check::Settings, |_, a, _| {
             a.may_serve = Err("no key".into());
@@ -211,6 +217,11 @@ fn each_condition_stops_the_steps_that_ask_for_it_and_no_others() {
         (Check::StepRuns, |f, _, _| f.live.failed = 1),
         (Check::Soaked, |f, _, _| {
             f.since = Some(ago(TimeDelta::days(13)));
+        }),
+        (Check::Served, |f, _, _| f.soak = GateStands::default()),
+        (Check::Served, |f, _, _| {
+            f.soak.verdict = GateVerdict::Fail;
+            f.soak.missing = "mend the candidate".to_owned();
         }),
         (Check::Quiet, |f, _, _| {
             f.breaker.as_mut().expect("it is").opened_at = Some(ago(TimeDelta::days(6)));
@@ -276,7 +287,7 @@ fn no_data_is_never_enough() {
             (facts.breaker, facts.health, facts.rehearsal) = (None, None, None);
             (facts.evidence, facts.gate) = (Evidence::default(), GateStands::default());
             (facts.parallel, facts.live) = (Ended::default(), Ended::default());
-            facts.exported_at = None;
+            (facts.soak, facts.exported_at) = (GateStands::default(), None);
             let nothing = Surroundings {
                 celery_waiting: None,
                 ..around()

@@ -29,6 +29,11 @@ async fn the_gate_says_what_is_missing_and_who_can_do_it() {
         "eta_days": null,
     });
     assert_eq!(*failures, expected);
+    assert_eq!(told["soak"]["verdict"], "not_yet");
+    assert_eq!(
+        told["soak"]["lines"][0]["missing"],
+        "188 more recordings served well"
+    );
     assert_eq!(told["reasons"].as_array().map(Vec::len), Some(5));
     assert_eq!(told["fields"].as_array().map(Vec::len), Some(24));
 }
@@ -60,6 +65,7 @@ async fn a_mirror_of_a_compared_recording_is_held_against_both_once() {
         track_keys: Vec::new(),
         task_id: "task".to_owned(),
         state: MirrorState::Planned,
+        reverse_of: None,
         original_control_id: control.clone(),
         control_id: None,
         verdict: None,

@@ -1,5 +1,6 @@
 //! The legacy runs a recording a second time, out of sight, and nothing of that is left.
 
+mod by_itself;
 mod miniature;
 mod site;
 

@@ -192,6 +192,7 @@ async fn mirror(store: &Store, number: i64) {
         track_keys: vec!["a".to_owned()],
         task_id: format!("task_{number}"),
         state: MirrorState::Planned,
+        reverse_of: None,
         original_control_id: "control".to_owned(),
         control_id: None,
         verdict: None,

@@ -19,6 +19,7 @@ fn mirror(transcript: &str, environment: EnvironmentName) -> Mirror {
         track_keys: vec!["a".to_owned(), "ü".to_owned()],
         task_id: format!("task-of-{transcript}"),
         state: MirrorState::Planned,
+        reverse_of: None,
         original_control_id: "ctl_1".to_owned(),
         control_id: None,
         verdict: None,

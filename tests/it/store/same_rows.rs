@@ -10,6 +10,7 @@ use super::evidence::write_noise;
 use super::exports::write_export;
 use super::health::write_health;
 use super::ledger::write_live;
+use super::mirroring::write_mirrorings;
 use super::mirrors::write_mirror;
 use super::moves::write_moves;
 use super::replays::write_replay;
@@ -17,6 +18,7 @@ use super::reviews::write_reviews;
 use super::routes::write_routes;
 use super::rules::write_rules;
 use super::samples::{at, attempt, control, intent, new_run, output, usage};
+use super::served::write_versions;
 use super::sharing::write_shared;
 use crate::database::{Database, Kind};
 
@@ -125,6 +127,8 @@ pub async fn write_to_every_table(store: &Store) {
     write_routes(store).await;
     write_health(store).await;
     write_live(store).await;
+    write_versions(store).await;
+    write_mirrorings(store).await;
     write_mirror(store).await;
     write_moves(store).await.expect("it is written");
     write_rules(store).await;
