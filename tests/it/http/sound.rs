@@ -8,8 +8,10 @@ use std::{
     time::Duration,
 };
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use futures_util::future;
 use reqwest::Response;
+use sha2::{Digest, Sha256};
 use switchyard::{
     app,
     controller::{Sound, TakenBack},
@@ -166,9 +168,7 @@ async fn the_report_plays_words_by_the_one_script_its_policy_names_and_names_no_
     assert!(policy.contains("media-src 'self'") && !policy.contains("script-src 'unsafe"));
     let script = page.body.split_once("<script>").expect("a script").1;
     let script = script.split_once("</script>").expect("its end").0;
-    use base64::Engine;
-    use sha2::Digest;
-    let is = base64::prelude::BASE64_STANDARD.encode(sha2::Sha256::digest(script));
+    let is = BASE64_STANDARD.encode(Sha256::digest(script));
     assert_eq!(format!("sha256-{is}"), hash, "the browser refuses another");
     // Buckets and keys of differences are on it, and nothing that leads to the store.
     for secret in ["X-Amz", "127.0.0.1", "localhost", "src=\"http"] {
@@ -285,8 +285,8 @@ async fn a_store_that_fails_or_hangs_is_told_and_holds_nobody_up() {
         shutdown, serving, ..
     } = kept;
     shutdown.cancel();
-    let served = serving.await.expect("serving does not panic");
-    served.expect("it was served");
+    let stopped = serving.await.expect("serving does not panic");
+    stopped.expect("it was served");
     let failed = server.get(CANDIDATE).await;
     assert_eq!(failed.status, 503);
     failed.says("The object store does not answer, so the sound cannot be given now; try again.");
