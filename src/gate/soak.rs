@@ -14,11 +14,10 @@ use super::{
     ALPHA,
     bernoulli::{clean_needed, log_e_above, log_e_below},
     count,
-    intervals::wilson,
     line::{Line, LineState, Who},
     natural, threshold,
 };
-use crate::model::{GateBounds, GateVerdict, RecordingId};
+use crate::model::{GateBounds, GateVerdict, RecordingId, wilson};
 
 /// A live run that is under way for longer has failed whoever waits for it.
 pub const OVERDUE: TimeDelta = TimeDelta::hours(24);
@@ -219,7 +218,7 @@ fn beside(counts: &SoakCounts, served: &[Served]) -> Line {
 
 fn failures(bounds: &GateBounds, counts: &SoakCounts, per_day: Option<f64>) -> Line {
     let percent = bounds.soak_failure_percent;
-    let (_, high) = wilson(natural(counts.failures_in_all), natural(counts.ended));
+    let (_, high) = wilson::interval(natural(counts.failures_in_all), natural(counts.ended));
     let rate = if counts.ended == 0 {
         String::new()
     } else {

@@ -1,10 +1,10 @@
 //! How many mirrors the controller runs by itself.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The control is run a second time on a share of recordings: to learn how far it differs from itself,
 /// and after the candidate has served, to see whether it still does as well.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Mirroring {
     /// Percent of compared shadow recordings whose control runs again, 0 to 100.
