@@ -360,7 +360,7 @@ async fn from_the_store(folder: &Path) {
             }),
             clock: Arc::new(now),
         };
-        let report = mover.evidence_report().await.expect("it is made");
+        let report = mover.evidence_report(None).await.expect("it is made");
         let made = begun.elapsed();
         let page = html::render(&report, Links::Server).expect("the template is right");
         let took = begun.elapsed();
