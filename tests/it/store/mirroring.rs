@@ -43,7 +43,8 @@ pub async fn write_mirrorings(store: &Store) {
     };
     for tries in 1..3 {
         let came = (Mirrored::Tried, Some("the café is shut"));
-        let noted = store.note_mirroring(&staging(), &of, came, Some(0.25), at(tries));
+        let here = staging();
+        let noted = store.note_mirroring(&here, &of, came, Some(0.25), at(tries));
         assert_eq!(noted.await.expect("it is noted"), tries);
     }
     assert!(store.give_control(&run, "control").await.expect("it is"));
@@ -86,7 +87,8 @@ pub async fn what_may_be_mirrored_is_listed_until_something_came_of_it(database:
             run: RunId::new(run),
             direction: Direction::Noise,
         };
-        let noted = store.note_mirroring(&staging(), &of, (came, None), usd, at(ms));
+        let here = staging();
+        let noted = store.note_mirroring(&here, &of, (came, None), usd, at(ms));
         noted.await.expect("it is noted")
     };
     note("run_b", Mirrored::Tried, None, 100).await;
