@@ -26,6 +26,7 @@ use switchyard::{
     conductor::{Client, ClientConfig},
     controller::{
         Mover, Reviews, Shadow,
+        access::Access,
         intake::{Budget, Intake, Standing},
     },
     cost::PriceTable,
@@ -321,6 +322,7 @@ fn state(store: &Store, shutdown: CancellationToken) -> http::State {
         clock: Arc::new(now),
     };
     http::State {
+        access: Access::new(mover.about.clone(), store.clone(), Arc::new(now), None),
         shadow,
         intake,
         mover,

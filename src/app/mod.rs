@@ -1,5 +1,6 @@
 //! The composition root: settings become adapters, adapters become loops and doors. Owns the clock.
 
+mod access;
 mod check;
 mod demo;
 mod health;
@@ -66,7 +67,12 @@ pub async fn serve_sandbox(
     answers: PathBuf,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    sandbox::run(sandbox::Settings { listen, answers }, shutdown).await
+    let settings = sandbox::Settings {
+        listen,
+        answers,
+        clock: Arc::new(now),
+    };
+    sandbox::run(settings, shutdown).await
 }
 
 /// The one place that asks what time it is.
@@ -431,9 +437,12 @@ impl App {
             mover: self.mover()?,
             reviews: self.reviews()?,
             health: self.environment.health,
+            access: self.access()?,
             shutdown: shutdown.clone(),
         });
-        axum::serve(listener, router)
+        // Where a request comes from is what tries are counted by.
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        axum::serve(listener, service)
             .with_graceful_shutdown(async move { shutdown.cancelled().await })
             .await
             .context("serving HTTP")

@@ -30,6 +30,7 @@ mod serve;
 mod sweep;
 mod table;
 mod takeover;
+mod token;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -145,6 +146,8 @@ enum Command {
     /// Shows how cleanup stands, exports what Celery did, and lists what is left of it in a source
     /// tree.
     Cleanup(cleanup::Args),
+    /// Makes, lists and revokes tokens, by which programs say who they are over HTTP.
+    Token(token::Args),
     /// Lists who changed what, or verifies that the record of it is whole.
     Audit(audit::Args),
     /// Shows what was seen of Conductor and of what both pipelines need, and how the breaker stands; or
@@ -248,6 +251,7 @@ pub fn start_tracing(cli: &Cli) {
             | Command::Review(_)
             | Command::Selftest(_)
             | Command::Takeover(_)
+            | Command::Token(_)
             | Command::Costs(_)
             | Command::Mirror(_)
             | Command::Rehearse(_)
@@ -311,6 +315,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Gate(args) => gate::run(args, &globals).await,
         Command::Hold(args) => hold::run(args, &globals).await,
         Command::Cleanup(args) => cleanup::run(args, &globals).await,
+        Command::Token(args) => token::run(args, &globals).await,
         Command::Audit(args) => audit::run(args, &globals).await,
         Command::Health(args) => health::run(args, &globals).await,
         Command::Compare(args) => compare::run(args, &globals).await,

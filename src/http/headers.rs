@@ -5,9 +5,9 @@ use axum::{
     response::Response,
 };
 
-/// For pages: style, script and events from here, and nothing from anywhere else.
+/// For pages: style, script, events and forms from here, and nothing from anywhere else.
 pub(super) const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-     img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+     img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /// For reports, which carry their styles and have no script.
 pub(super) const REPORT_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; \

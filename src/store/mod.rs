@@ -35,10 +35,12 @@ mod routes;
 mod rules;
 mod runs;
 mod selftests;
+mod sessions;
 mod sharing;
 mod spool;
 mod standing;
 mod sweeps;
+mod tokens;
 mod trail;
 
 use std::{
@@ -79,10 +81,12 @@ pub use routes::{RouteRow, RouteState};
 pub use rules::{NotChanged, RulesRow};
 pub use runs::{Effects, NewRun, Run};
 pub use selftests::SelfTest;
+pub use sessions::{Session, SigningIn};
 pub use sharing::{AnswerCost, GivenAnswer, Savings, SharedAnswer};
 pub use spool::Spooled;
 pub use standing::{Spent, Standing};
 pub use sweeps::Unswept;
+pub use tokens::{NewToken, Token};
 pub use trail::{Attempt, MeteredUsage, UsageOfRun};
 
 /// The migrations, applied in order by [`Store::open`].

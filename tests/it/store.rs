@@ -1,6 +1,7 @@
 //! The store, on both databases: one list of checks, each run on SQLite and, where
 //! `SWITCHYARD_TEST_POSTGRES` names a server, on PostgreSQL.
 
+mod access;
 mod answers;
 mod checkpoints;
 mod comparisons;
@@ -51,6 +52,9 @@ on_both_databases!(
     opening::opening_again_finds_the_rows,
     opening::what_is_written_after_a_transaction_that_was_given_up_midway_is_kept,
     opening::many_processes_may_open_an_empty_database_at_once,
+    access::a_token_is_read_as_it_was_written_and_revoked_once,
+    access::a_sign_in_is_taken_once_in_time_and_by_one_of_many,
+    access::a_session_is_read_as_it_was_written_until_it_is_ended,
     health::a_breaker_is_read_as_it_was_written_by_one_of_those_who_saw_it,
     health::what_is_seen_again_is_so_since_it_was_first_seen,
     ledger::an_effect_is_claimed_by_one_until_its_lease_ends,

@@ -1,15 +1,15 @@
 //! The gate: whether the evidence is enough, what it lacks, and the report on it.
 
-use axum::{Json, Router, extract::State, routing::get};
+use axum::{Json, extract::State};
 use serde_json::{Value, json};
 
-use super::super::{Door, Error};
-use crate::report::evidence::EvidenceReport;
+use super::super::{Door, Error, Routes};
+use crate::{access::Action, report::evidence::EvidenceReport};
 
-pub(super) fn routes() -> Router<Door> {
-    Router::new()
-        .route("/gate", get(gate))
-        .route("/evidence", get(evidence))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .get("/gate", Action::View, gate)
+        .get("/evidence", Action::View, evidence)
 }
 
 /// Everything the report on the evidence shows.

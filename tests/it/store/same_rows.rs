@@ -6,6 +6,7 @@ use switchyard::{
     store::{ComparisonFacts, IntentKind, Spooled, Store, StoredComparison, StoredField},
 };
 
+use super::access::write_access;
 use super::evidence::write_noise;
 use super::exports::write_export;
 use super::health::write_health;
@@ -138,6 +139,7 @@ async fn the_same_calls_leave_the_same_rows_on_both_databases() {
         write_reviews(&store).await;
         write_export(&store).await;
         write_shared(&store).await.expect("it is written");
+        write_access(&store).await.expect("it is written");
     }
     let tables = sqlite.tables().await;
     assert_eq!(tables, postgres.tables().await);
