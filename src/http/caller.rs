@@ -2,7 +2,10 @@
 //!
 //! A handler gets a [`Caller`] as an argument.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use axum::{
     body::{Body, to_bytes},
@@ -25,6 +28,9 @@ use crate::{
     access::{By, Caller, Turned, is_same},
     controller::access::{Access, Offered},
 };
+
+/// How long our database may take to say who somebody is.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The longest form.
 const LONGEST_FORM: usize = 64 * 1024;
@@ -137,7 +143,10 @@ async fn admitted(
     request: Request,
 ) -> Result<(Request, Caller), Error> {
     let offered = offered(access, request.headers());
-    let caller = access.identify(offered, from).await?;
+    let identified = tokio::time::timeout(PATIENCE, access.identify(offered, from)).await;
+    let caller = identified.map_err(|_| {
+        Error::Unavailable("our database does not say in time who you are; ask again".to_owned())
+    })??;
     let caller = caller.map_err(Error::Unauthorized)?;
     let mut request = if request.method().is_safe() || matches!(caller.by, By::Token(_)) {
         request

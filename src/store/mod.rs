@@ -86,7 +86,7 @@ pub use sharing::{AnswerCost, GivenAnswer, Savings, SharedAnswer};
 pub use spool::Spooled;
 pub use standing::{Spent, Standing};
 pub use sweeps::Unswept;
-pub use tokens::{NewToken, Token};
+pub use tokens::{NOTED_EVERY, NewToken, Token};
 pub use trail::{Attempt, MeteredUsage, UsageOfRun};
 
 /// The migrations, applied in order by [`Store::open`].

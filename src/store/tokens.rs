@@ -8,7 +8,7 @@ use super::{About, Store, audit, millis, plain, time};
 use crate::access::Powers;
 
 /// How exactly it is known when a token or a session was used last.
-pub(super) const NOTED_EVERY: TimeDelta = TimeDelta::minutes(1);
+pub const NOTED_EVERY: TimeDelta = TimeDelta::minutes(1);
 
 /// A token to be kept.
 #[derive(Clone, Debug, PartialEq, Eq)]

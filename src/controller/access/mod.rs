@@ -23,7 +23,7 @@ use crate::{
         has_token_shape, powers_of, session_stands, token_stands,
     },
     model::{GroupRole, SessionLimits, digest},
-    store::{About, Session, Store, Token},
+    store::{About, NOTED_EVERY, Session, Store, Token},
 };
 
 pub use signing::{Begun, Returned, Started};
@@ -176,7 +176,9 @@ impl Access {
             self.record("refused", &token.owner, &what).await?;
             return Ok(Err(Turned::Invalid(spent.to_string())));
         }
-        self.store.note_token_used(&token.id, now).await?;
+        if is_due(token.used_at, now) {
+            self.store.note_token_used(&token.id, now).await?;
+        }
         Ok(Ok(Caller {
             name: Some(token.owner),
             powers: token.powers,
@@ -219,7 +221,9 @@ impl Access {
         {
             return over(&spent.to_string());
         }
-        self.store.note_session_used(&hash, now).await?;
+        if is_due(Some(session.seen_at), now) {
+            self.store.note_session_used(&hash, now).await?;
+        }
         Ok(Ok(Self::of_session(
             sign_in, session, token, ends_at, cookie,
         )))
@@ -279,6 +283,12 @@ impl Access {
         let sign_in = self.sign_in.as_deref();
         sign_in.context("nobody has to sign in here, and nobody can")
     }
+}
+
+/// Whether it is time to note again that something was used: SQLite lets one write at a time, and most
+/// requests need not wait for that.
+fn is_due(noted: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
+    noted.is_none_or(|at| now - at >= NOTED_EVERY)
 }
 
 /// A secret nobody can guess: 244 bits from the operating system, as hex.

@@ -55,7 +55,14 @@ impl World {
         Self::knowing_itself(Some("sandbox-secret")).await
     }
 
+    /// With another secret than the provider knows, or none.
     async fn knowing_itself(secret: Option<&str>) -> Self {
+        // However busy the machine is.
+        Self::waiting(Duration::from_mins(1), secret).await
+    }
+
+    /// Where the provider may take so long to answer.
+    async fn waiting(patience: Duration, secret: Option<&str>) -> Self {
         let sandbox = standup::sandbox().await;
         let issuer = sandbox.url(Service::SignIn).to_string();
         let settings = OidcSettings {
@@ -66,7 +73,7 @@ impl World {
             name_claim: "email".to_owned(),
             groups_claim: "groups".to_owned(),
             redirect_url: format!("{PUBLIC}/sign-in/callback").parse().expect("a URL"),
-            timeout: Duration::from_millis(500),
+            timeout: patience,
         };
         let oidc = Arc::new(Oidc::new(settings).expect("a provider"));
         let clock: Arc<OnceLock<Clock>> = Arc::default();
@@ -435,7 +442,7 @@ async fn a_stolen_code_is_worth_nothing_without_the_verifier() {
 
 #[tokio::test]
 async fn a_provider_that_is_gone_slow_or_lying_leaves_sessions_and_tokens_be() {
-    let world = World::new().await;
+    let world = World::waiting(Duration::from_secs(3), Some("sandbox-secret")).await;
     let mut ola = world.browser();
     assert_eq!(ola.signs_in("ola").await.status, 303);
     let token = world.server.token("bot", Role::Viewer).await;
