@@ -124,23 +124,17 @@ impl Action {
 
     /// The table of all actions, as Markdown: what each role may do.
     pub fn table() -> String {
-        let mut table = String::from("| action | what it is |");
-        for role in Role::ALL {
-            table += &format!(" {role} |");
-        }
-        table += "\n| --- | --- | --- | --- | --- | --- | --- |\n";
-        for action in Self::ALL {
-            table += &format!("| `{action}` | {} |", action.about());
-            for role in Role::ALL {
-                table += if role >= action.least() {
-                    " yes |"
-                } else {
-                    " – |"
-                };
-            }
-            table.push('\n');
-        }
-        table
+        let roles: String = Role::ALL.map(|role| format!(" {role} |")).concat();
+        let mut lines = vec![
+            format!("| action | what it is |{roles}"),
+            format!("| --- | --- |{}", " --- |".repeat(Role::ALL.len())),
+        ];
+        lines.extend(Self::ALL.map(|action| {
+            let may = |role: Role| role >= action.least();
+            let cells = Role::ALL.map(|role| if may(role) { " yes |" } else { " – |" });
+            format!("| `{action}` | {} |{}", action.about(), cells.concat())
+        }));
+        lines.join("\n") + "\n"
     }
 }
 

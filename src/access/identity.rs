@@ -110,7 +110,7 @@ pub fn identity(
         }
         _ => {}
     }
-    if !time("exp").is_some_and(|expires| now < expires + LEEWAY_S) {
+    if time("exp").is_none_or(|expires| now >= expires + LEEWAY_S) {
         return wrong("its time is over");
     }
     if !time("iat").is_some_and(|made| (now - OLDEST_S..=now + LEEWAY_S).contains(&made)) {

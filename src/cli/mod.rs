@@ -180,7 +180,8 @@ enum Command {
     Replay(replay::Args),
     /// Prints the dictionary of events: which task causes which, where it goes, what is in it.
     Events,
-    /// Serves stand-ins for Daily, transcription, language model, Zulip and a webhook.
+    /// Serves stand-ins for Daily, transcription, language model, Zulip, a webhook and a sign-in
+    /// provider.
     Sandbox(sandbox::Args),
 }
 

@@ -45,16 +45,10 @@ impl Cookie {
 
     /// Has a browser keep it until it is closed, or for so many seconds. The value is hex.
     pub(super) fn set(self, value: &str, seconds: Option<i64>, secure: bool) -> HeaderValue {
-        let mut text = format!(
-            "{}={value}; Path=/; HttpOnly; SameSite=Lax",
-            self.name(secure)
-        );
-        if secure {
-            text += "; Secure";
-        }
-        if let Some(seconds) = seconds {
-            text += &format!("; Max-Age={seconds}");
-        }
+        let name = self.name(secure);
+        let secure = if secure { "; Secure" } else { "" };
+        let age = seconds.map_or_else(String::new, |seconds| format!("; Max-Age={seconds}"));
+        let text = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{age}");
         HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""))
     }
 

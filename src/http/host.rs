@@ -51,12 +51,12 @@ impl Names {
 
 /// Passes a request on if it is addressed to us.
 pub(super) async fn only_ours(names: Names, request: Request, next: Next) -> Response {
-    let named = request.uri().authority().cloned().or_else(|| {
+    let asked = request.uri().authority().cloned().or_else(|| {
         let host = request.headers().get(header::HOST)?.to_str().ok()?;
         host.parse::<Authority>().ok()
     });
-    match named {
-        Some(named) if names.has(&named) => next.run(request).await,
+    match asked {
+        Some(asked) if names.has(&asked) => next.run(request).await,
         _ => Error::Misdirected(names.remedy()).into_response(),
     }
 }
