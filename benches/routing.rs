@@ -26,6 +26,7 @@ use switchyard::{
     conductor::{Client, ClientConfig},
     controller::{
         Mover, Reviews, Shadow, Sound,
+        access::Access,
         intake::{Budget, Intake, Standing},
     },
     cost::PriceTable,
@@ -330,6 +331,7 @@ fn state(store: &Store, shutdown: CancellationToken) -> http::State {
         patience: Duration::from_secs(10),
     };
     http::State {
+        access: Access::new(mover.about.clone(), store.clone(), Arc::new(now), None),
         shadow,
         intake,
         mover,

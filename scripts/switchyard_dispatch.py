@@ -31,9 +31,10 @@ Once Celery is removed (phase `cleanup removed`), Switchyard never answers `cont
 this file publishes the task all the same, for the tap to take. Without a tap nobody would run it. Replace this file by
 a plain call, which may fail and be repeated, before Celery is removed.
 
-The environment says where Switchyard is: SWITCHYARD_URL, by default http://127.0.0.1:8480. It answers
-loopback names only; from another machine, go through a tunnel. SWITCHYARD_BUDGET_MS is the budget, by
-default 300.
+The environment says where Switchyard is: SWITCHYARD_URL, by default http://127.0.0.1:8480. Where its settings
+have a section `access`, it wants a token: SWITCHYARD_TOKEN, as `switchyard token create --only ask_route` makes
+one. Without that section it answers loopback names only; from another machine, go through a tunnel.
+SWITCHYARD_BUDGET_MS is the budget, by default 300.
 """
 
 import http.client
@@ -121,6 +122,10 @@ def _within(seconds, path, body):
 def _post(seconds, path, body):
     url = urllib.parse.urlsplit(os.environ.get("SWITCHYARD_URL", "http://127.0.0.1:8480"))
     kinds = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
+    headers = {"Content-Type": "application/json", "Accept": "application/json"}
+    token = os.environ.get("SWITCHYARD_TOKEN", "").strip()
+    if token:
+        headers["Authorization"] = "Bearer " + token
     try:
         connection = kinds[url.scheme](url.hostname, url.port, timeout=seconds)
         try:
@@ -128,12 +133,14 @@ def _post(seconds, path, body):
                 "POST",
                 url.path.rstrip("/") + path,
                 body=json.dumps(body),
-                headers={"Content-Type": "application/json", "Accept": "application/json"},
+                headers=headers,
             )
             response = connection.getresponse()
             text = response.read(65536)
             if response.status == 404:
                 return {"serve": "control"}
+            if response.status in (401, 403):
+                logger.warning("Switchyard refuses the token in SWITCHYARD_TOKEN (%d)", response.status)
             if response.status != 200:
                 return None
             answer = json.loads(text)

@@ -7,6 +7,7 @@ pub mod config;
 pub mod model;
 
 // Calculations
+pub mod access;
 pub mod audio;
 pub mod compare;
 pub mod contract;

@@ -8,8 +8,8 @@ use std::{
 
 const FACTS: &[&str] = &["model", "config"];
 const CALCULATIONS: &[&str] = &[
-    "audio", "contract", "compare", "cost", "gate", "progress", "report", "reviews", "rollout",
-    "selftest",
+    "access", "audio", "contract", "compare", "cost", "gate", "progress", "report", "reviews",
+    "rollout", "selftest",
 ];
 
 /// Each module of `src` and what it may use, beside itself.
@@ -27,6 +27,7 @@ fn table() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("model", vec![]),
         ("config", vec!["model"]),
         // Calculations.
+        ("access", vec!["model"]),
         ("audio", vec!["model"]),
         ("contract", vec!["model"]),
         ("compare", vec!["model"]),
@@ -213,6 +214,30 @@ fn every_module_uses_only_what_the_table_allows() {
         }
     }
     assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
+}
+
+#[test]
+fn every_route_is_declared_with_what_it_takes_to_be_answered() {
+    let http = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http");
+    for path in sources(&http) {
+        if path.ends_with("http/routes.rs") {
+            continue;
+        }
+        let text = without_comments(&fs::read_to_string(&path).expect("it can be read"));
+        for way_around in [
+            ".route(",
+            ".route_service(",
+            ".nest_service(",
+            "axum::routing",
+            "routing::",
+        ] {
+            assert!(
+                !text.contains(way_around),
+                "{}: `{way_around}` adds a route that says nothing of who may; use `Routes` of src/http/routes.rs",
+                path.display()
+            );
+        }
+    }
 }
 
 #[test]

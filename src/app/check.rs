@@ -76,6 +76,14 @@ pub async fn check(config: Config, environment: Option<&str>) -> Vec<Finding> {
     ];
     findings.extend(models::all(&app).await);
     findings.extend(legacy::all(&app).await);
+    if app
+        .config
+        .access
+        .as_ref()
+        .is_some_and(|access| access.oidc.is_some())
+    {
+        findings.push(within("sign-in provider", provider(&app)).await);
+    }
     findings
 }
 
@@ -229,6 +237,32 @@ async fn llm(app: &App) -> Finding {
             WHAT,
             error,
             "check `llm.url` (it often ends in /v1) and `llm.api_key`",
+        ),
+    }
+}
+
+/// What it says of itself, and its keys. Whether it knows us shows when somebody signs in.
+async fn provider(app: &App) -> Finding {
+    const WHAT: &str = "sign-in provider";
+    let oidc = match app.oidc() {
+        Ok(Some(oidc)) => oidc,
+        Ok(None) => return Finding::good(WHAT, "there is none"),
+        Err(error) => {
+            let remedy = "change `access.oidc` in the settings";
+            return Finding::bad(WHAT, format!("{error:#}"), remedy);
+        }
+    };
+    match oidc.reach((app.clock)()).await {
+        Ok(0) => Finding::bad(
+            WHAT,
+            format!("{} has no key whose signatures we can check", oidc.issuer()),
+            "have it sign ID tokens with RS256 or ES256",
+        ),
+        Ok(keys) => Finding::good(WHAT, format!("{} answers, with {keys} keys", oidc.issuer())),
+        Err(why) => Finding::bad(
+            WHAT,
+            why,
+            "start it, or change `access.oidc.issuer`; who has signed in stays so, and tokens go on",
         ),
     }
 }

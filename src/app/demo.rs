@@ -169,6 +169,7 @@ fn settings(wanted: &DemoSettings, doors: &Doors, sandbox: &Sandbox) -> anyhow::
         server: config::Server {
             listen: wanted.listen,
         },
+        access: None,
         engine: config::Engine::default(),
         worker: config::Worker {
             // A demo started again knows by this what a killed one was at.

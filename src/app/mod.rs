@@ -1,5 +1,6 @@
 //! The composition root: settings become adapters, adapters become loops and doors. Owns the clock.
 
+mod access;
 mod backup;
 mod check;
 mod demo;
@@ -74,7 +75,12 @@ pub async fn serve_sandbox(
     answers: PathBuf,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    sandbox::run(sandbox::Settings { listen, answers }, shutdown).await
+    let settings = sandbox::Settings {
+        listen,
+        answers,
+        clock: Arc::new(now),
+    };
+    sandbox::run(settings, shutdown).await
 }
 
 /// The one place that asks what time it is.
@@ -440,9 +446,12 @@ impl App {
             reviews: self.reviews()?,
             sound: self.sound()?,
             health: self.environment.health,
+            access: self.access()?,
             shutdown: shutdown.clone(),
         });
-        axum::serve(listener, router)
+        // Where a request comes from is what tries are counted by.
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        axum::serve(listener, service)
             .with_graceful_shutdown(async move { shutdown.cancelled().await })
             .await
             .context("serving HTTP")

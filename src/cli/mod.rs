@@ -34,6 +34,7 @@ mod settings;
 mod sweep;
 mod table;
 mod takeover;
+mod token;
 mod top;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -150,6 +151,8 @@ enum Command {
     /// Shows how cleanup stands, exports what Celery did, and lists what is left of it in a source
     /// tree.
     Cleanup(cleanup::Args),
+    /// Makes, lists and revokes tokens, by which programs say who they are over HTTP.
+    Token(token::Args),
     /// Lists who changed what, or verifies that the record of it is whole.
     Audit(audit::Args),
     /// Shows how everything stands, again and again: phases, gate, breaker, open runs, throughput.
@@ -197,7 +200,8 @@ enum Command {
     Completions(completions::Args),
     /// Prints the manual, for `man -l -`.
     Man,
-    /// Serves stand-ins for Daily, transcription, language model, Zulip and a webhook.
+    /// Serves stand-ins for Daily, transcription, language model, Zulip, a webhook and a sign-in
+    /// provider.
     Sandbox(sandbox::Args),
 }
 
@@ -270,6 +274,7 @@ pub fn start_tracing(cli: &Cli) {
             | Command::Review(_)
             | Command::Selftest(_)
             | Command::Takeover(_)
+            | Command::Token(_)
             | Command::Costs(_)
             | Command::Mirror(_)
             | Command::Rehearse(_)
@@ -333,6 +338,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Gate(args) => gate::run(args, &globals).await,
         Command::Hold(args) => hold::run(args, &globals).await,
         Command::Cleanup(args) => cleanup::run(args, &globals).await,
+        Command::Token(args) => token::run(args, &globals).await,
         Command::Audit(args) => audit::run(args, &globals).await,
         Command::Top(args) => top::run(args, &globals).await,
         Command::Completions(args) => Ok(completions::run(&args)),

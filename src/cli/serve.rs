@@ -21,6 +21,7 @@ pub(super) async fn serve(args: ServeArgs, globals: &Globals) -> anyhow::Result<
     let shutdown = CancellationToken::new();
     stop_on_signal(shutdown.clone());
     info!("pages and API at http://{}", listener.local_addr()?);
+    info!("{}", app.who_is_answered());
     let intake = app.intake()?;
     let tapping = app.tapping(&intake)?.filter(|_| !args.without_tap);
     let tapping = async {
@@ -123,6 +124,7 @@ pub(super) async fn up(globals: &Globals) -> anyhow::Result<ExitStatus> {
         doors.sharing = Some(listen(sharing.listen, "sharing.listen").await?);
     }
     info!("pages and API at http://{}", doors.http.local_addr()?);
+    info!("{}", app.who_is_answered());
     run_all(app, doors, shutdown).await?;
     Ok(ExitStatus::Success)
 }

@@ -3,6 +3,7 @@
 //! Every value is described in `docs/switchyard.example.toml`; a test holds that file to these
 //! types. Errors name the key, what is wrong with it and what to write.
 
+mod access;
 mod environment;
 mod process;
 mod secret;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{EnvironmentName, FlagName};
 
+pub use access::{Access, Oidc};
 pub use environment::{
     Comparison, Conductor, Daily, Environment, Legacy, Llm, Notices, Objects, Reflector, Routing,
     Sharing, SharingMode, Tap, Transcription, Zulip,
@@ -37,6 +39,9 @@ pub struct Config {
     /// The HTTP server of `serve` and `up`.
     #[serde(default)]
     pub server: Server,
+    /// Who may do what over HTTP. Without it nobody has to sign in, and nobody but this machine is
+    /// answered.
+    pub access: Option<Access>,
     /// The embedded engine; `engine` and `up` serve it.
     #[serde(default)]
     pub engine: Engine,

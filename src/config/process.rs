@@ -59,7 +59,7 @@ impl Serialize for DatabaseUrl {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Server {
-    /// Address and port. Without sign-in only loopback is allowed.
+    /// Address and port. Without a section `access` only loopback is allowed.
     pub listen: SocketAddr,
 }
 

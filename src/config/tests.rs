@@ -58,6 +58,88 @@ fn every_commented_default_of_the_example_is_the_default() {
     assert_eq!(format!("{with_defaults:?}"), format!("{without:?}"));
 }
 
+/// The example with its section `access`, which is commented as a whole.
+fn signing_in() -> String {
+    example().replace("## ", "")
+}
+
+#[test]
+fn the_section_of_the_example_that_signs_people_in_is_valid_and_shows_its_defaults() {
+    let text = signing_in();
+    let access = Config::parse(&text).expect("it is valid").access;
+    let is_default = |line: &&str| {
+        let shown = [
+            "session_hours",
+            "idle_minutes",
+            "scopes",
+            "name_claim",
+            "groups_claim",
+        ];
+        shown.iter().any(|key| line.starts_with(key))
+    };
+    assert_eq!(text.lines().filter(is_default).count(), 5);
+    let without: Vec<_> = text.lines().filter(|line| !is_default(line)).collect();
+    let without = Config::parse(&without.join("\n"))
+        .expect("it is valid")
+        .access;
+    assert_eq!(format!("{access:?}"), format!("{without:?}"));
+    assert!(
+        Config::parse(&example())
+            .expect("it is valid")
+            .access
+            .is_none()
+    );
+}
+
+#[test]
+fn what_would_let_the_wrong_people_in_is_named_with_its_section() {
+    for (from, to, key) in [
+        (
+            "https://switchyard.example.com",
+            "http://switchyard.example.com",
+            "access.public_url",
+        ),
+        (
+            "https://switchyard.example.com",
+            "https://example.com/switchyard",
+            "access.public_url",
+        ),
+        (
+            "https://login.example.com",
+            "http://login.example.com",
+            "access.oidc.issuer",
+        ),
+        ("\"openid\", ", "", "access.oidc.scopes"),
+        (
+            "environments = [\"staging\"]",
+            "environments = [\"stagin\"]",
+            "access.roles.environments",
+        ),
+        (
+            "session_hours = 12",
+            "session_hours = 0",
+            "access.session_hours",
+        ),
+        (
+            "idle_minutes = 60",
+            "idle_minutes = 1",
+            "access.idle_minutes",
+        ),
+        ("hosts = [\"", "hosts = [\"http://", "access.hosts"),
+        ("role = \"operator\"", "role = \"boss\"", "role"),
+        ("[[access.roles]]", "[[access.unused]]", "access"),
+    ] {
+        let text = signing_in().replacen(from, to, 1);
+        assert_ne!(text, signing_in(), "{from}");
+        let message = refusal(&text);
+        assert!(message.contains(key), "{key}: {message}");
+    }
+    let elsewhere =
+        |text: String| text.replacen("[server]", "[server]\nlisten = \"0.0.0.0:80\"", 1);
+    assert!(refusal(&elsewhere(example())).contains("add a section `access`"));
+    assert!(Config::parse(&elsewhere(signing_in())).is_ok());
+}
+
 #[test]
 fn a_secret_in_the_file_is_refused_with_the_remedy() {
     let text = example().replacen("api_key = { env = \"PATH\" }", "api_key = \"hunter2\"", 1);
@@ -69,11 +151,7 @@ fn a_secret_in_the_file_is_refused_with_the_remedy() {
 
 #[test]
 fn a_missing_variable_is_named() {
-    let text = example().replacen(
-        "{ env = \"PATH\" }",
-        "{ env = \"NO_SUCH_VARIABLE_HERE\" }",
-        1,
-    );
+    let text = example().replace("{ env = \"PATH\" }", "{ env = \"NO_SUCH_VARIABLE_HERE\" }");
     assert!(refusal(&text).contains("NO_SUCH_VARIABLE_HERE"));
 }
 

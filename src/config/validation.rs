@@ -18,11 +18,15 @@ impl Config {
                 "there is none; add a section `[environments.NAME]`",
             );
         }
-        if !self.server.listen.ip().is_loopback() {
-            return invalid(
-                "server.listen",
-                "without sign-in the server binds to loopback only; write `127.0.0.1:8480` and put a proxy that signs people in before it",
-            );
+        match &self.access {
+            Some(access) => access.validate(&self.environments)?,
+            None if self.server.listen.ip().is_loopback() => {}
+            None => {
+                return invalid(
+                    "server.listen",
+                    "where nobody has to sign in the server binds to loopback only; add a section `access`, or write `127.0.0.1:8480`",
+                );
+            }
         }
         if self.worker.concurrency == 0 || self.worker.audio_concurrency == 0 {
             return invalid(

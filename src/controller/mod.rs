@@ -1,5 +1,6 @@
 //! The controller: dispatches runs, follows them, and compares what came out.
 
+pub mod access;
 mod control;
 mod dispatch;
 mod export;

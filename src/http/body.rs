@@ -4,6 +4,7 @@ use axum::{Json, extract::rejection::JsonRejection};
 use serde_json::{Map, Value};
 
 use super::Error;
+use crate::access::Caller;
 
 /// A body as it comes. JSON is asked for even where it says nothing, since a page on the web cannot
 /// send that here unasked.
@@ -61,6 +62,20 @@ impl Fields {
     /// A text that has to be there.
     pub(super) fn text(&self, name: &str) -> Result<String, Error> {
         self.text_or(name, "send a text that is not empty")
+    }
+
+    /// Who acts: whoever is signed in, or the name that was sent where nobody has to sign in.
+    pub(super) fn by(&self, caller: &Caller) -> Result<String, Error> {
+        let Some(name) = &caller.name else {
+            return self.text("by");
+        };
+        match self.text_if_any("by")? {
+            Some(sent) if sent != *name => Err(wrong(
+                "by",
+                &format!("you are signed in as `{name}`, and act as nobody else; leave it out"),
+            )),
+            _ => Ok(name.clone()),
+        }
     }
 
     /// A text that may be left out.

@@ -5,14 +5,14 @@ use std::fmt::Display;
 
 use axum::{
     Json,
-    http::{StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
 use tracing::error;
 
 use super::ui;
-use crate::rollout::Refusal;
+use crate::{access::Turned, rollout::Refusal};
 
 /// Why a request was not answered as asked.
 #[derive(Debug)]
@@ -27,6 +27,10 @@ pub(super) enum Error {
     Conflict(String),
     /// A move was refused.
     Refused(Box<Refusal>),
+    /// They did not say who they are, or what they showed does not count.
+    Unauthorized(Turned),
+    /// They may not; says what it takes.
+    Forbidden(String),
     /// The address exists, but not for this method.
     MethodNotAllowed,
     /// The request is addressed to a name that is not ours.
@@ -54,12 +58,36 @@ impl Error {
             Self::Gone(_) => StatusCode::GONE,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::Conflict(_) | Self::Refused(_) => StatusCode::CONFLICT,
+            Self::Unauthorized(Turned::TooOften(_)) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unauthorized(Turned::Unknown | Turned::Invalid(_)) => StatusCode::UNAUTHORIZED,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Misdirected(_) => StatusCode::MISDIRECTED_REQUEST,
             Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
+    }
+
+    /// What programs are told beside the body: how to say who they are, or when to try again.
+    fn header(&self) -> Option<(header::HeaderName, HeaderValue)> {
+        let Self::Unauthorized(turned) = self else {
+            return None;
+        };
+        Some(match turned {
+            Turned::Unknown => (
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"switchyard\""),
+            ),
+            Turned::Invalid(_) => (
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"switchyard\", error=\"invalid_token\""),
+            ),
+            Turned::TooOften(wait) => (
+                header::RETRY_AFTER,
+                HeaderValue::from(wait.num_seconds().max(1)),
+            ),
+        })
     }
 
     fn problem(self) -> Problem {
@@ -78,10 +106,12 @@ impl Error {
                 | Self::Gone(detail)
                 | Self::BadRequest(detail)
                 | Self::Conflict(detail)
+                | Self::Forbidden(detail)
                 | Self::Misdirected(detail)
                 | Self::Unprocessable(detail)
                 | Self::Unavailable(detail) => detail,
                 Self::Refused(refusal) => refusal.to_string(),
+                Self::Unauthorized(turned) => turned.to_string(),
                 Self::MethodNotAllowed => "this address does not answer that method".to_owned(),
                 Self::Internal => "something went wrong here; the log says what".to_owned(),
             },
@@ -113,7 +143,12 @@ impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let status = self.status();
         let kind = [(header::CONTENT_TYPE, "application/problem+json")];
-        (status, kind, Json(self.problem())).into_response()
+        let more = self.header();
+        let mut response = (status, kind, Json(self.problem())).into_response();
+        if let Some((name, value)) = more {
+            response.headers_mut().insert(name, value);
+        }
+        response
     }
 }
 

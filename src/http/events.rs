@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::api::runs::RunList;
-use crate::{controller::Shadow, model::RunId};
+use crate::{access::Reach, controller::Shadow, model::RunId};
 
 /// How often is looked.
 const EVERY: Duration = Duration::from_secs(1);
@@ -29,8 +29,8 @@ const EVERY: Duration = Duration::from_secs(1);
 /// What can be listened to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Topic {
-    /// The newest runs.
-    Runs,
+    /// The newest runs of these environments.
+    Runs(Reach),
     /// One run.
     Run(RunId),
 }
@@ -133,7 +133,7 @@ impl Events {
 
     async fn look(&self, topic: &Topic) -> anyhow::Result<Snapshot> {
         match topic {
-            Topic::Runs => snapshot(&RunList::newest(&self.shadow).await?, false),
+            Topic::Runs(reach) => snapshot(&RunList::newest(&self.shadow, reach).await?, false),
             Topic::Run(id) => match self.shadow.detail(id).await? {
                 Some(detail) => snapshot(&detail, detail.run.is_settled()),
                 None => Ok(Snapshot {

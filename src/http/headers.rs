@@ -9,9 +9,9 @@ use axum::{
 
 use crate::report::html;
 
-/// For pages: style, script and events from here, and nothing from anywhere else.
+/// For pages: style, script, events and forms from here, and nothing from anywhere else.
 pub(super) const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-     img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+     img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /// For a run's report, which plays what the run mixed by the one script that it carries.
 pub(super) static LISTENING_POLICY: LazyLock<String> = LazyLock::new(|| {

@@ -1,15 +1,19 @@
 //! The pages, the JSON API and the flags of `switchyard serve`, `up` and `demo`.
 //!
-//! There is no sign-in yet, so only requests addressed to this machine by a loopback name are
-//! answered: a page on the web cannot reach in through a name of its own (see [`host`]).
+//! Every route says what it takes to be answered ([`routes`]); before its handler runs, it is known who
+//! asks ([`caller`]). Only requests addressed to a name of ours are answered: a page on the web cannot
+//! reach in through a name of its own (see [`host`]).
 
 mod api;
 mod body;
+mod caller;
+mod cookie;
 mod error;
 mod events;
 mod headers;
 mod host;
 mod ofrep;
+mod routes;
 mod ui;
 
 use axum::{Router, middleware};
@@ -17,13 +21,17 @@ use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use crate::{
-    controller::{Mover, Reviews, Shadow, Sound, intake::Intake},
+    access::{Action, Caller},
+    controller::{Mover, Reviews, Shadow, Sound, access::Access, intake::Intake},
     model::{HealthLimits, RunId},
     report::ReportData,
+    store::Run,
 };
 use error::Error;
 use events::Events;
 use ofrep::Changes;
+use routes::Routes;
+pub use routes::{Declared, Needs};
 
 /// What the doors are given.
 #[derive(Clone)]
@@ -40,6 +48,8 @@ pub struct State {
     pub sound: Sound,
     /// How closely Conductor is watched.
     pub health: HealthLimits,
+    /// Knows who asks.
+    pub access: Access,
     /// Ends streams of events, which would hold a stop up for as long as somebody listens.
     pub shutdown: CancellationToken,
 }
@@ -53,21 +63,28 @@ struct Door {
     reviews: Reviews,
     sound: Sound,
     health: HealthLimits,
+    access: Access,
     events: Events,
     changes: Changes,
 }
 
 impl Door {
     /// The newest report on a run.
-    async fn report(&self, id: &RunId) -> Result<ReportData, Error> {
+    async fn report(&self, id: &RunId, caller: &Caller) -> Result<ReportData, Error> {
+        self.run_of(id, caller, Action::ReadReports).await?;
         match self.shadow.report(id).await {
             Ok(Some(data)) => Ok(data),
-            Ok(None) => match self.shadow.store.run(id).await? {
-                Some(_) => Err(Error::not_compared(id)),
-                None => Err(Error::no_run(id)),
-            },
+            Ok(None) => Err(Error::not_compared(id)),
             Err(error) => Err(unreadable(id, &error)),
         }
+    }
+
+    /// A run, if there is one and they may do that in its environment: our database may hold runs of
+    /// others than the one that is served. What is not theirs is not told from what is not there.
+    async fn run_of(&self, id: &RunId, caller: &Caller, action: Action) -> Result<Run, Error> {
+        let run = self.shadow.store.run(id).await?;
+        let run = run.filter(|run| caller.may(action, &run.environment).is_ok());
+        run.ok_or_else(|| Error::no_run(id))
     }
 }
 
@@ -78,8 +95,22 @@ fn unreadable(id: &RunId, error: &impl std::fmt::Display) -> Error {
     Error::Internal
 }
 
-/// All routes.
+/// All routes but the one for probes.
+fn guarded() -> Routes {
+    ui::routes()
+        .nest("/api", api::routes())
+        .nest("/ofrep/v1", ofrep::routes())
+}
+
+/// Every route, and what it takes to be answered.
+pub fn declared() -> Vec<Declared> {
+    api::health::routes().merge(guarded()).declared()
+}
+
+/// Serves all routes.
 pub fn router(state: State) -> Router {
+    let access = state.access.clone();
+    let names = host::Names::of(access.sign_in.as_deref());
     let door = Door {
         events: Events::new(state.shadow.clone(), state.shutdown.clone()),
         changes: Changes::new(state.intake.clone(), state.shutdown),
@@ -89,17 +120,21 @@ pub fn router(state: State) -> Router {
         reviews: state.reviews,
         sound: state.sound,
         health: state.health,
+        access: state.access,
     };
     // Health is asked by probes, which know the machine by other names, and gives nothing away.
-    let guarded = Router::new()
-        .merge(ui::routes())
-        .nest("/api", api::routes())
-        .nest("/ofrep/v1", ofrep::routes())
+    let guarded = guarded()
+        .into_router()
         .method_not_allowed_fallback(|| async { Error::MethodNotAllowed })
-        .layer(middleware::from_fn(host::only_loopback));
+        .layer(middleware::from_fn(move |request, next| {
+            host::only_ours(names.clone(), request, next)
+        }));
     Router::new()
-        .merge(api::health::routes())
+        .merge(api::health::routes().into_router())
         .merge(guarded)
+        .layer(middleware::from_fn(move |request, next| {
+            caller::arrive(access.clone(), request, next)
+        }))
         .layer(middleware::map_response(headers::add))
         .with_state(door)
 }

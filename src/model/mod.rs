@@ -3,6 +3,7 @@
 //! What surprises most: times of words and topics are **seconds** (as the transcription service
 //! and Reflector's rows have them), while a transcript's duration is **milliseconds**.
 
+mod access;
 mod bounds;
 mod caps;
 pub mod digest;
@@ -20,6 +21,7 @@ mod transcript;
 mod usage;
 pub mod wilson;
 
+pub use access::{GroupRole, NoRole, Role, SessionLimits};
 pub use bounds::Bounds;
 pub use caps::Caps;
 pub use gate::{GateBounds, GateVerdict, NoiseFrom};

@@ -19,6 +19,8 @@ pub enum Service {
     Webhook,
     /// Where people are told what happens to a migration.
     Notices,
+    /// The provider people sign in at.
+    SignIn,
 }
 
 impl fmt::Display for Service {
@@ -31,6 +33,7 @@ impl fmt::Display for Service {
             Self::Zulip => "zulip",
             Self::Webhook => "webhook",
             Self::Notices => "notices",
+            Self::SignIn => "sign-in provider",
         })
     }
 }

@@ -69,7 +69,8 @@ impl Http {
             | Service::Embeddings
             | Service::Zulip
             | Service::Webhook
-            | Service::Notices => Policy::none(),
+            | Service::Notices
+            | Service::SignIn => Policy::none(),
         };
         let client = Client::builder()
             .default_headers(headers)

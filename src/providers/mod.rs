@@ -1,6 +1,6 @@
 //! The services a meeting is sent to: Daily, transcription and a language model, and those that
-//! are told of it: Zulip and customers' webhooks; and whoever is told what happens to a migration.
-//! All over HTTP.
+//! are told of it: Zulip and customers' webhooks; whoever is told what happens to a migration; and the provider
+//! people sign in at. All over HTTP.
 //!
 //! Every call has a timeout, repeats what is worth repeating by its [`Retry`] policy and ends in
 //! an [`Error`] that says whether the caller may try again. What others can see is asked for with
@@ -13,6 +13,7 @@ mod error;
 mod http;
 mod llm;
 mod notices;
+mod oidc;
 mod relays;
 mod retry;
 mod structured;
@@ -25,6 +26,7 @@ pub use embeddings::Embeddings;
 pub use error::{Cause, Error, Fate, Service};
 pub use llm::{Answer, ChatRequest, Finish, Llm, Message, Role, TokenCount};
 pub use notices::Notifier;
+pub use oidc::{Oidc, OidcSettings};
 pub use retry::Retry;
 pub use structured::{Form, NotStructured, Parsed, structured};
 pub use transcription::{Transcript, Transcription};

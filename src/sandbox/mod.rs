@@ -1,12 +1,13 @@
-//! Stand-ins for the services outside: Daily, transcription, language model, Zulip and a customer's
-//! webhook receiver, on one loopback port, each below a path of its own.
+//! Stand-ins for the services outside: Daily, transcription, language model, Zulip, a customer's
+//! webhook receiver and a sign-in provider, on one loopback port, each below a path of its own.
 //!
 //! What they answer is data (`providers/*.json` of a recorded meeting). They keep every request
 //! and fail on demand, both through [`Sandbox`] and through `/_sandbox/…` over HTTP.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -20,6 +21,7 @@ mod kind;
 mod llm;
 mod record;
 mod server;
+mod sign_in;
 mod transcription;
 mod webhook;
 mod wire;
@@ -28,6 +30,7 @@ mod zulip;
 pub use answers::Answers;
 pub use fault::{Fault, FaultKind};
 pub use record::Recorded;
+pub use sign_in::{CLIENT, PEOPLE, SignInAnswers, Signing};
 
 use server::World;
 
@@ -45,16 +48,19 @@ pub enum Service {
     Zulip,
     /// A customer's receiver.
     Webhook,
+    /// Where people sign in.
+    SignIn,
 }
 
 impl Service {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Daily,
         Self::Transcription,
         Self::Llm,
         Self::Zulip,
         Self::Webhook,
+        Self::SignIn,
     ];
 
     /// The first segment of its paths.
@@ -65,6 +71,7 @@ impl Service {
             Self::Llm => "llm",
             Self::Zulip => "zulip",
             Self::Webhook => "webhook",
+            Self::SignIn => "oidc",
         }
     }
 
@@ -76,18 +83,24 @@ impl Service {
             Self::Llm => "llm/v1",
             Self::Zulip => "zulip",
             Self::Webhook => "webhook",
+            Self::SignIn => "oidc",
         }
     }
 }
 
 /// What `switchyard sandbox` needs to know.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Settings {
     /// Where to listen.
     pub listen: SocketAddr,
     /// The folder with `daily.json` and its like.
     pub answers: PathBuf,
+    /// The time.
+    pub clock: Clock,
 }
+
+/// Tells the stand-ins the time.
+pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
 /// Serves the stand-ins until `shutdown`.
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
@@ -96,6 +109,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
         .await
         .with_context(|| format!("sandbox: listening on {}", settings.listen))?;
     let sandbox = Sandbox::start(answers, listener)?;
+    sandbox.keep_time(settings.clock);
     shutdown.cancelled().await;
     sandbox.stop().await;
     Ok(())
@@ -143,6 +157,16 @@ impl Sandbox {
     /// The requests one service got.
     pub fn requests_to(&self, service: Service) -> Vec<Recorded> {
         self.world.log().of(service)
+    }
+
+    /// What the time is; the sign-in provider signs nobody in before it is told.
+    pub fn keep_time(&self, clock: Clock) {
+        self.world.keep_time(clock);
+    }
+
+    /// How the sign-in provider answers from now on.
+    pub fn sign_in_answers(&self, answers: SignInAnswers) {
+        self.world.sign_in_answers(answers);
     }
 
     /// Adds a fault; the first that fits a request decides.

@@ -19,12 +19,13 @@ use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Answers, FaultKind, Service,
+    Answers, Clock, FaultKind, Service,
     answers::Plain,
     control, daily,
     fault::Faults,
     llm,
     record::{Call, Log},
+    sign_in::{self, Provider, SignInAnswers},
     transcription, webhook,
     wire::{Gate, Link},
     zulip::{self, Posted},
@@ -43,6 +44,8 @@ struct Inner {
     faults: Mutex<Faults>,
     variants: Mutex<HashMap<Service, String>>,
     posted: Mutex<Vec<Posted>>,
+    provider: Mutex<Provider>,
+    clock: Mutex<Option<Clock>>,
     released: watch::Sender<u64>,
     http: reqwest::Client,
     shutdown: CancellationToken,
@@ -52,15 +55,38 @@ struct Inner {
 pub(super) struct Reply {
     status: u16,
     retry_after: Option<u64>,
+    /// Where whoever asks is sent on to.
+    location: Option<String>,
     content_type: &'static str,
     body: Vec<u8>,
 }
 
 impl Reply {
+    /// A page for people.
+    pub(super) fn page(html: &str) -> Self {
+        Self {
+            status: 200,
+            retry_after: None,
+            location: None,
+            content_type: "text/html; charset=utf-8",
+            body: html.as_bytes().to_vec(),
+        }
+    }
+
+    /// Sends whoever asks elsewhere.
+    pub(super) fn redirect(to: &str) -> Self {
+        Self {
+            status: 302,
+            location: Some(to.to_owned()),
+            ..Self::page("")
+        }
+    }
+
     pub(super) fn json(status: u16, body: &Value) -> Self {
         Self {
             status,
             retry_after: None,
+            location: None,
             content_type: "application/json",
             body: body.to_string().into_bytes(),
         }
@@ -78,6 +104,9 @@ impl IntoResponse for Reply {
             .header("content-type", self.content_type);
         if let Some(seconds) = self.retry_after {
             response = response.header("retry-after", seconds);
+        }
+        if let Some(location) = self.location {
+            response = response.header("location", location);
         }
         response
             .body(Body::from(self.body))
@@ -99,6 +128,8 @@ impl World {
             faults: Mutex::default(),
             variants: Mutex::default(),
             posted: Mutex::default(),
+            provider: Mutex::new(Provider::new()?),
+            clock: Mutex::default(),
             released: watch::Sender::new(0),
             http,
             shutdown: CancellationToken::new(),
@@ -119,6 +150,14 @@ impl World {
 
     pub(super) fn shut_down(&self) {
         self.0.shutdown.cancel();
+    }
+
+    pub(super) fn keep_time(&self, clock: Clock) {
+        *locked(&self.0.clock) = Some(clock);
+    }
+
+    pub(super) fn sign_in_answers(&self, answers: SignInAnswers) {
+        locked(&self.0.provider).answers = answers;
     }
 
     /// Chooses a variant, which must be in the service's data.
@@ -145,6 +184,7 @@ impl World {
                 .with_context(|| {
                     format!("sandbox: no variant is called `{name}`; there is any_recording")
                 }),
+            Service::SignIn => anyhow::bail!("sandbox: the sign-in provider has no variants"),
         }?;
         variants.insert(service, name.to_owned());
         Ok(())
@@ -159,6 +199,7 @@ impl World {
             Service::Llm => llm::about(call, answers),
             Service::Zulip => zulip::about(call),
             Service::Webhook => webhook::about(call),
+            Service::SignIn => sign_in::about(call),
         }
     }
 
@@ -181,6 +222,11 @@ impl World {
                 zulip::answer(call, &inner.answers, variant, &mut locked(&inner.posted))
             }
             Service::Webhook => webhook::answer(&inner.answers, variant),
+            Service::SignIn => {
+                let clock = locked(&inner.clock).clone();
+                let clock = clock.context("nobody told the sign-in provider the time")?;
+                locked(&inner.provider).answer(call, clock())
+            }
         }
     }
 
@@ -220,6 +266,7 @@ impl World {
             Some(FaultKind::Garbage) => Reply {
                 status: 200,
                 retry_after: None,
+                location: None,
                 content_type: "text/html",
                 body: b"<!doctype html><title>Welcome</title>".to_vec(),
             },

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Every table of ours, those that others refer to first.
-pub const TABLES: [&str; 52] = [
+pub const TABLES: [&str; 55] = [
     "controls",
     "runs",
     "outputs",
@@ -74,6 +74,9 @@ pub const TABLES: [&str; 52] = [
     "shared_savings",
     "pinnings",
     "mirrorings",
+    "tokens",
+    "sessions",
+    "sign_ins",
 ];
 
 /// The version of the format above.
@@ -217,7 +220,7 @@ impl Store {
     ///
     /// What was done after the backup is not in it. So that nothing is done a second time, recordings
     /// the candidate was serving then are taken from their runs, which may do nothing more, and every
-    /// migration is held.
+    /// migration is held. Everybody has to sign in again.
     ///
     /// # Errors
     ///
@@ -247,6 +250,10 @@ impl Store {
             );
         }
         let fenced = fence(&mut tx, now).await.context(doing)?;
+        // Who has signed out since is not to be signed in again.
+        for sql in ["-- end_sessions\n delete from sessions", "-- end_sign_ins\n delete from sign_ins"] {
+            sqlx::query(sql).execute(&mut *tx).await.context(doing)?;
+        }
         let mut held = Vec::new();
         for about in migrations_of(&mut tx).await.context(doing)? {
             let hold = NewHold {

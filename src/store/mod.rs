@@ -39,12 +39,14 @@ mod rules;
 mod runs;
 mod selftests;
 mod served;
+mod sessions;
 mod sharing;
 mod spool;
 mod standing;
 mod sweeps;
 mod throughput;
 mod timeline;
+mod tokens;
 mod trail;
 
 use std::{
@@ -87,11 +89,13 @@ pub use routes::{RouteRow, RouteState};
 pub use rules::{NotChanged, RulesRow};
 pub use runs::{Effects, NewRun, Run};
 pub use selftests::SelfTest;
+pub use sessions::{Session, SigningIn};
 pub use sharing::{AnswerCost, GivenAnswer, Savings, SharedAnswer};
 pub use spool::Spooled;
 pub use standing::{Spent, Standing};
 pub use sweeps::Unswept;
 pub use throughput::Throughput;
+pub use tokens::{NOTED_EVERY, NewToken, Token};
 pub use trail::{Attempt, FailedStep, MeteredUsage, UsageOfRun};
 
 /// The migrations, applied in order by [`Store::open`].

@@ -9,7 +9,7 @@ use switchyard::model::{EnvironmentName, FlagName};
 
 use crate::program::{Process, SECRETS, Site, case};
 
-const COMMANDS: [&str; 39] = [
+const COMMANDS: [&str; 40] = [
     "demo",
     "up",
     "serve",
@@ -40,6 +40,7 @@ const COMMANDS: [&str; 39] = [
     "rehearse",
     "replay",
     "cleanup",
+    "token",
     "top",
     "completions",
     "man",

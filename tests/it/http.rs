@@ -1,10 +1,12 @@
 //! Pages and API, through the real router over HTTP.
 
+pub mod access;
 mod flags;
 mod gate;
 mod phases;
 mod reviews;
 pub mod server;
+mod sign_in;
 mod sound;
 
 use std::time::Duration;

@@ -417,6 +417,7 @@ async fn a_folder_without_answers_stops_the_start_by_name() {
     let settings = Settings {
         listen: ([127, 0, 0, 1], 0).into(),
         answers: "no/such/folder".into(),
+        clock: std::sync::Arc::new(crate::http::server::noon),
     };
     let error = run(settings, CancellationToken::new())
         .await
@@ -432,6 +433,7 @@ async fn running_ends_with_the_shutdown() {
     let settings = Settings {
         listen: ([127, 0, 0, 1], 0).into(),
         answers: crate::standup::folder().join("providers"),
+        clock: std::sync::Arc::new(crate::http::server::noon),
     };
     let shutdown = CancellationToken::new();
     shutdown.cancel();

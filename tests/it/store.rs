@@ -1,6 +1,7 @@
 //! The store, on both databases: one list of checks, each run on SQLite and, where
 //! `SWITCHYARD_TEST_POSTGRES` names a server, on PostgreSQL.
 
+mod access;
 mod answers;
 mod backups;
 mod checkpoints;
@@ -58,6 +59,9 @@ on_both_databases!(
     backups::a_backup_is_what_there_was_at_one_moment,
     backups::what_the_candidate_was_at_is_done_by_nobody_after_a_restore,
     backups::every_table_is_backed_up,
+    access::a_token_is_read_as_it_was_written_and_revoked_once,
+    access::a_sign_in_is_taken_once_in_time_and_by_one_of_many,
+    access::a_session_is_read_as_it_was_written_until_it_is_ended,
     health::a_breaker_is_read_as_it_was_written_by_one_of_those_who_saw_it,
     health::what_is_seen_again_is_so_since_it_was_first_seen,
     ledger::an_effect_is_claimed_by_one_until_its_lease_ends,

@@ -1,21 +1,21 @@
 //! The audit trail.
 
 use axum::{
-    Json, Router,
+    Json,
     extract::{Query, State, rejection::QueryRejection},
-    routing::get,
 };
 use serde_json::{Value, json};
 
 use super::{
-    super::{Door, Error},
+    super::{Door, Error, Routes},
     runs::{Listing, limit_of},
 };
+use crate::access::Action;
 
-pub(super) fn routes() -> Router<Door> {
-    Router::new()
-        .route("/audit", get(list))
-        .route("/audit/verification", get(verify))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .get("/audit", Action::View, list)
+        .get("/audit/verification", Action::View, verify)
 }
 
 async fn list(

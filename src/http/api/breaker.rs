@@ -1,12 +1,15 @@
 //! The breaker: whether Conductor is relied on, and what was seen of it.
 
-use axum::{Json, Router, extract::State, routing::get};
+use axum::{Json, extract::State};
 
-use super::super::{Door, Error};
-use crate::controller::health::{Standing, standing};
+use super::super::{Door, Error, Routes};
+use crate::{
+    access::Action,
+    controller::health::{Standing, standing},
+};
 
-pub(super) fn routes() -> Router<Door> {
-    Router::new().route("/breaker", get(breaker))
+pub(super) fn routes() -> Routes {
+    Routes::new().get("/breaker", Action::View, breaker)
 }
 
 async fn breaker(State(door): State<Door>) -> Result<Json<Standing>, Error> {

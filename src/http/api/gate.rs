@@ -1,16 +1,18 @@
 //! The gate: whether the evidence is enough, what it lacks, and the report on it.
 
 use axum::{
-    Json, Router,
+    Json,
     extract::{Query, State, rejection::QueryRejection},
-    routing::get,
 };
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::{Door, Error};
-use crate::report::evidence::{self, EvidenceReport};
+use super::super::{Door, Error, Routes};
+use crate::{
+    access::Action,
+    report::evidence::{self, EvidenceReport},
+};
 
 /// Since when changes are to be told.
 #[derive(Deserialize)]
@@ -29,10 +31,10 @@ pub(in crate::http) fn since_of(
     since.transpose().map_err(Error::BadRequest)
 }
 
-pub(super) fn routes() -> Router<Door> {
-    Router::new()
-        .route("/gate", get(gate))
-        .route("/evidence", get(evidence))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .get("/gate", Action::View, gate)
+        .get("/evidence", Action::View, evidence)
 }
 
 /// Everything the report on the evidence shows.

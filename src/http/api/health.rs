@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
+use axum::{Json, extract::State, http::StatusCode};
 use serde::Serialize;
 
-use super::super::Door;
+use super::super::{Door, Needs, Routes};
 
 /// How long the database may take. Probes give up soon.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -23,8 +23,8 @@ struct Database {
     status: &'static str,
 }
 
-pub(in crate::http) fn routes() -> Router<Door> {
-    Router::new().route("/health", get(health))
+pub(in crate::http) fn routes() -> Routes {
+    Routes::new().get("/health", Needs::Nothing, health)
 }
 
 async fn health(State(door): State<Door>) -> (StatusCode, Json<Health>) {

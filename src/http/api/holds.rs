@@ -1,33 +1,36 @@
 //! Holds, which block forward moves.
 
 use axum::{
-    Json, Router,
+    Json,
     extract::{Path, State},
-    routing::{get, post},
 };
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::super::{
-    Door, Error,
+    Door, Error, Routes,
     body::{self, Body},
 };
-use crate::store::NewHold;
+use crate::{
+    access::{Action, Caller},
+    store::NewHold,
+};
 
 /// The longest a hold may be meant to last.
 const LONGEST_HOURS: i64 = 2160;
 
-pub(super) fn routes() -> Router<Door> {
-    Router::new()
-        .route("/holds", get(list).post(place))
-        .route("/holds/{id}/release", post(release))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .get("/holds", Action::View, list)
+        .post("/holds", Action::Hold, place)
+        .post("/holds/{id}/release", Action::Hold, release)
 }
 
 async fn list(State(door): State<Door>) -> Result<Json<Value>, Error> {
     Ok(Json(json!({ "holds": door.mover.holds().await? })))
 }
 
-async fn place(State(door): State<Door>, body: Body) -> Result<Json<Value>, Error> {
+async fn place(State(door): State<Door>, caller: Caller, body: Body) -> Result<Json<Value>, Error> {
     let fields = body::object(body, &["by", "reason", "hours"])?;
     let hours = fields.number_if_any("hours")?;
     let hours = hours.filter(|hours| (1..=LONGEST_HOURS).contains(hours));
@@ -37,7 +40,7 @@ async fn place(State(door): State<Door>, body: Body) -> Result<Json<Value>, Erro
         ))
     })?;
     let hold = NewHold {
-        owner: fields.text("by")?,
+        owner: fields.by(&caller)?,
         reason: fields.text("reason")?,
         expires_at: (door.mover.clock)() + TimeDelta::hours(hours),
     };
@@ -46,16 +49,14 @@ async fn place(State(door): State<Door>, body: Body) -> Result<Json<Value>, Erro
 
 async fn release(
     State(door): State<Door>,
+    caller: Caller,
     Path(id): Path<String>,
     body: Body,
 ) -> Result<Json<Value>, Error> {
     let fields = body::object(body, &["by", "reason"])?;
     let reason = fields.text_if_any("reason")?.unwrap_or_default();
-    if door
-        .mover
-        .release(&id, &fields.text("by")?, &reason)
-        .await?
-    {
+    let by = fields.by(&caller)?;
+    if door.mover.release(&id, &by, &reason).await? {
         Ok(Json(json!({ "released": id })))
     } else {
         Err(Error::NotFound(format!(

@@ -5,18 +5,18 @@ mod breaker;
 pub(super) mod gate;
 pub(super) mod health;
 mod holds;
+mod me;
 mod phases;
 mod recordings;
 mod reviews;
 pub(super) mod runs;
+mod tokens;
 
-use axum::Router;
-
-use super::{Door, Error};
+use super::{Error, Routes};
 
 /// Everything below `/api`.
-pub(super) fn routes() -> Router<Door> {
-    Router::new()
+pub(super) fn routes() -> Routes {
+    Routes::new()
         .nest(
             "/v1",
             runs::routes()
@@ -26,7 +26,9 @@ pub(super) fn routes() -> Router<Door> {
                 .merge(audit::routes())
                 .merge(breaker::routes())
                 .merge(gate::routes())
-                .merge(reviews::routes()),
+                .merge(reviews::routes())
+                .merge(tokens::routes())
+                .merge(me::routes()),
         )
         .fallback(|| async { Error::NotFound("the API has no such address".to_owned()) })
 }

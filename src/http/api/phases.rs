@@ -1,43 +1,46 @@
 //! Phases: how far migrations are, what the next step lacks, and moves.
 
 use axum::{
-    Json, Router,
+    Json,
     extract::{Path, Query, State, rejection::QueryRejection},
     http::StatusCode,
     response::{IntoResponse, Response},
-    routing::{get, post},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::{
-    Door, Error,
+    Door, Error, Routes,
     body::{self, Body},
+    caller::allowed,
 };
 use crate::{
+    access::{Action, Caller},
     controller::{Approved, Moved, Plan},
     rollout::{Check, Move, NoPosition, Percent, Position, required},
     store::{PhaseRow, Rehearsal, Request},
 };
 
-pub(super) fn routes() -> Router<Door> {
-    Router::new()
-        .route("/phases", get(list))
-        .route("/phases/plan", get(plan))
-        .route("/phases/moves", post(go))
-        .route("/rehearsals", get(rehearsals))
-        .route("/requests", get(requests))
-        .route("/requests/{id}/approvals", post(approve))
-        .route("/requests/{id}/withdrawal", post(withdraw))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .get("/phases", Action::View, list)
+        .get("/phases/plan", Action::View, plan)
+        .post("/phases/moves", Action::Move, go)
+        .get("/rehearsals", Action::View, rehearsals)
+        .get("/requests", Action::View, requests)
+        .post("/requests/{id}/approvals", Action::Approve, approve)
+        .post("/requests/{id}/withdrawal", Action::Move, withdraw)
 }
 
-async fn list(State(door): State<Door>) -> Result<Json<Value>, Error> {
+async fn list(State(door): State<Door>, caller: Caller) -> Result<Json<Value>, Error> {
     let mut rows = door.mover.store.phases().await?;
     let own = door.mover.stands().await?;
     if !rows.iter().any(|row| row.environment == own.environment) {
         rows.push(own);
     }
-    let phases: Vec<_> = rows.iter().map(PhaseRow::told).collect();
+    let reach = caller.reach(Action::View);
+    let theirs = rows.iter().filter(|row| reach.has(&row.environment));
+    let phases: Vec<_> = theirs.map(PhaseRow::told).collect();
     Ok(Json(json!({ "phases": phases })))
 }
 
@@ -92,7 +95,7 @@ const FIELDS: [&str; 8] = [
     "to", "percent", "by", "reason", "seen", "evidence", "override", "confirm",
 ];
 
-async fn go(State(door): State<Door>, body: Body) -> Result<Response, Error> {
+async fn go(State(door): State<Door>, caller: Caller, body: Body) -> Result<Response, Error> {
     let fields = body::object(body, &FIELDS)?;
     let to = position(
         &fields.text("to")?,
@@ -103,7 +106,7 @@ async fn go(State(door): State<Door>, body: Body) -> Result<Response, Error> {
         to,
         seen: fields.number_if_any("seen")?.unwrap_or(stands.version),
         evidence: fields.text_if_any("evidence")?,
-        by: fields.text("by")?,
+        by: fields.by(&caller)?,
         reason: fields.text_if_any("reason")?.unwrap_or_default(),
         typed_name: fields.text_if_any("confirm")?,
     };
@@ -112,6 +115,9 @@ async fn go(State(door): State<Door>, body: Body) -> Result<Response, Error> {
         return Err(Error::BadRequest(
             "`override` goes on record with its reason; send `reason`".to_owned(),
         ));
+    }
+    if !overriding.is_empty() {
+        allowed(&door.access, &caller, Action::Override).await?;
     }
     moved(door.mover.go(&wanted, &overriding).await?)
 }
@@ -178,10 +184,11 @@ fn no_request(id: &str) -> Error {
 
 async fn approve(
     State(door): State<Door>,
+    caller: Caller,
     Path(id): Path<String>,
     body: Body,
 ) -> Result<Response, Error> {
-    let by = body::object(body, &["by"])?.text("by")?;
+    let by = body::object(body, &["by"])?.by(&caller)?;
     match door.mover.approve(&id, &by).await? {
         Approved::Nothing => Err(no_request(&id)),
         Approved::ByRequester => Err(Error::Conflict(
@@ -193,10 +200,11 @@ async fn approve(
 
 async fn withdraw(
     State(door): State<Door>,
+    caller: Caller,
     Path(id): Path<String>,
     body: Body,
 ) -> Result<Json<Value>, Error> {
-    let by = body::object(body, &["by"])?.text("by")?;
+    let by = body::object(body, &["by"])?.by(&caller)?;
     if door.mover.withdraw(&id, &by).await? {
         Ok(Json(json!({ "withdrawn": id })))
     } else {

@@ -1,18 +1,18 @@
 //! Recordings on their way in: who serves one is asked before its Celery task is published.
 
 use axum::{
-    Json, Router,
+    Json,
     extract::{Path, State},
-    routing::post,
 };
 use serde::Serialize;
 use serde_json::Value;
 
 use super::super::{
-    Door, Error,
+    Door, Error, Routes,
     body::{self, Body, Fields, wrong},
 };
 use crate::{
+    access::Action,
     controller::intake::{Accepted, Request, Unanswered},
     model::TranscriptId,
     rollout::Owner,
@@ -29,10 +29,10 @@ struct Served {
     reason: String,
 }
 
-pub(super) fn routes() -> Router<Door> {
-    Router::new()
-        .route("/recordings", post(ask))
-        .route("/recordings/{task_id}/accept", post(accept))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .post("/recordings", Action::AskRoute, ask)
+        .post("/recordings/{task_id}/accept", Action::AskRoute, accept)
 }
 
 async fn ask(State(door): State<Door>, body: Body) -> Result<Json<Served>, Error> {

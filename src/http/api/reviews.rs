@@ -2,35 +2,40 @@
 //! defects.
 
 use axum::{
-    Json, Router,
+    Json,
     extract::{Path, Query, State},
-    routing::{get, post},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::{
-    Door, Error,
+    Door, Error, Routes,
     body::{self, Body},
 };
 use crate::{
+    access::{Action, Caller},
     compare::Class,
     controller::Shown,
     reviews::{NewRule, Predicate, Refused, Says, Side, Target, Wanted},
     selftest::NEEDED,
 };
 
-pub(super) fn routes() -> Router<Door> {
-    Router::new()
-        .route("/reviews", get(summary))
-        .route("/reviews/items", get(queue))
-        .route("/reviews/items/{id}/open", post(open))
-        .route("/reviews/items/{id}/choice", post(choose))
-        .route("/reviews/clusters", get(clusters))
-        .route("/reviews/verdicts", post(say))
-        .route("/reviews/rules", get(rules).post(make_rule))
-        .route("/reviews/rules/{id}/removal", post(remove_rule))
-        .route("/selftest", get(selftest))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .get("/reviews", Action::View, summary)
+        .get("/reviews/items", Action::Review, queue)
+        .post("/reviews/items/{id}/open", Action::Review, open)
+        .post("/reviews/items/{id}/choice", Action::Review, choose)
+        .get("/reviews/clusters", Action::Review, clusters)
+        .post("/reviews/verdicts", Action::Review, say)
+        .get("/reviews/rules", Action::View, rules)
+        .post("/reviews/rules", Action::MakeRules, make_rule)
+        .post(
+            "/reviews/rules/{id}/removal",
+            Action::MakeRules,
+            remove_rule,
+        )
+        .get("/selftest", Action::View, selftest)
 }
 
 fn refused(refusal: &Refused) -> Error {
@@ -49,8 +54,13 @@ struct Asked {
     by: Option<String>,
 }
 
-async fn queue(State(door): State<Door>, Query(asked): Query<Asked>) -> Result<Json<Value>, Error> {
-    let queue = door.reviews.queue(asked.by.as_deref()).await?;
+async fn queue(
+    State(door): State<Door>,
+    caller: Caller,
+    Query(asked): Query<Asked>,
+) -> Result<Json<Value>, Error> {
+    let by = caller.name.or(asked.by);
+    let queue = door.reviews.queue(by.as_deref()).await?;
     Ok(Json(json!({ "items": queue })))
 }
 
@@ -61,10 +71,11 @@ async fn clusters(State(door): State<Door>) -> Result<Json<Value>, Error> {
 /// Opening is noted, so it is no `GET`.
 async fn open(
     State(door): State<Door>,
+    caller: Caller,
     Path(id): Path<String>,
     body: Body,
 ) -> Result<Json<Shown>, Error> {
-    let by = body::object(body, &["by"])?.text("by")?;
+    let by = body::object(body, &["by"])?.by(&caller)?;
     let shown = door.reviews.open(&id, &by).await?;
     shown.map(Json).ok_or_else(|| {
         Error::NotFound(format!(
@@ -75,27 +86,29 @@ async fn open(
 
 async fn choose(
     State(door): State<Door>,
+    caller: Caller,
     Path(id): Path<String>,
     body: Body,
 ) -> Result<Json<Value>, Error> {
     let fields = body::object(body, &["by", "side"])?;
     let side = Side::parse(&fields.text("side")?)
         .ok_or_else(|| body::wrong("side", "send `left`, `right` or `tie`"))?;
-    let chosen = door.reviews.choose(&id, side, &fields.text("by")?).await?;
+    let by = fields.by(&caller)?;
+    let chosen = door.reviews.choose(&id, side, &by).await?;
     let choice = chosen.map_err(|refusal| refused(&refusal))?;
     Ok(Json(json!({ "chosen": choice })))
 }
 
 const VERDICT: [&str; 7] = ["on", "says", "by", "reason", "owner", "days", "at_most"];
 
-async fn say(State(door): State<Door>, body: Body) -> Result<Json<Value>, Error> {
+async fn say(State(door): State<Door>, caller: Caller, body: Body) -> Result<Json<Value>, Error> {
     let fields = body::object(body, &VERDICT)?;
     let says = Says::parse(&fields.text("says")?)
         .ok_or_else(|| body::wrong("says", "send `accept`, `reject`, `waive` or `needs_info`"))?;
     let wanted = Wanted {
         on: Target::parse(&fields.text("on")?),
         says,
-        by: fields.text("by")?,
+        by: fields.by(&caller)?,
         reason: fields.text_if_any("reason")?.unwrap_or_default(),
         owner: fields.text_if_any("owner")?.unwrap_or_default(),
         days: fields.number_if_any("days")?,
@@ -118,7 +131,11 @@ const RULE: [&str; 8] = [
 ];
 
 /// With `"preview": "yes"` nothing is made.
-async fn make_rule(State(door): State<Door>, body: Body) -> Result<Json<Value>, Error> {
+async fn make_rule(
+    State(door): State<Door>,
+    caller: Caller,
+    body: Body,
+) -> Result<Json<Value>, Error> {
     let fields = body::object(body, &RULE)?;
     let class = Class::parse(&fields.text("class")?)
         .ok_or_else(|| body::wrong("class", "send a class as items have it"))?;
@@ -137,7 +154,7 @@ async fn make_rule(State(door): State<Door>, body: Body) -> Result<Json<Value>, 
         predicate,
         at_most: number("at_most")?,
         days: number("days")?,
-        by: fields.text("by")?,
+        by: fields.by(&caller)?,
         reason: fields.text("reason")?,
     };
     let preview = door.reviews.preview(&rule).await?;
@@ -151,12 +168,13 @@ async fn make_rule(State(door): State<Door>, body: Body) -> Result<Json<Value>, 
 
 async fn remove_rule(
     State(door): State<Door>,
+    caller: Caller,
     Path(id): Path<String>,
     body: Body,
 ) -> Result<Json<Value>, Error> {
     let fields = body::object(body, &["by", "reason"])?;
     let (by, reason) = (
-        fields.text("by")?,
+        fields.by(&caller)?,
         fields.text_if_any("reason")?.unwrap_or_default(),
     );
     if door.reviews.remove_rule(&id, &by, &reason).await? {

@@ -1,16 +1,16 @@
 //! Runs.
 
 use axum::{
-    Json, Router,
+    Json,
     extract::{Path, Query, State, rejection::QueryRejection},
     http::header,
     response::{IntoResponse, Response},
-    routing::get,
 };
 use serde::{Deserialize, Serialize};
 
-use super::super::{Door, Error, events::Topic, unreadable};
+use super::super::{Door, Error, Routes, events::Topic, unreadable};
 use crate::{
+    access::{Action, Caller, Reach},
     controller::{
         Shadow,
         status::{RunDetail, RunStatus},
@@ -33,10 +33,15 @@ pub(in crate::http) struct RunList {
 
 impl RunList {
     /// As many as the first page shows.
-    pub async fn newest(shadow: &Shadow) -> anyhow::Result<Self> {
-        Ok(Self {
-            runs: shadow.recent(USUAL_LIMIT).await?,
-        })
+    pub async fn newest(shadow: &Shadow, reach: &Reach) -> anyhow::Result<Self> {
+        Self::of(shadow, USUAL_LIMIT, reach).await
+    }
+
+    /// So many at most, of these environments.
+    async fn of(shadow: &Shadow, limit: i64, reach: &Reach) -> anyhow::Result<Self> {
+        let mut runs = shadow.recent(limit).await?;
+        runs.retain(|run| reach.has(&run.environment));
+        Ok(Self { runs })
     }
 }
 
@@ -61,41 +66,54 @@ const fn usual_limit() -> i64 {
     USUAL_LIMIT
 }
 
-pub(super) fn routes() -> Router<Door> {
-    Router::new()
-        .route("/runs", get(list))
-        .route("/runs/{id}", get(one))
-        .route("/runs/{id}/report", get(report_of))
-        .route("/runs/{id}/events", get(events_of))
-        .route("/events", get(events))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .get("/runs", Action::View, list)
+        .get("/runs/{id}", Action::View, one)
+        .get("/runs/{id}/report", Action::ReadReports, report_of)
+        .get("/runs/{id}/events", Action::View, events_of)
+        .get("/events", Action::View, events)
 }
 
 async fn list(
     State(door): State<Door>,
+    caller: Caller,
     listing: Result<Query<Listing>, QueryRejection>,
 ) -> Result<Json<RunList>, Error> {
-    let runs = door.shadow.recent(limit_of(&listing)?).await?;
-    Ok(Json(RunList { runs }))
+    let reach = caller.reach(Action::View);
+    let list = RunList::of(&door.shadow, limit_of(&listing)?, &reach);
+    Ok(Json(list.await?))
 }
 
-async fn one(State(door): State<Door>, Path(id): Path<RunId>) -> Result<Json<RunDetail>, Error> {
+async fn one(
+    State(door): State<Door>,
+    caller: Caller,
+    Path(id): Path<RunId>,
+) -> Result<Json<RunDetail>, Error> {
+    door.run_of(&id, &caller, Action::View).await?;
     let detail = door.shadow.detail(&id).await?;
     detail.map(Json).ok_or_else(|| Error::no_run(&id))
 }
 
-async fn report_of(State(door): State<Door>, Path(id): Path<RunId>) -> Result<Response, Error> {
-    let data = door.report(&id).await?;
+async fn report_of(
+    State(door): State<Door>,
+    caller: Caller,
+    Path(id): Path<RunId>,
+) -> Result<Response, Error> {
+    let data = door.report(&id, &caller).await?;
     let json = report::json::render(&data).map_err(|_| unreadable(&id, &"writing it as JSON"))?;
     Ok(([(header::CONTENT_TYPE, "application/json")], json).into_response())
 }
 
-async fn events(State(door): State<Door>) -> Response {
-    door.events.answer(Topic::Runs)
+async fn events(State(door): State<Door>, caller: Caller) -> Response {
+    door.events.answer(Topic::Runs(caller.reach(Action::View)))
 }
 
-async fn events_of(State(door): State<Door>, Path(id): Path<RunId>) -> Result<Response, Error> {
-    match door.shadow.store.run(&id).await? {
-        Some(_) => Ok(door.events.answer(Topic::Run(id))),
-        None => Err(Error::no_run(&id)),
-    }
+async fn events_of(
+    State(door): State<Door>,
+    caller: Caller,
+    Path(id): Path<RunId>,
+) -> Result<Response, Error> {
+    door.run_of(&id, &caller, Action::View).await?;
+    Ok(door.events.answer(Topic::Run(id)))
 }

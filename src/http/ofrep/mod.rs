@@ -15,14 +15,13 @@ mod evaluation;
 mod request;
 
 use axum::{
-    Json, Router,
+    Json,
     extract::{
         Path, Query, State,
         rejection::{JsonRejection, PathRejection},
     },
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
-    routing::{get, post},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -33,8 +32,8 @@ use self::{
     evaluation::{Flag, evaluation},
     request::{Refusal, asked},
 };
-use super::Door;
-use crate::model::digest;
+use super::{Door, Routes};
+use crate::{access::Action, model::digest};
 
 /// What a caller may keep as long as it asks whether it still holds.
 const ASK_AGAIN: HeaderValue = HeaderValue::from_static("private, no-cache");
@@ -42,11 +41,11 @@ const ASK_AGAIN: HeaderValue = HeaderValue::from_static("private, no-cache");
 /// Seconds without activity after which a listener had better close the stream.
 const INACTIVITY_S: u32 = 120;
 
-pub(super) fn routes() -> Router<Door> {
-    Router::new()
-        .route("/evaluate/flags/{key}", post(single))
-        .route("/evaluate/flags", post(bulk))
-        .route("/events", get(events))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .post("/evaluate/flags/{key}", Action::EvaluateFlags, single)
+        .post("/evaluate/flags", Action::EvaluateFlags, bulk)
+        .get("/events", Action::EvaluateFlags, events)
 }
 
 async fn single(
@@ -83,7 +82,7 @@ async fn bulk(
     let configuration = weighed.as_ref().ok().map(|weighed| &*weighed.configuration);
     let streams = json!([{
         "type": "sse",
-        "url": stream(&headers, configuration),
+        "url": stream(&door, &headers, configuration),
         "inactivityDelaySec": INACTIVITY_S,
     }]);
     let mut answer = json!({ "flags": flags, "eventStreams": streams });
@@ -111,12 +110,22 @@ async fn bulk(
 
 /// The stream's address by the name that the caller knows us under. It says what the caller knows, so
 /// that nothing is missed that changes before the caller listens.
-fn stream(headers: &HeaderMap, configuration: Option<&str>) -> String {
+fn stream(door: &Door, headers: &HeaderMap, configuration: Option<&str>) -> String {
+    let public = door
+        .access
+        .sign_in
+        .as_ref()
+        .map(|sign_in| &sign_in.public_url);
     let host = headers.get(header::HOST);
     let host = host.and_then(|host| host.to_str().ok());
     let host = host.unwrap_or("localhost");
     let since = configuration.map_or_else(String::new, |known| format!("?since={known}"));
-    format!("http://{host}/ofrep/v1/events{since}")
+    // Under the name people know us by there is TLS, if anywhere.
+    let is_public = public.is_some_and(|public| public.authority() == host);
+    let scheme = public
+        .filter(|_| is_public)
+        .map_or("http", |public| public.scheme());
+    format!("{scheme}://{host}/ofrep/v1/events{since}")
 }
 
 /// Whether the caller has an answer of that tag.

@@ -3,9 +3,9 @@
 
 use std::sync::LazyLock;
 
-use axum::{Router, http::header, response::IntoResponse, routing::get};
+use axum::{http::header, response::IntoResponse};
 
-use super::super::Door;
+use super::super::{Needs, Routes};
 use crate::model::digest;
 
 const STYLE: &str = include_str!("assets/style.css");
@@ -19,17 +19,17 @@ pub(super) static VERSION: LazyLock<String> = LazyLock::new(|| {
     digest
 });
 
-pub(super) fn routes() -> Router<Door> {
-    Router::new()
-        .route(
-            "/style.css",
-            get(|| async { asset("text/css; charset=utf-8", STYLE) }),
-        )
-        .route(
-            "/live.js",
-            get(|| async { asset("text/javascript; charset=utf-8", SCRIPT) }),
-        )
-        .route("/icon.svg", get(|| async { asset("image/svg+xml", ICON) }))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .get("/style.css", Needs::Nothing, || async {
+            asset("text/css; charset=utf-8", STYLE)
+        })
+        .get("/live.js", Needs::Nothing, || async {
+            asset("text/javascript; charset=utf-8", SCRIPT)
+        })
+        .get("/icon.svg", Needs::Nothing, || async {
+            asset("image/svg+xml", ICON)
+        })
 }
 
 fn asset(kind: &'static str, content: &'static str) -> impl IntoResponse {

@@ -3,32 +3,35 @@
 mod assets;
 mod evidence;
 mod runs;
+mod sign_in;
 mod sound;
 mod templates;
+mod visitor;
 mod words;
 
 use axum::{
-    Router,
     http::{HeaderName, header},
     response::Html,
-    routing::get,
 };
 use serde::Serialize;
 
 use super::{
-    Door, Error,
+    Error, Routes,
     error::{PageError, Problem},
     headers,
 };
+use crate::access::Action;
+use visitor::Visitor;
 
 /// Everything but the API.
-pub(super) fn routes() -> Router<Door> {
-    Router::new()
-        .route("/", get(runs::list))
-        .route("/evidence", get(evidence::page))
-        .route("/runs/{id}", get(runs::one))
-        .route("/runs/{id}/report", get(runs::report_of))
-        .route("/runs/{id}/audio/{side}", get(sound::mix))
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .get("/", Action::View, runs::list)
+        .get("/evidence", Action::View, evidence::page)
+        .get("/runs/{id}", Action::View, runs::one)
+        .get("/runs/{id}/report", Action::ReadReports, runs::report_of)
+        .get("/runs/{id}/audio/{side}", Action::ReadReports, sound::mix)
+        .merge(sign_in::routes())
         .nest("/assets", assets::routes())
         .fallback(|| async { PageError::from(Error::NotFound("there is no such page".to_owned())) })
 }

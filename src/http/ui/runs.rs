@@ -11,9 +11,10 @@ use serde::Serialize;
 
 use super::{
     super::{Door, Error, api::runs::RunList, error::PageError, headers, unreadable},
-    Page, page, sound,
+    Page, Visitor, page, sound,
 };
 use crate::{
+    access::{Action, Caller},
     controller::status::RunDetail,
     model::{EnvironmentName, RunId},
     report,
@@ -21,6 +22,7 @@ use crate::{
 
 #[derive(Serialize)]
 struct ListPage<'a> {
+    visitor: Visitor<'a>,
     environment: &'a EnvironmentName,
     now: DateTime<Utc>,
     events: &'static str,
@@ -30,6 +32,7 @@ struct ListPage<'a> {
 
 #[derive(Serialize)]
 struct RunPage<'a> {
+    visitor: Visitor<'a>,
     environment: &'a EnvironmentName,
     now: DateTime<Utc>,
     /// None when nothing on the page will change any more.
@@ -38,9 +41,10 @@ struct RunPage<'a> {
     detail: RunDetail,
 }
 
-pub(super) async fn list(State(door): State<Door>) -> Result<Page, PageError> {
+pub(super) async fn list(State(door): State<Door>, caller: Caller) -> Result<Page, PageError> {
     let shown = ListPage {
-        list: RunList::newest(&door.shadow).await?,
+        visitor: Visitor::of(&caller, &door),
+        list: RunList::newest(&door.shadow, &caller.reach(Action::View)).await?,
         environment: &door.shadow.environment,
         now: (door.shadow.clock)(),
         events: "/api/v1/events",
@@ -50,11 +54,14 @@ pub(super) async fn list(State(door): State<Door>) -> Result<Page, PageError> {
 
 pub(super) async fn one(
     State(door): State<Door>,
+    caller: Caller,
     Path(id): Path<RunId>,
 ) -> Result<Page, PageError> {
+    door.run_of(&id, &caller, Action::View).await?;
     let detail = door.shadow.detail(&id).await?;
     let detail = detail.ok_or_else(|| Error::no_run(&id))?;
     let shown = RunPage {
+        visitor: Visitor::of(&caller, &door),
         environment: &door.shadow.environment,
         now: (door.shadow.clock)(),
         events: (!detail.run.is_settled()).then(|| format!("/api/v1/runs/{id}/events")),
@@ -65,9 +72,10 @@ pub(super) async fn one(
 
 pub(super) async fn report_of(
     State(door): State<Door>,
+    caller: Caller,
     Path(id): Path<RunId>,
 ) -> Result<Page, PageError> {
-    let data = door.report(&id).await?;
+    let data = door.report(&id, &caller).await?;
     let heard = sound::heard(&door, &id).await?;
     let policy = if heard.is_playable() {
         headers::LISTENING_POLICY.as_str()

@@ -9,6 +9,7 @@ use axum::{
 
 use super::super::{Door, Error, error::PageError, headers};
 use crate::{
+    access::{Action, Caller},
     controller::{Mix, Silence},
     model::{Pipeline, RunId},
     report::html::{Heard, Side},
@@ -30,6 +31,7 @@ pub(super) async fn heard(door: &Door, id: &RunId) -> Result<Heard, Error> {
 /// Answers `GET` and `HEAD`.
 pub(super) async fn mix(
     State(door): State<Door>,
+    caller: Caller,
     Path((id, side)): Path<(RunId, String)>,
     asked: HeaderMap,
 ) -> Result<Response, PageError> {
@@ -40,6 +42,7 @@ pub(super) async fn mix(
             "a run has the sound of `control` and `candidate`, not of `{side}`"
         )))?,
     };
+    door.run_of(&id, &caller, Action::ReadReports).await?;
     let mix = door.sound.mix(&id, of).await.map_err(Error::from)?;
     let mix = mix.map_err(|silence| refused(&id, &silence))?;
     let (status, part) = match part(&asked, &mix) {

@@ -1,6 +1,14 @@
 //! The real router on a port of its own, with a store one can put rows into.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
@@ -9,6 +17,7 @@ use switchyard::{
     conductor::{Client, ClientConfig, RetryPolicy},
     controller::{
         Mover, Reviews, Shadow, Sound,
+        access::{Access, SignIn},
         intake::{Budget, Intake, Standing},
     },
     cost::PriceTable,
@@ -28,7 +37,10 @@ use crate::{intake::world::PATIENT, phases};
 pub struct Server {
     pub root: String,
     pub shadow: Shadow,
+    pub access: Access,
     pub shutdown: CancellationToken,
+    /// Seconds after noon.
+    clock: Arc<AtomicI64>,
     serving: JoinHandle<std::io::Result<()>>,
     _folder: tempfile::TempDir,
 }
@@ -47,6 +59,18 @@ impl Server {
     pub async fn without_engine() -> Self {
         let gone = loopback().await.local_addr().expect("an address");
         Self::with_engine(&format!("http://{gone}/api")).await
+    }
+
+    /// Where people and programs have to say who they are.
+    pub async fn signing_in(sign_in: SignIn, bounds: Bounds) -> Self {
+        let gone = loopback().await.local_addr().expect("an address");
+        let engine = format!("http://{gone}/api");
+        Self::set_up(&engine, PATIENT, bounds, Some(sign_in), |sound| sound).await
+    }
+
+    /// Lets time pass.
+    pub fn wait(&self, time: TimeDelta) {
+        self.clock.fetch_add(time.num_seconds(), Ordering::SeqCst);
     }
 
     /// With other bounds, and an engine that refuses connections.
@@ -71,19 +95,22 @@ impl Server {
     pub async fn hearing(hear: impl FnOnce(Sound) -> Sound) -> Self {
         let gone = loopback().await.local_addr().expect("an address");
         let base_url = format!("http://{gone}/api");
-        Self::made(&base_url, PATIENT, Bounds::default(), hear).await
+        Self::set_up(&base_url, PATIENT, Bounds::default(), None, hear).await
     }
 
     async fn new(base_url: &str, budget: Budget, bounds: Bounds) -> Self {
-        Self::made(base_url, budget, bounds, |sound| sound).await
+        Self::set_up(base_url, budget, bounds, None, |sound| sound).await
     }
 
-    async fn made(
+    async fn set_up(
         base_url: &str,
         budget: Budget,
         bounds: Bounds,
+        sign_in: Option<SignIn>,
         hear: impl FnOnce(Sound) -> Sound,
     ) -> Self {
+        let clock = Arc::new(AtomicI64::new(90));
+        let seconds = Arc::clone(&clock);
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("switchyard.db");
         let mut engine = ClientConfig::new(base_url.parse().expect("a URL"));
@@ -102,7 +129,7 @@ impl Server {
             meaning: None,
             telling: None,
             versions: "versions".into(),
-            clock: Arc::new(|| after(90)),
+            clock: Arc::new(move || after(seconds.load(Ordering::SeqCst))),
         };
         let shutdown = CancellationToken::new();
         let intake = Intake {
@@ -120,7 +147,15 @@ impl Server {
             news: Arc::default(),
             standing: Standing::default(),
         };
+        let about = phases::about("staging");
+        let access = Access::new(
+            about,
+            shadow.store.clone(),
+            Arc::clone(&shadow.clock),
+            sign_in,
+        );
         let router = http::router(http::State {
+            access: access.clone(),
             shadow: shadow.clone(),
             intake,
             mover: Mover {
@@ -154,13 +189,16 @@ impl Server {
         let root = format!("http://{}", listener.local_addr().expect("an address"));
         let stop = shutdown.clone();
         let serving = tokio::spawn(async move {
-            axum::serve(listener, router)
+            let service = router.into_make_service_with_connect_info::<SocketAddr>();
+            axum::serve(listener, service)
                 .with_graceful_shutdown(async move { stop.cancelled().await })
                 .await
         });
         Self {
             root,
             shadow,
+            access,
+            clock,
             shutdown,
             serving,
             _folder: folder,

@@ -4,13 +4,18 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use switchyard::{
+    access::{Action, Powers},
+    model::{Bounds, Role},
     rollout::{Owner, Position},
     store::{RouteRow, RouteState},
 };
 use tokio::process::Command;
 
 use super::world::noon;
-use crate::{http::server::Server, phases, standup};
+use crate::{
+    http::{access::tokens_alone, server::Server},
+    phases, standup,
+};
 
 async fn put(server: &Server, position: Position) {
     phases::put(&server.shadow.store, "staging", position, noon()).await;
@@ -121,6 +126,10 @@ async fn dispatch(url: &str, in_a_task: bool) -> Value {
 }
 
 async fn dispatch_within(budget_ms: u32, url: &str, in_a_task: bool) -> Value {
+    dispatch_showing("", budget_ms, url, in_a_task).await
+}
+
+async fn dispatch_showing(token: &str, budget_ms: u32, url: &str, in_a_task: bool) -> Value {
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts");
     let python = std::env::var("SWITCHYARD_TEST_CELERY").unwrap_or_else(|_| "python3".to_owned());
     let program = r#"
@@ -147,6 +156,7 @@ print(json.dumps({"task_id": task_id, "published": task.published, "took": took}
         .env("PYTHONPATH", scripts)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("SWITCHYARD_URL", url)
+        .env("SWITCHYARD_TOKEN", token)
         .env("SWITCHYARD_BUDGET_MS", budget_ms.to_string())
         .output()
         .await
@@ -163,6 +173,21 @@ fn published(told: &Value) {
         "task_id": told["task_id"],
     }]);
     assert_eq!(told["published"], expected);
+}
+
+#[tokio::test]
+async fn where_tokens_are_asked_for_a_helper_shows_its_own_and_publishes_without() {
+    let server = Server::signing_in(tokens_alone(), Bounds::default()).await;
+    put(&server, Position::Draining).await;
+    published(&dispatch_showing("", 60_000, &server.root, true).await);
+    assert!(routes(&server).await.is_empty());
+    let operator = Powers::in_environments(Role::Operator, &["staging".into()]);
+    let (_, token) = server
+        .token_with("helper", operator.only([Action::AskRoute]))
+        .await;
+    let told = dispatch_showing(&token, 60_000, &server.root, true).await;
+    assert_eq!(told["published"], json!([]));
+    assert_eq!(routes(&server).await.len(), 1);
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use switchyard::{
     store::{ComparisonFacts, IntentKind, Spooled, Store, StoredComparison, StoredField},
 };
 
+use super::access::write_access;
 use super::evidence::write_noise;
 use super::exports::write_export;
 use super::health::write_health;
@@ -136,6 +137,7 @@ pub async fn write_to_every_table(store: &Store) {
     write_reviews(store).await;
     write_export(store).await;
     write_shared(store).await.expect("it is written");
+    write_access(store).await.expect("it is written");
 }
 
 #[tokio::test]

@@ -42,6 +42,8 @@ async function refresh() {
       stale = false;
       const answer = await fetch(location.href);
       if (!answer.ok) throw new Error(answer.statusText);
+      // Somebody who has to sign in again is led there.
+      if (answer.redirected) { location.assign(answer.url); return; }
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
       become(document.querySelector("main"), fresh.querySelector("main"));
       document.title = fresh.title;
@@ -78,7 +80,7 @@ function listen() {
   source.addEventListener("error", () => {
     lost.hidden = false;
     // A refusal is final for the browser, not for us.
-    if (source && source.readyState === EventSource.CLOSED) setTimeout(() => { stop(); follow(); }, 5000);
+    if (source && source.readyState === EventSource.CLOSED) setTimeout(() => { stop(); follow(); refresh(); }, 5000);
   });
 }
 
