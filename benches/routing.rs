@@ -326,6 +326,7 @@ fn state(store: &Store, shutdown: CancellationToken) -> http::State {
         mover,
         reviews,
         health: HealthLimits::default(),
+        metering: http::Metering::new(None, None),
         shutdown,
     }
 }

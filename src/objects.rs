@@ -24,6 +24,7 @@ mod copy;
 mod download;
 mod error;
 pub mod local;
+mod metered;
 mod upload;
 
 pub use download::Fetched;
@@ -164,6 +165,7 @@ impl Objects {
         let mut config = aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .http_client(http)
+            .interceptor(metered::Metered)
             .region(Region::new(settings.region.clone()))
             .credentials_provider(Credentials::new(
                 settings.access_key,

@@ -11,6 +11,7 @@ mod replay;
 mod reviews;
 mod roles;
 mod sharing;
+mod telemetry;
 
 use std::{
     net::SocketAddr,
@@ -431,6 +432,7 @@ impl App {
             mover: self.mover()?,
             reviews: self.reviews()?,
             health: self.environment.health,
+            metering: self.metering()?,
             shutdown: shutdown.clone(),
         });
         axum::serve(listener, router)

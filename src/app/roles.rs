@@ -114,6 +114,9 @@ pub async fn run_all(app: App, doors: Doors, shutdown: CancellationToken) -> any
     users.spawn(app.look_after(shutdown.clone())?);
     users.spawn(app.routing()?.run(shutdown.clone()));
     users.spawn(app.notices()?.run(shutdown.clone()));
+    if let Some(traces) = app.traces()? {
+        users.spawn(traces.run(shutdown.clone()));
+    }
 
     shutdown.cancelled().await;
     users.close();

@@ -21,6 +21,7 @@ pub(super) async fn serve(args: ServeArgs, globals: &Globals) -> anyhow::Result<
     let shutdown = CancellationToken::new();
     stop_on_signal(shutdown.clone());
     info!("pages and API at http://{}", listener.local_addr()?);
+    let traces = app.traces()?;
     let intake = app.intake()?;
     let tapping = app.tapping(&intake)?.filter(|_| !args.without_tap);
     let tapping = async {
@@ -28,13 +29,19 @@ pub(super) async fn serve(args: ServeArgs, globals: &Globals) -> anyhow::Result<
             tapping.run(shutdown.clone()).await;
         }
     };
-    let (served, (), (), (), (), ()) = tokio::join!(
+    let telling = async {
+        if let Some(traces) = traces {
+            traces.run(shutdown.clone()).await;
+        }
+    };
+    let (served, (), (), (), (), (), ()) = tokio::join!(
         app.serve_http(listener, intake.clone(), shutdown.clone()),
         app.look_after(shutdown.clone())?,
         app.routing()?.run(shutdown.clone()),
         app.notices()?.run(shutdown.clone()),
         intake.run(shutdown.clone()),
         tapping,
+        telling,
     );
     served?;
     Ok(ExitStatus::Success)
@@ -44,7 +51,13 @@ pub(super) async fn tap(globals: &Globals) -> anyhow::Result<ExitStatus> {
     let app = globals.app().await?;
     let shutdown = CancellationToken::new();
     stop_on_signal(shutdown.clone());
-    app.serve_tap(shutdown).await?;
+    let metrics = app.listen_for_metrics().await?;
+    let (served, metered) = tokio::join!(
+        app.serve_tap(shutdown.clone()),
+        app.serve_metrics(metrics, shutdown),
+    );
+    served?;
+    metered?;
     Ok(ExitStatus::Success)
 }
 
@@ -53,7 +66,12 @@ pub(super) async fn worker(globals: &Globals) -> anyhow::Result<ExitStatus> {
     let shutdown = CancellationToken::new();
     stop_on_signal(shutdown.clone());
     info!("working for {}", app.environment.conductor.url);
-    app.work(shutdown)?.await;
+    let metrics = app.listen_for_metrics().await?;
+    let ((), metered) = tokio::join!(
+        app.work(shutdown.clone())?,
+        app.serve_metrics(metrics, shutdown),
+    );
+    metered?;
     Ok(ExitStatus::Success)
 }
 
@@ -66,7 +84,13 @@ pub(super) async fn engine(globals: &Globals) -> anyhow::Result<ExitStatus> {
         "the embedded engine listens at http://{}/api",
         listener.local_addr()?
     );
-    app.serve_engine(listener, shutdown).await?;
+    let metrics = app.listen_for_metrics().await?;
+    let (served, metered) = tokio::join!(
+        app.serve_engine(listener, shutdown.clone()),
+        app.serve_metrics(metrics, shutdown),
+    );
+    served?;
+    metered?;
     Ok(ExitStatus::Success)
 }
 
@@ -101,7 +125,13 @@ pub(super) async fn share(globals: &Globals) -> anyhow::Result<ExitStatus> {
     info!(
         "the control asks at http://{address}/control/llm and http://{address}/control/transcription"
     );
-    app.serve_sharing(listener, shutdown).await?;
+    let metrics = app.listen_for_metrics().await?;
+    let (served, metered) = tokio::join!(
+        app.serve_sharing(listener, shutdown.clone()),
+        app.serve_metrics(metrics, shutdown),
+    );
+    served?;
+    metered?;
     Ok(ExitStatus::Success)
 }
 

@@ -9,6 +9,7 @@ mod error;
 mod events;
 mod headers;
 mod host;
+mod metrics;
 mod ofrep;
 mod ui;
 
@@ -23,6 +24,7 @@ use crate::{
 };
 use error::Error;
 use events::Events;
+pub use metrics::{Metering, metrics_router};
 use ofrep::Changes;
 
 /// What the doors are given.
@@ -38,6 +40,8 @@ pub struct State {
     pub reviews: Reviews,
     /// How closely Conductor is watched.
     pub health: HealthLimits,
+    /// What `/metrics` answers with.
+    pub metering: Metering,
     /// Ends streams of events, which would hold a stop up for as long as somebody listens.
     pub shutdown: CancellationToken,
 }
@@ -77,6 +81,7 @@ fn unreadable(id: &RunId, error: &impl std::fmt::Display) -> Error {
 
 /// All routes.
 pub fn router(state: State) -> Router {
+    let metering = state.metering;
     let door = Door {
         events: Events::new(state.shadow.clone(), state.shutdown.clone()),
         changes: Changes::new(state.intake.clone(), state.shutdown),
@@ -95,7 +100,9 @@ pub fn router(state: State) -> Router {
         .layer(middleware::from_fn(host::only_loopback));
     Router::new()
         .merge(api::health::routes())
+        .merge(metrics::routes(metering))
         .merge(guarded)
+        .layer(middleware::from_fn(metrics::count))
         .layer(middleware::map_response(headers::add))
         .with_state(door)
 }

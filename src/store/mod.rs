@@ -27,6 +27,7 @@ mod ownership;
 mod phases;
 mod pinnings;
 mod ratios;
+mod readings;
 mod rehearsals;
 mod replays;
 mod requests;
@@ -39,6 +40,7 @@ mod sharing;
 mod spool;
 mod standing;
 mod sweeps;
+mod traces;
 mod trail;
 
 use std::{
@@ -83,6 +85,7 @@ pub use sharing::{AnswerCost, GivenAnswer, Savings, SharedAnswer};
 pub use spool::Spooled;
 pub use standing::{Spent, Standing};
 pub use sweeps::Unswept;
+pub use traces::{Untold, Window};
 pub use trail::{Attempt, MeteredUsage, UsageOfRun};
 
 /// The migrations, applied in order by [`Store::open`].

@@ -1,6 +1,10 @@
 //! One attempt of one task, from receipt to acknowledged report.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -13,6 +17,7 @@ use crate::{
         wire::{Task, TaskResult, TaskResultStatus},
     },
     gateway::Delivered,
+    meters,
     model::{RunId, digest},
     rollout::Live,
     store::{Attempt, CheckedIn, Output, Run, Spooled},
@@ -122,7 +127,15 @@ impl Execution {
     }
 
     async fn work(&self) -> TaskResult {
-        match self.attempt().await {
+        let started = Instant::now();
+        let worked = self.attempt().await;
+        let outcome = match &worked {
+            Ok(_) => "completed",
+            Err(TaskError::Retry(_)) => "failed",
+            Err(TaskError::Terminal(_)) => "failed_terminally",
+        };
+        meters::attempt(self.entry.name, outcome, started.elapsed());
+        match worked {
             Ok(output) => {
                 let mut result = TaskResult::new(&self.task, TaskResultStatus::Completed);
                 if let Value::Object(output) = output {

@@ -8,13 +8,15 @@ use switchyard::{
     compare::Policy,
     conductor::{Client, ClientConfig, RetryPolicy},
     controller::{
-        Mover, Reviews, Shadow,
+        Metrics, Mover, Reviews, Shadow,
         intake::{Budget, Intake, Standing},
     },
     cost::PriceTable,
     http,
     legacy::recorded,
-    model::{Bounds, EnvironmentName, FlagName, HealthLimits, Origin, RunId, RunState, WorkflowId},
+    model::{
+        Bounds, Caps, EnvironmentName, FlagName, HealthLimits, Origin, RunId, RunState, WorkflowId,
+    },
     rollout::Surroundings,
     store::{About, Attempt, Control, NewRun, Store},
 };
@@ -52,22 +54,35 @@ impl Server {
     /// With other bounds, and an engine that refuses connections.
     pub async fn within(bounds: Bounds) -> Self {
         let gone = loopback().await.local_addr().expect("an address");
-        Self::new(&format!("http://{gone}/api"), PATIENT, bounds).await
+        Self::new(&format!("http://{gone}/api"), PATIENT, bounds, None).await
+    }
+
+    /// With a token that `/metrics` asks for, and an engine that refuses connections.
+    pub async fn with_metrics_token(token: &str) -> Self {
+        let gone = loopback().await.local_addr().expect("an address");
+        let engine = format!("http://{gone}/api");
+        Self::new(&engine, PATIENT, Bounds::default(), Some(token)).await
     }
 
     /// One that takes no longer than that to say who serves.
     pub async fn answering_within(time: Duration) -> Self {
         let gone = loopback().await.local_addr().expect("an address");
         let budget = Budget::of(time);
-        Self::new(&format!("http://{gone}/api"), budget, Bounds::default()).await
+        Self::new(
+            &format!("http://{gone}/api"),
+            budget,
+            Bounds::default(),
+            None,
+        )
+        .await
     }
 
     /// With the engine at that base URL.
     pub async fn with_engine(base_url: &str) -> Self {
-        Self::new(base_url, PATIENT, Bounds::default()).await
+        Self::new(base_url, PATIENT, Bounds::default(), None).await
     }
 
-    async fn new(base_url: &str, budget: Budget, bounds: Bounds) -> Self {
+    async fn new(base_url: &str, budget: Budget, bounds: Bounds, token: Option<&str>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("switchyard.db");
         let mut engine = ClientConfig::new(base_url.parse().expect("a URL"));
@@ -104,23 +119,26 @@ impl Server {
             news: Arc::default(),
             standing: Standing::default(),
         };
+        let mover = Mover {
+            about: phases::about("staging"),
+            store: shadow.store.clone(),
+            bounds,
+            around: Arc::new(|| {
+                Box::pin(async {
+                    Surroundings {
+                        may_serve: Ok(()),
+                        celery_waiting: Some(0),
+                    }
+                })
+            }),
+            clock: Arc::clone(&shadow.clock),
+        };
+        let metrics = Metrics::new(mover.clone(), Caps::default());
         let router = http::router(http::State {
             shadow: shadow.clone(),
             intake,
-            mover: Mover {
-                about: phases::about("staging"),
-                store: shadow.store.clone(),
-                bounds,
-                around: Arc::new(|| {
-                    Box::pin(async {
-                        Surroundings {
-                            may_serve: Ok(()),
-                            celery_waiting: Some(0),
-                        }
-                    })
-                }),
-                clock: Arc::clone(&shadow.clock),
-            },
+            mover,
+            metering: http::Metering::new(Some(metrics), token),
             reviews: Reviews {
                 about: About {
                     epoch: shadow.epoch(),
