@@ -1,13 +1,13 @@
 //! Who is told of how Switchyard is: metrics for Prometheus, traces for a collector.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{App, listen};
+use super::App;
 use crate::{
     config::Secret,
     controller::{Metrics, NotSent, Traces},
@@ -27,12 +27,22 @@ impl App {
         token.map(Secret::expose)
     }
 
-    /// The address of `/metrics` in a process without pages, where the settings have one.
-    pub async fn listen_for_metrics(&self) -> anyhow::Result<Option<TcpListener>> {
-        let Some(address) = self.config.telemetry.metrics_listen else {
+    /// Binds the address of `/metrics` of a process without pages, if it is to have one.
+    pub async fn listen_for_metrics(
+        &self,
+        address: Option<SocketAddr>,
+    ) -> anyhow::Result<Option<TcpListener>> {
+        let Some(address) = address else {
             return Ok(None);
         };
-        let listener = listen(address, "telemetry.metrics_listen").await?;
+        anyhow::ensure!(
+            address.ip().is_loopback() || self.metrics_token().is_some(),
+            "without a token metrics are served on loopback only; say `--metrics-listen 127.0.0.1:{}`, or set `telemetry.metrics_token`",
+            address.port()
+        );
+        let listener = TcpListener::bind(address).await.with_context(|| {
+            format!("cannot listen at {address}; say another address with `--metrics-listen`")
+        })?;
         info!("metrics at http://{}/metrics", listener.local_addr()?);
         Ok(Some(listener))
     }

@@ -1,5 +1,7 @@
 //! `switchyard up`, `serve`, `tap`, `worker`, `engine`, `objects` and `share`: the roles that run until stopped.
 
+use std::net::SocketAddr;
+
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
@@ -13,6 +15,14 @@ pub(super) struct ServeArgs {
     /// messages may overtake one another.
     #[arg(long)]
     without_tap: bool,
+}
+
+/// What processes take that have no pages.
+#[derive(clap::Args)]
+pub(super) struct MetricsArgs {
+    /// Serves `/metrics` there; each process wants an address of its own.
+    #[arg(long, env = "SWITCHYARD_METRICS_LISTEN", value_name = "ADDRESS")]
+    metrics_listen: Option<SocketAddr>,
 }
 
 pub(super) async fn serve(args: ServeArgs, globals: &Globals) -> anyhow::Result<ExitStatus> {
@@ -47,11 +57,11 @@ pub(super) async fn serve(args: ServeArgs, globals: &Globals) -> anyhow::Result<
     Ok(ExitStatus::Success)
 }
 
-pub(super) async fn tap(globals: &Globals) -> anyhow::Result<ExitStatus> {
+pub(super) async fn tap(args: MetricsArgs, globals: &Globals) -> anyhow::Result<ExitStatus> {
     let app = globals.app().await?;
     let shutdown = CancellationToken::new();
     stop_on_signal(shutdown.clone());
-    let metrics = app.listen_for_metrics().await?;
+    let metrics = app.listen_for_metrics(args.metrics_listen).await?;
     let (served, metered) = tokio::join!(
         app.serve_tap(shutdown.clone()),
         app.serve_metrics(metrics, shutdown),
@@ -61,12 +71,12 @@ pub(super) async fn tap(globals: &Globals) -> anyhow::Result<ExitStatus> {
     Ok(ExitStatus::Success)
 }
 
-pub(super) async fn worker(globals: &Globals) -> anyhow::Result<ExitStatus> {
+pub(super) async fn worker(args: MetricsArgs, globals: &Globals) -> anyhow::Result<ExitStatus> {
     let app = globals.app().await?;
     let shutdown = CancellationToken::new();
     stop_on_signal(shutdown.clone());
     info!("working for {}", app.environment.conductor.url);
-    let metrics = app.listen_for_metrics().await?;
+    let metrics = app.listen_for_metrics(args.metrics_listen).await?;
     let ((), metered) = tokio::join!(
         app.work(shutdown.clone())?,
         app.serve_metrics(metrics, shutdown),
@@ -75,7 +85,7 @@ pub(super) async fn worker(globals: &Globals) -> anyhow::Result<ExitStatus> {
     Ok(ExitStatus::Success)
 }
 
-pub(super) async fn engine(globals: &Globals) -> anyhow::Result<ExitStatus> {
+pub(super) async fn engine(args: MetricsArgs, globals: &Globals) -> anyhow::Result<ExitStatus> {
     let app = globals.app().await?;
     let listener = listen(app.config.engine.listen, "engine.listen").await?;
     let shutdown = CancellationToken::new();
@@ -84,7 +94,7 @@ pub(super) async fn engine(globals: &Globals) -> anyhow::Result<ExitStatus> {
         "the embedded engine listens at http://{}/api",
         listener.local_addr()?
     );
-    let metrics = app.listen_for_metrics().await?;
+    let metrics = app.listen_for_metrics(args.metrics_listen).await?;
     let (served, metered) = tokio::join!(
         app.serve_engine(listener, shutdown.clone()),
         app.serve_metrics(metrics, shutdown),
@@ -116,7 +126,7 @@ pub(super) async fn objects(globals: &Globals) -> anyhow::Result<ExitStatus> {
     Ok(ExitStatus::Success)
 }
 
-pub(super) async fn share(globals: &Globals) -> anyhow::Result<ExitStatus> {
+pub(super) async fn share(args: MetricsArgs, globals: &Globals) -> anyhow::Result<ExitStatus> {
     let app = globals.app().await?;
     let listener = listen(app.sharing_address()?, "sharing.listen").await?;
     let shutdown = CancellationToken::new();
@@ -125,7 +135,7 @@ pub(super) async fn share(globals: &Globals) -> anyhow::Result<ExitStatus> {
     info!(
         "the control asks at http://{address}/control/llm and http://{address}/control/transcription"
     );
-    let metrics = app.listen_for_metrics().await?;
+    let metrics = app.listen_for_metrics(args.metrics_listen).await?;
     let (served, metered) = tokio::join!(
         app.serve_sharing(listener, shutdown.clone()),
         app.serve_metrics(metrics, shutdown),

@@ -1,6 +1,6 @@
 //! What others are told of how Switchyard is: metrics and traces.
 
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use url::Url;
@@ -14,8 +14,6 @@ pub struct Telemetry {
     /// What whoever reads `/metrics` has to send as `Authorization: Bearer …`. Without it, only
     /// requests to a loopback name are answered.
     pub metrics_token: Option<Secret>,
-    /// Where `worker`, `tap`, `engine`, `objects` and `share`, which have no pages, serve `/metrics`.
-    pub metrics_listen: Option<SocketAddr>,
     /// Where traces go.
     pub traces: Option<Traces>,
 }
@@ -53,13 +51,6 @@ impl Telemetry {
                 message: message.to_owned(),
             })
         };
-        let is_loopback = |listen: SocketAddr| listen.ip().is_loopback();
-        if self.metrics_token.is_none() && !self.metrics_listen.is_none_or(is_loopback) {
-            return invalid(
-                "metrics_listen",
-                "without a token metrics are served on loopback only; write `127.0.0.1:9480`, or set `telemetry.metrics_token`",
-            );
-        }
         let Some(traces) = &self.traces else {
             return Ok(());
         };

@@ -100,11 +100,6 @@ fn a_value_that_makes_no_sense_is_named_with_its_section() {
             "server.listen",
         ),
         (
-            "[telemetry]",
-            "[telemetry]\nmetrics_listen = \"0.0.0.0:9480\"",
-            "telemetry.metrics_listen",
-        ),
-        (
             "[telemetry.traces]",
             "[telemetry.traces]\nsample_percent = 101",
             "telemetry.traces.sample_percent",

@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, debug, info, info_span, warn};
+use tracing::{Instrument, Span, debug, field, info, info_span, warn};
 
 use super::{Assignment, Context, Entry, Made, Services, TaskError, asking::Asking};
 use crate::{
@@ -71,12 +71,16 @@ impl Execution {
     /// Waits for leave to begin, works, and reports, sending heartbeats all the while. The result
     /// of a run that ended meanwhile is not reported: nobody wants it.
     pub async fn run<P>(self, leave: impl Future<Output = P>) {
+        let run = self.task.input_data.get("run_id").and_then(Value::as_str);
         let span = info_span!(
             "task",
             task.kind = %self.entry.name,
             task.reference = self.task.reference_task_name,
             task.attempt = self.task.retry_count + 1,
             workflow.id = self.task.workflow_instance_id,
+            run.id = run,
+            recording.id = field::Empty,
+            transcript.id = field::Empty,
         );
         async {
             let work = async {
@@ -185,6 +189,10 @@ impl Execution {
                 "the workflow's `run_id` names no run in our database; start runs with `switchyard dispatch`",
             )
         })?;
+        // Of everything that is said of this attempt from here on.
+        let span = Span::current();
+        span.record("recording.id", field::display(&run.recording_id));
+        span.record("transcript.id", field::display(&run.transcript_id));
         let run_id = run.id.clone();
         let live = self.proof(&run).await?;
         let assignment = self.assignment();
@@ -354,9 +362,8 @@ impl Execution {
             .definition
             .timeout_seconds;
         let time = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
-        let working = tokio::spawn(
-            async move { run(input, &context).await }.instrument(tracing::Span::current()),
-        );
+        let working =
+            tokio::spawn(async move { run(input, &context).await }.instrument(Span::current()));
         let abort = working.abort_handle();
         let made = tokio::select! {
             made = working => made,

@@ -2,6 +2,8 @@
 
 mod chaos;
 mod cli;
+#[path = "../support/collector.rs"]
+mod collector;
 mod consent;
 mod controllers;
 mod crash;
@@ -25,6 +27,7 @@ mod meeting;
 mod migration;
 #[path = "../support/legacy.rs"]
 mod miniature;
+mod observed;
 mod outage;
 mod pinning;
 mod program;

@@ -17,11 +17,12 @@ mod reviews;
 mod routes;
 mod rules;
 mod runs;
-mod same_rows;
+pub mod same_rows;
 pub mod samples;
 mod sharing;
 mod spool;
 mod sweeps;
+mod traces;
 mod trail;
 
 /// Makes two tests of each check.

@@ -18,6 +18,7 @@ use super::routes::write_routes;
 use super::rules::write_rules;
 use super::samples::{at, attempt, control, intent, new_run, output, usage};
 use super::sharing::write_shared;
+use super::traces::write_told;
 use crate::database::{Database, Kind};
 
 /// Every call that writes, in the order of a run that fails once and is resumed.
@@ -118,6 +119,23 @@ async fn write_everything(store: &Store) -> anyhow::Result<()> {
     store.insert_comparison(&comparison).await
 }
 
+/// Every call there is that writes.
+pub async fn write_all(store: &Store) {
+    write_everything(store).await.expect("it is written");
+    write_noise(store).await;
+    write_routes(store).await;
+    write_health(store).await;
+    write_live(store).await;
+    write_mirror(store).await;
+    write_moves(store).await.expect("it is written");
+    write_rules(store).await;
+    write_replay(store).await;
+    write_reviews(store).await;
+    write_export(store).await;
+    write_shared(store).await.expect("it is written");
+    write_told(store).await;
+}
+
 #[tokio::test]
 async fn the_same_calls_leave_the_same_rows_on_both_databases() {
     let Some(postgres) = Database::fresh(Kind::Postgres).await else {
@@ -126,18 +144,7 @@ async fn the_same_calls_leave_the_same_rows_on_both_databases() {
     let sqlite = Database::fresh(Kind::Sqlite).await.expect("always there");
     for database in [&sqlite, &postgres] {
         let store = database.store().await;
-        write_everything(&store).await.expect("it is written");
-        write_noise(&store).await;
-        write_routes(&store).await;
-        write_health(&store).await;
-        write_live(&store).await;
-        write_mirror(&store).await;
-        write_moves(&store).await.expect("it is written");
-        write_rules(&store).await;
-        write_replay(&store).await;
-        write_reviews(&store).await;
-        write_export(&store).await;
-        write_shared(&store).await.expect("it is written");
+        write_all(&store).await;
     }
     let tables = sqlite.tables().await;
     assert_eq!(tables, postgres.tables().await);
