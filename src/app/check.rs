@@ -73,6 +73,9 @@ pub async fn check(config: Config, environment: Option<&str>) -> Vec<Finding> {
         prompts(&app),
         policy(&app),
     ];
+    if app.config.telemetry.traces.is_some() {
+        findings.push(within("traces", traces(&app)).await);
+    }
     findings.extend(legacy::all(&app).await);
     findings
 }
@@ -228,6 +231,21 @@ async fn llm(app: &App) -> Finding {
             error,
             "check `llm.url` (it often ends in /v1) and `llm.api_key`",
         ),
+    }
+}
+
+async fn traces(app: &App) -> Finding {
+    const WHAT: &str = "traces";
+    let remedy = "check `telemetry.traces.url`, which ends in `/v1/traces`, and its headers";
+    let collector = match app.collector() {
+        Ok(Some(collector)) => collector,
+        Ok(None) => return Finding::good(WHAT, "nobody is told"),
+        Err(error) => return Finding::bad(WHAT, format!("{error:#}"), remedy),
+    };
+    // None at all is a request that every collector takes.
+    match collector.send(&[]).await {
+        Ok(_) => Finding::good(WHAT, "the collector takes them"),
+        Err(error) => Finding::bad(WHAT, error, remedy),
     }
 }
 

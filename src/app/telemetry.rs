@@ -63,8 +63,8 @@ impl App {
             .context("serving metrics")
     }
 
-    /// Tells a collector of this environment's recordings; none where the settings name none.
-    pub fn traces(&self) -> anyhow::Result<Option<Traces>> {
+    /// Where traces go; none where the settings name nobody.
+    pub fn collector(&self) -> anyhow::Result<Option<Collector>> {
         let Some(settings) = &self.config.telemetry.traces else {
             return Ok(None);
         };
@@ -75,6 +75,16 @@ impl App {
             self.name.as_str(),
             Duration::from_secs(settings.timeout_s),
         )?;
+        Ok(Some(collector))
+    }
+
+    /// Tells a collector of this environment's recordings; none where the settings name none.
+    pub fn traces(&self) -> anyhow::Result<Option<Traces>> {
+        let collector = self.collector()?;
+        let Some((collector, settings)) = collector.zip(self.config.telemetry.traces.as_ref())
+        else {
+            return Ok(None);
+        };
         Ok(Some(Traces {
             about: self.about()?,
             store: self.store.clone(),

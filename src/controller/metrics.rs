@@ -43,13 +43,12 @@ const SUBS: [&str; 4] = ["soak", "draining", "archived", "removed"];
 pub struct Metrics {
     mover: Mover,
     caps: Caps,
-    kept: Arc<Mutex<Kept>>,
-}
-
-#[derive(Default)]
-struct Kept {
-    text: Option<Fresh<String>>,
-    gate: Option<Fresh<Sheet>>,
+    /// What was read last. Whoever asks meanwhile waits for whoever reads.
+    text: Arc<Mutex<Option<Fresh<String>>>>,
+    /// What the gate said last.
+    gate: Arc<Mutex<Option<Fresh<Sheet>>>>,
+    /// Held by whoever asks the gate.
+    asking: Arc<Mutex<()>>,
 }
 
 /// Something that was read, and what that cost.
@@ -60,6 +59,14 @@ struct Fresh<T> {
 }
 
 impl<T> Fresh<T> {
+    fn since(began: Instant, what: T) -> Self {
+        Self {
+            what,
+            at: Instant::now(),
+            took: began.elapsed(),
+        }
+    }
+
     fn is_kept(&self, least: Duration) -> bool {
         self.at.elapsed() < least.max(self.took * TIMES)
     }
@@ -71,24 +78,31 @@ impl Metrics {
         Self {
             mover,
             caps,
-            kept: Arc::default(),
+            text: Arc::default(),
+            gate: Arc::default(),
+            asking: Arc::default(),
         }
     }
 
     /// Everything, in Prometheus' text format: what our database knows, if it can be read, and what
     /// this process counted of itself.
     pub async fn text(&self) -> anyhow::Result<String> {
-        let of_store = match tokio::time::timeout(PATIENCE, self.of_store()).await {
-            Ok(Ok(text)) => text,
-            Ok(Err(error)) => {
+        let metrics = self.clone();
+        // Whoever does not wait for it leaves it to whoever asks next.
+        let reading = tokio::spawn(async move { metrics.of_store().await });
+        let of_store = match tokio::time::timeout(PATIENCE, reading).await {
+            Ok(Ok(Ok(text))) => text,
+            Ok(Ok(Err(error))) => {
                 warn!("metrics lack what our database knows: {error:#}");
                 down()?
             }
+            Ok(Err(ended)) => {
+                warn!("metrics lack what our database knows: {ended}");
+                down()?
+            }
             Err(_) => {
-                warn!(
-                    "metrics lack what our database knows: no answer within {} s",
-                    PATIENCE.as_secs()
-                );
+                let seconds = PATIENCE.as_secs();
+                warn!("metrics lack what our database knows: no answer within {seconds} s");
                 down()?
             }
         };
@@ -96,43 +110,52 @@ impl Metrics {
     }
 
     async fn of_store(&self) -> anyhow::Result<String> {
-        // Whoever asks meanwhile waits for this one, and gets the same.
-        let mut kept = self.kept.lock().await;
-        if let Some(text) = kept.text.as_ref().filter(|text| text.is_kept(KEPT)) {
+        let mut kept = self.text.lock().await;
+        if let Some(text) = kept.as_ref().filter(|text| text.is_kept(KEPT)) {
             return Ok(text.what.clone());
         }
-        let gate_is_kept = kept
-            .gate
-            .as_ref()
-            .is_some_and(|gate| gate.is_kept(GATE_KEPT));
-        if !gate_is_kept {
-            let began = Instant::now();
-            let (_, decision) = self.mover.gate().await?;
-            kept.gate = Some(Fresh {
-                what: self.of_gate(&decision),
-                at: Instant::now(),
-                took: began.elapsed(),
-            });
-        }
+        let mut sheet = self.gate().await?;
         let began = Instant::now();
-        let mut sheet = kept
-            .gate
-            .as_ref()
-            .map(|gate| gate.what.clone())
-            .unwrap_or_default();
         self.read(&mut sheet).await?;
-        let took = began.elapsed();
         sheet.set(&STORE_UP, &[], 1.0);
-        sheet.set(&STORE_SECONDS, &[], took.as_secs_f64());
+        sheet.set(&STORE_SECONDS, &[], began.elapsed().as_secs_f64());
         let now = (self.mover.clock)();
         sheet.set(&STORE_READ, &[], seconds(now.timestamp_millis()));
         let text = sheet.render()?;
-        kept.text = Some(Fresh {
-            what: text.clone(),
-            at: Instant::now(),
-            took,
-        });
+        *kept = Some(Fresh::since(began, text.clone()));
         Ok(text)
+    }
+
+    /// What the gate says, or said a while ago: it looks at all the evidence, and is asked anew while
+    /// others read what it said before. Only the first time it is waited for.
+    async fn gate(&self) -> anyhow::Result<Sheet> {
+        let (before, is_kept) = match &*self.gate.lock().await {
+            Some(gate) => (Some(gate.what.clone()), gate.is_kept(GATE_KEPT)),
+            None => (None, false),
+        };
+        match before {
+            None => self.ask_gate().await,
+            Some(before) => {
+                if !is_kept && let Ok(asking) = Arc::clone(&self.asking).try_lock_owned() {
+                    let metrics = self.clone();
+                    tokio::spawn(async move {
+                        let _asking = asking;
+                        if let Err(error) = metrics.ask_gate().await {
+                            warn!("metrics go on with what the gate said before: {error:#}");
+                        }
+                    });
+                }
+                Ok(before)
+            }
+        }
+    }
+
+    async fn ask_gate(&self) -> anyhow::Result<Sheet> {
+        let began = Instant::now();
+        let (_, decision) = self.mover.gate().await?;
+        let sheet = self.of_gate(&decision);
+        *self.gate.lock().await = Some(Fresh::since(began, sheet.clone()));
+        Ok(sheet)
     }
 
     async fn read(&self, sheet: &mut Sheet) -> anyhow::Result<()> {

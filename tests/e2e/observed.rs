@@ -135,14 +135,16 @@ fn is_whole(spans: &[Span]) {
 /// A line that speaks of a run has its id and the recording's as fields, its own or those around it.
 fn speaks_of_runs_by_fields(what: &str, lines: &str) -> usize {
     let mut spoken = 0;
-    for line in lines.lines() {
+    // What a command says at its end is for people.
+    for line in lines.lines().filter(|line| line.starts_with('{')) {
         let told: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("{what}: {line}"));
         let message = told["fields"]["message"].as_str().unwrap_or_default();
-        if !message.contains("run `run_") {
+        let around = told["spans"].as_array().cloned().unwrap_or_default();
+        let is_of_a_task = around.iter().any(|span| span["name"] == "task");
+        if !message.contains("run `run_") && !is_of_a_task {
             continue;
         }
         spoken += 1;
-        let around = told["spans"].as_array().cloned().unwrap_or_default();
         for field in ["run.id", "recording.id"] {
             let has = |place: &Value| place[field].is_string();
             let has = has(&told["fields"]) || around.iter().any(has);

@@ -2,6 +2,7 @@
 //! `SWITCHYARD_TEST_POSTGRES` names a server, on PostgreSQL.
 
 mod answers;
+mod audit;
 mod checkpoints;
 mod comparisons;
 mod evidence;

@@ -7,12 +7,20 @@ use std::{
     time::Duration,
 };
 
+use chrono::TimeDelta;
 use switchyard::{
     meters::{self, catalogue::ALL},
     model::TaskName,
+    rollout::{Layer, Probe},
+    store::{MirrorOutcome, NewHold},
 };
 
-use crate::{http::server::Server, standup::http, store::same_rows::write_all};
+use crate::{
+    http::server::{Server, noon},
+    phases,
+    standup::http,
+    store::same_rows::write_all,
+};
 
 pub const DOCUMENTED: &str = include_str!("../../../docs/observability.md");
 
@@ -79,7 +87,31 @@ async fn seen_everything() -> String {
     let server = Server::without_engine().await;
     write_all(&server.shadow.store).await;
     // An open run, whose engine is asked in vain.
-    server.running("run_open", 1).await;
+    let run = server.running("run_open", 1).await;
+    let step = ("pad_track", "pad_track_0", 1);
+    server.attempt(&run, step, 0, None).await;
+    let (about, store) = (phases::about("staging"), &server.shadow.store);
+    let hold = NewHold {
+        owner: "ana".to_owned(),
+        reason: "audit week".to_owned(),
+        expires_at: noon() + TimeDelta::days(1),
+    };
+    store
+        .place_hold(&about, &hold, noon())
+        .await
+        .expect("it is");
+    let probe = Probe {
+        name: "server",
+        layer: Layer::Conductor,
+        found: Err("it is silent".to_owned()),
+    };
+    let mirror = store.unfinished_mirror(&about.environment).await;
+    let mut mirror = mirror.expect("it is read").expect("there is one");
+    mirror.outcome = Some(MirrorOutcome::Compared);
+    let saved = store.save_mirror(&mirror, "a").await;
+    assert!(saved.expect("it is saved"));
+    let noted = store.note_probe(&about.environment, &probe, noon()).await;
+    noted.expect("it is noted");
     server.get("/api/v1/runs").await;
     server.get("/no/such/page/as/run_open").await;
     meters::attempt(TaskName::Finalize, "completed", Duration::from_secs(1));

@@ -346,3 +346,22 @@ async fn a_recording_the_control_serves_alone_is_told_without_a_candidate() {
         ]
     );
 }
+
+#[tokio::test]
+async fn the_self_check_says_whether_the_collector_takes_traces() {
+    let world = World::new("headers = { x-scope = KEY }").await;
+    let found = async || {
+        let config = world.site.app.config.clone();
+        let all = switchyard::app::check(config, None).await;
+        let found = all.into_iter().find(|found| found.what == "traces");
+        found.expect("it was looked at")
+    };
+    assert!(found().await.ok);
+    assert_eq!(world.collector.got()[0].spans(), []);
+    world.collector.takes(Takes::Nothing(401));
+    let refused = found().await;
+    assert!(!refused.ok && refused.found.contains("401"), "{refused:?}");
+    let remedy = refused.remedy.unwrap_or_default();
+    assert!(remedy.contains("`telemetry.traces.url`"), "{remedy}");
+    assert!(!refused.found.contains("hush"));
+}
