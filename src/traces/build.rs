@@ -200,11 +200,15 @@ fn ended_well(control: &Control) -> Status {
 /// The run, its steps in the order they began, and the attempts at each.
 fn candidate(trace: TraceId, root: SpanId, run: &Ran) -> Vec<Span> {
     let id = trace.span("candidate", run.id.as_str());
-    let last = run.attempts.iter().filter_map(|one| one.finished_at).max();
+    let attempts = run.attempts.iter();
+    let last = attempts
+        .map(|one| one.finished_at.unwrap_or(one.started_at))
+        .max();
     let end = run.finished_at.or(last).unwrap_or(run.started_at);
     let status = match (run.state, &run.failure) {
         ("completed", _) => Status::Ok,
-        (state, None) => Status::Failed(format!("it is {state}")),
+        ("starting" | "running", _) => Status::Unset,
+        (state, None) => Status::Failed(format!("it was {state}")),
         (_, Some(failure)) => Status::Failed(failure.clone()),
     };
     let mut whole = span(id, root, "candidate", (run.started_at, end))
@@ -255,7 +259,10 @@ fn step(
         return Vec::new();
     };
     let id = trace.span("step", &format!("{}\0{task_ref}", run.id));
-    let end_of = |attempt: &Attempted| attempt.finished_at.unwrap_or(run_end);
+    let end_of = |attempt: &Attempted| {
+        let end = attempt.finished_at.unwrap_or(run_end);
+        end.max(attempt.started_at)
+    };
     let ends = attempts.iter().map(|one| end_of(one)).max();
     let times = (first.started_at, ends.unwrap_or(first.started_at));
     let count = i64::try_from(attempts.len()).unwrap_or(i64::MAX);

@@ -196,3 +196,18 @@ fn a_share_of_traces_is_sampled_and_always_the_same() {
     // Whoever is in a tenth is in a quarter.
     assert!((0..4000).all(|n| !id(n).is_sampled(10.0) || id(n).is_sampled(25.0)));
 }
+
+#[test]
+fn a_run_that_is_told_of_before_its_end_is_not_judged() {
+    let mut open = material();
+    if let Some(run) = &mut open.run {
+        (run.state, run.finished_at) = ("running", None);
+        run.attempts[2].finished_at = None;
+        run.attempts[2].status = "running".to_owned();
+        run.comparisons.clear();
+    }
+    let told = told(&Trace::of(&open));
+    assert_eq!(told[4], "candidate < recording 2-10");
+    assert_eq!(told[5], "transcribe_track < candidate 3-10");
+    assert_eq!(told[7], "attempt < transcribe_track 10-10");
+}
