@@ -10,7 +10,7 @@ use tracing::{info, warn};
 use super::App;
 use crate::{
     config::Secret,
-    controller::{Metrics, NotSent, Traces},
+    controller::{Metrics, NotTold, Traces},
     http::{self, Metering},
     providers::Collector,
 };
@@ -88,7 +88,7 @@ impl App {
         Ok(Some(Traces {
             about: self.about()?,
             store: self.store.clone(),
-            send: Arc::new(move |traces| {
+            tell: Arc::new(move |traces| {
                 let collector = collector.clone();
                 Box::pin(async move {
                     match collector.send(&traces).await {
@@ -100,9 +100,9 @@ impl App {
                         Ok(_) => Ok(()),
                         // These say that the traces are at fault, not the address or the key.
                         Err(error) if matches!(error.status(), Some(400 | 413 | 422)) => {
-                            Err(NotSent::Never(error.into()))
+                            Err(NotTold::Never(error.into()))
                         }
-                        Err(error) => Err(NotSent::Later(error.into())),
+                        Err(error) => Err(NotTold::Later(error.into())),
                     }
                 })
             }),

@@ -45,5 +45,5 @@ pub use selftests::{CONTROLS as SELFTEST_CONTROLS, SelfTests};
 pub use shadow::{Clock, Followed, Meaning, Shadow, epoch};
 pub use takeover::{GaveBack, GiveBack, Refusal};
 pub use telling::Telling;
-pub use traces::{NotSent, Traces};
+pub use traces::{NotTold, Traces};
 pub use watchdog::{Lost, Watchdog, diagnose};

@@ -18,14 +18,14 @@ use crate::{
 };
 
 /// Sends traces to whoever collects them. They may have been sent before.
-pub type Send = Arc<dyn Fn(Vec<Trace>) -> Sending + std::marker::Send + Sync>;
+pub type Tell = Arc<dyn Fn(Vec<Trace>) -> Telling + Send + Sync>;
 
 /// Whether they arrived.
-pub type Sending = Pin<Box<dyn Future<Output = Result<(), NotSent>> + std::marker::Send>>;
+pub type Telling = Pin<Box<dyn Future<Output = Result<(), NotTold>> + Send>>;
 
 /// Why traces did not arrive.
 #[derive(Debug)]
-pub enum NotSent {
+pub enum NotTold {
     /// They may later.
     Later(anyhow::Error),
     /// The collector does not take them, whenever they come.
@@ -40,7 +40,7 @@ pub struct Traces {
     /// Our database.
     pub store: Store,
     /// Where they go.
-    pub send: Send,
+    pub tell: Tell,
     /// The percentage that is told of.
     pub sample_percent: f64,
     /// How this process is told from others.
@@ -135,13 +135,13 @@ impl Traces {
         let count = traces.len();
         meters::traces("not_sampled", told.len() - count);
         if !traces.is_empty() {
-            match (self.send)(traces).await {
+            match (self.tell)(traces).await {
                 Ok(()) => meters::traces("sent", count),
-                Err(NotSent::Never(error)) => {
+                Err(NotTold::Never(error)) => {
                     meters::traces("refused", count);
                     warn!("the collector refused {count} traces, they are not told: {error:#}");
                 }
-                Err(NotSent::Later(error)) => {
+                Err(NotTold::Later(error)) => {
                     meters::traces("failed", count);
                     return Err(error);
                 }

@@ -28,7 +28,7 @@ impl Sheet {
     pub fn set(&mut self, family: &'static Family, labels: &[&str], value: f64) {
         self.readings.push(Reading {
             family,
-            labels: labels.iter().map(ToString::to_string).collect(),
+            labels: labels.iter().map(|label| (*label).to_owned()).collect(),
             value,
         });
     }

@@ -2,6 +2,7 @@
 
 mod chaos;
 mod cli;
+#[allow(dead_code, reason = "the other suite uses all of it")]
 #[path = "../support/collector.rs"]
 mod collector;
 mod consent;

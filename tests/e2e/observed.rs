@@ -154,14 +154,75 @@ fn speaks_of_runs_by_fields(what: &str, lines: &str) -> usize {
     spoken
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_a_meeting_with_a_canary_nothing_is_told_but_how_it_went() {
-    let site = Site::new();
-    let planted = site.path("planted");
-    plant(&fixtures().join("standup"), &planted);
-    let collector = Collector::serve().await;
-    let (notices, told) = receiver().await;
-    let metrics_port = own_port();
+/// What `serve` and a worker count of one run that ended well and one whose title was refused.
+fn counts(of_serve: &str, of_worker: &str) {
+    for (text, line) in [
+        (
+            of_serve,
+            "switchyard_phase{environment=\"test\",flag=\"daily_diarization_pipeline\",phase=\"shadow\"} 1",
+        ),
+        (
+            of_serve,
+            "switchyard_runs_ended_total{effects=\"shadow\",environment=\"test\",flag=\"daily_diarization_pipeline\",origin=\"manual\",state=\"failed\"} 1",
+        ),
+        (
+            of_serve,
+            "switchyard_step_failures_total{environment=\"test\",flag=\"daily_diarization_pipeline\",kind=\"failed_terminally\",task=\"generate_title\"} 1",
+        ),
+        (
+            of_worker,
+            "switchyard_step_attempts_total{outcome=\"failed_terminally\",task=\"generate_title\"} 1",
+        ),
+        (
+            of_worker,
+            "switchyard_calls_total{outcome=\"refused\",service=\"llm\"} 1",
+        ),
+        (
+            of_worker,
+            "switchyard_calls_total{outcome=\"ok\",service=\"transcription\"} ",
+        ),
+        (
+            of_worker,
+            "switchyard_calls_total{outcome=\"ok\",service=\"objects\"} ",
+        ),
+        (
+            of_worker,
+            "switchyard_call_duration_seconds_bucket{service=\"conductor\",",
+        ),
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+}
+
+/// Tables that hold nothing of a meeting.
+const TABLES: [&str; 6] = [
+    "engine_runs",
+    "engine_tasks",
+    "engine_task_logs",
+    "attempts",
+    "traces",
+    "notices",
+];
+
+/// Neither the canary, nor a sentence, a name, a secret or a signed URL.
+fn nothing_is_heard(all: &[(&str, String)]) {
+    let meeting = Meeting::of("providers");
+    for (what, text) in all {
+        if let Some(at) = text.to_lowercase().find(CANARY) {
+            let around: String = text
+                .chars()
+                .skip(at.saturating_sub(200))
+                .take(400)
+                .collect();
+            panic!("the canary is in {what}: {around}");
+        }
+        assert!(!text.contains("leak-e5f6"), "the notices' URL is in {what}");
+        meeting.is_not_in(what, text);
+    }
+}
+
+/// Settings in which traces and notices go somewhere, by secrets.
+fn have_told(site: &Site, collector: &Collector, notices: &str) {
     let (url, authorization) = (&collector.url, SECRETS[4].0);
     site.change(
         "[environments.test]",
@@ -170,6 +231,31 @@ async fn of_a_meeting_with_a_canary_nothing_is_told_but_how_it_went() {
              [environments.test.notices]\nurl = \"{notices}\"\n[environments.test]"
         ),
     );
+}
+
+/// The run whose title was refused.
+fn has_failed(spans: &[Span]) {
+    let found = tree(spans);
+    for line in [
+        "candidate < recording failed",
+        "generate_title < candidate failed",
+    ] {
+        assert!(
+            found.iter().any(|found| found == line),
+            "{line}\n{found:#?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_meeting_with_a_canary_nothing_is_told_but_how_it_went() {
+    let site = Site::new();
+    let planted = site.path("planted");
+    plant(&fixtures().join("standup"), &planted);
+    let collector = Collector::serve().await;
+    let (notices, told) = receiver().await;
+    let metrics_port = own_port();
+    have_told(&site, &collector, &notices);
     let _objects = site.objects().await;
     let listen = format!("127.0.0.1:{}", site.sandbox_port);
     let answers = planted.join("providers").display().to_string();
@@ -204,16 +290,7 @@ async fn of_a_meeting_with_a_canary_nothing_is_told_but_how_it_went() {
 
     let (traces, raw) = traces(&collector, 2).await;
     is_whole(&traces[0]);
-    let failing = tree(&traces[1]);
-    for line in [
-        "candidate < recording failed",
-        "generate_title < candidate failed",
-    ] {
-        assert!(
-            failing.iter().any(|found| found == line),
-            "{line}\n{failing:#?}"
-        );
-    }
+    has_failed(&traces[1]);
     let kept = until("notices", async || {
         let told = told.lock().expect("nobody died").clone();
         (told.len() >= 2).then_some(told)
@@ -222,42 +299,7 @@ async fn of_a_meeting_with_a_canary_nothing_is_told_but_how_it_went() {
     let server = site.server_port;
     let of_serve = text_at(&format!("http://127.0.0.1:{server}/metrics")).await;
     let of_worker = text_at(&format!("http://{metrics}/metrics")).await;
-    for (text, line) in [
-        (
-            &of_serve,
-            "switchyard_phase{environment=\"test\",flag=\"daily_diarization_pipeline\",phase=\"shadow\"} 1",
-        ),
-        (
-            &of_serve,
-            "switchyard_runs_ended_total{effects=\"shadow\",environment=\"test\",flag=\"daily_diarization_pipeline\",origin=\"manual\",state=\"failed\"} 1",
-        ),
-        (
-            &of_serve,
-            "switchyard_step_failures_total{environment=\"test\",flag=\"daily_diarization_pipeline\",kind=\"failed_terminally\",task=\"generate_title\"} 1",
-        ),
-        (
-            &of_worker,
-            "switchyard_step_attempts_total{outcome=\"failed_terminally\",task=\"generate_title\"} 1",
-        ),
-        (
-            &of_worker,
-            "switchyard_calls_total{outcome=\"refused\",service=\"llm\"} 1",
-        ),
-        (
-            &of_worker,
-            "switchyard_calls_total{outcome=\"ok\",service=\"transcription\"} ",
-        ),
-        (
-            &of_worker,
-            "switchyard_calls_total{outcome=\"ok\",service=\"objects\"} ",
-        ),
-        (
-            &of_worker,
-            "switchyard_call_duration_seconds_bucket{service=\"conductor\",",
-        ),
-    ] {
-        assert!(text.contains(line), "{line}\n{text}");
-    }
+    counts(&of_serve, &of_worker);
     let exported = site.run(&["audit", "--export"]).await.well();
     std::fs::write(site.path("audit.jsonl"), &exported).expect("it is written");
     let path = site.path("audit.jsonl").display().to_string();
@@ -288,29 +330,10 @@ async fn of_a_meeting_with_a_canary_nothing_is_told_but_how_it_went() {
     }
     assert!(spoken >= 4, "{spoken} lines speak of runs");
     let database = site.path("switchyard.db");
-    for table in [
-        "engine_runs",
-        "engine_tasks",
-        "engine_task_logs",
-        "attempts",
-        "traces",
-        "notices",
-    ] {
+    for table in TABLES {
         all.push((table, dump(&database, table).await));
     }
-    let meeting = Meeting::of("providers");
-    for (what, text) in &all {
-        if let Some(at) = text.to_lowercase().find(CANARY) {
-            let around: String = text
-                .chars()
-                .skip(at.saturating_sub(200))
-                .take(400)
-                .collect();
-            panic!("the canary is in {what}: {around}");
-        }
-        assert!(!text.contains("leak-e5f6"), "the notices' URL is in {what}");
-        meeting.is_not_in(what, text);
-    }
+    nothing_is_heard(&all);
     // Else nothing was looked for.
     let outputs = dump(&database, "outputs").await.to_lowercase();
     assert!(
