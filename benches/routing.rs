@@ -338,6 +338,7 @@ fn state(store: &Store, shutdown: CancellationToken) -> http::State {
         reviews,
         sound,
         health: HealthLimits::default(),
+        metering: http::Metering::new(None, None),
         shutdown,
     }
 }

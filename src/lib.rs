@@ -4,6 +4,7 @@
 
 // Facts
 pub mod config;
+pub mod meters;
 pub mod model;
 
 // Calculations
@@ -18,6 +19,7 @@ pub mod report;
 pub mod reviews;
 pub mod rollout;
 pub mod selftest;
+pub mod traces;
 
 // Adapters
 pub mod cleanup;

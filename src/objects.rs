@@ -24,6 +24,7 @@ mod copy;
 mod download;
 mod error;
 pub mod local;
+mod metered;
 mod pieces;
 mod upload;
 
@@ -166,6 +167,7 @@ impl Objects {
         let mut config = aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .http_client(http)
+            .interceptor(metered::Metered)
             .region(Region::new(settings.region.clone()))
             .credentials_provider(Credentials::new(
                 settings.access_key,

@@ -6,10 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const FACTS: &[&str] = &["model", "config"];
+const FACTS: &[&str] = &["model", "config", "meters"];
 const CALCULATIONS: &[&str] = &[
     "access", "audio", "contract", "compare", "cost", "gate", "progress", "report", "reviews",
-    "rollout", "selftest",
+    "rollout", "selftest", "traces",
 ];
 
 /// Each module of `src` and what it may use, beside itself.
@@ -26,6 +26,7 @@ fn table() -> BTreeMap<&'static str, Vec<&'static str>> {
         // Facts.
         ("model", vec![]),
         ("config", vec!["model"]),
+        ("meters", vec!["model"]),
         // Calculations.
         ("access", vec!["model"]),
         ("audio", vec!["model"]),
@@ -38,6 +39,7 @@ fn table() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("report", vec!["model", "compare", "cost", "gate"]),
         ("reviews", vec!["model", "compare"]),
         ("selftest", vec!["model", "compare", "contract"]),
+        ("traces", vec!["model"]),
         // Adapters, which never meet.
         ("store", and(&[])),
         ("legacy", and(&[])),

@@ -75,6 +75,9 @@ pub async fn check(config: Config, environment: Option<&str>) -> Vec<Finding> {
         policy(&app),
     ];
     findings.extend(models::all(&app).await);
+    if app.config.telemetry.traces.is_some() {
+        findings.push(within("traces", traces(&app)).await);
+    }
     findings.extend(legacy::all(&app).await);
     if app
         .config
@@ -264,6 +267,21 @@ async fn provider(app: &App) -> Finding {
             why,
             "start it, or change `access.oidc.issuer`; who has signed in stays so, and tokens go on",
         ),
+    }
+}
+
+async fn traces(app: &App) -> Finding {
+    const WHAT: &str = "traces";
+    let remedy = "check `telemetry.traces.url`, which ends in `/v1/traces`, and its headers";
+    let collector = match app.collector() {
+        Ok(Some(collector)) => collector,
+        Ok(None) => return Finding::good(WHAT, "nobody is told"),
+        Err(error) => return Finding::bad(WHAT, format!("{error:#}"), remedy),
+    };
+    // None at all is a request that every collector takes.
+    match collector.send(&[]).await {
+        Ok(_) => Finding::good(WHAT, "the collector takes them"),
+        Err(error) => Finding::bad(WHAT, error, remedy),
     }
 }
 

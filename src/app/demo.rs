@@ -171,6 +171,7 @@ fn settings(wanted: &DemoSettings, doors: &Doors, sandbox: &Sandbox) -> anyhow::
         },
         access: None,
         engine: config::Engine::default(),
+        telemetry: config::Telemetry::default(),
         worker: config::Worker {
             // A demo started again knows by this what a killed one was at.
             id: Some("demo".to_owned()),

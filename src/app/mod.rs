@@ -16,6 +16,7 @@ mod reviews;
 mod roles;
 mod sharing;
 pub mod sound;
+mod telemetry;
 
 use std::{
     net::SocketAddr,
@@ -447,6 +448,7 @@ impl App {
             sound: self.sound()?,
             health: self.environment.health,
             access: self.access()?,
+            metering: self.metering()?,
             shutdown: shutdown.clone(),
         });
         // Where a request comes from is what tries are counted by.

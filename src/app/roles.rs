@@ -118,6 +118,9 @@ pub async fn run_all(app: App, doors: Doors, shutdown: CancellationToken) -> any
         let (app, stop) = (app.clone(), shutdown.clone());
         users.spawn(async move { app.mirror_by_itself(stop).await });
     }
+    if let Some(traces) = app.traces()? {
+        users.spawn(traces.run(shutdown.clone()));
+    }
 
     shutdown.cancelled().await;
     users.close();

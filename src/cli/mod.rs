@@ -17,6 +17,7 @@ mod gate;
 mod health;
 mod hold;
 mod mirror;
+mod moment;
 mod output;
 mod phase;
 mod register;
@@ -118,16 +119,16 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Runs the tap alone: takes requests for recordings off Celery's queue, has them answered, and
     /// hands on what the legacy workers are to do.
-    Tap,
+    Tap(serve::MetricsArgs),
     /// Runs the workers: takes tasks from the workflow engine and does them.
-    Worker,
+    Worker(serve::MetricsArgs),
     /// Runs the embedded workflow engine, which speaks Conductor's REST API.
-    Engine,
+    Engine(serve::MetricsArgs),
     /// Serves the folder `objects.local_dir` as an S3 store at `objects.endpoint`.
     Objects,
     /// Serves the proxy before language model and transcription service: the control's requests pass
     /// through it, and shadow runs get what the control was answered.
-    Share,
+    Share(serve::MetricsArgs),
     /// Tests every connection of the settings and says what is wrong; ends with 1 if anything is.
     Check,
     /// Puts the workflow and its task definitions into the workflow engine.
@@ -323,11 +324,11 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Demo(args) => demo::run(args, &globals).await,
         Command::Up => serve::up(&globals).await,
         Command::Serve(args) => serve::serve(args, &globals).await,
-        Command::Tap => serve::tap(&globals).await,
-        Command::Worker => serve::worker(&globals).await,
-        Command::Engine => serve::engine(&globals).await,
+        Command::Tap(args) => serve::tap(args, &globals).await,
+        Command::Worker(args) => serve::worker(args, &globals).await,
+        Command::Engine(args) => serve::engine(args, &globals).await,
         Command::Objects => serve::objects(&globals).await,
-        Command::Share => serve::share(&globals).await,
+        Command::Share(args) => serve::share(args, &globals).await,
         Command::Check => check::run(&globals).await,
         Command::Register => register::run(&globals).await,
         Command::Dispatch(args) => dispatch::run(args, &globals).await,

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use console::style;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::{ExitStatus, Globals, follow::View, output::say, serve, table};
+use super::{ExitStatus, Globals, follow::View, moment::Moment, output::say, serve, table};
 use crate::{
     app::App,
     controller::{LEASE, NewReplay, Replays, Tally, Ticked},
@@ -53,23 +52,6 @@ pub(super) struct Args {
     /// Who does it, for the record.
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
-}
-
-/// A day, or a moment.
-#[derive(Clone, Copy)]
-struct Moment(DateTime<Utc>);
-
-impl std::str::FromStr for Moment {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if let Ok(day) = text.parse::<NaiveDate>() {
-            return Ok(Self(day.and_time(NaiveTime::MIN).and_utc()));
-        }
-        DateTime::parse_from_rfc3339(text)
-            .map(|at| Self(at.to_utc()))
-            .map_err(|_| "write a day like 2026-03-01, or 2026-03-01T12:00:00Z".to_owned())
-    }
 }
 
 /// How often the replay is looked at.

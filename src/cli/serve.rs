@@ -1,5 +1,7 @@
 //! `switchyard up`, `serve`, `tap`, `worker`, `engine`, `objects` and `share`: the roles that run until stopped.
 
+use std::net::SocketAddr;
+
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
@@ -15,6 +17,14 @@ pub(super) struct ServeArgs {
     without_tap: bool,
 }
 
+/// What processes take that have no pages.
+#[derive(clap::Args)]
+pub(super) struct MetricsArgs {
+    /// Serves `/metrics` there; each process wants an address of its own.
+    #[arg(long, env = "SWITCHYARD_METRICS_LISTEN", value_name = "ADDRESS")]
+    metrics_listen: Option<SocketAddr>,
+}
+
 pub(super) async fn serve(args: ServeArgs, globals: &Globals) -> anyhow::Result<ExitStatus> {
     let app = globals.app().await?;
     let listener = listen(app.config.server.listen, "server.listen").await?;
@@ -22,6 +32,7 @@ pub(super) async fn serve(args: ServeArgs, globals: &Globals) -> anyhow::Result<
     stop_on_signal(shutdown.clone());
     info!("pages and API at http://{}", listener.local_addr()?);
     info!("{}", app.who_is_answered());
+    let traces = app.traces()?;
     let intake = app.intake()?;
     let tapping = app.tapping(&intake)?.filter(|_| !args.without_tap);
     let tapping = async {
@@ -29,7 +40,12 @@ pub(super) async fn serve(args: ServeArgs, globals: &Globals) -> anyhow::Result<
             tapping.run(shutdown.clone()).await;
         }
     };
-    let (served, (), (), (), (), (), ()) = tokio::join!(
+    let telling = async {
+        if let Some(traces) = traces {
+            traces.run(shutdown.clone()).await;
+        }
+    };
+    let (served, (), (), (), (), (), (), ()) = tokio::join!(
         app.serve_http(listener, intake.clone(), shutdown.clone()),
         app.look_after(shutdown.clone())?,
         app.routing()?.run(shutdown.clone()),
@@ -37,29 +53,41 @@ pub(super) async fn serve(args: ServeArgs, globals: &Globals) -> anyhow::Result<
         app.mirror_by_itself(shutdown.clone()),
         intake.run(shutdown.clone()),
         tapping,
+        telling,
     );
     served?;
     Ok(ExitStatus::Success)
 }
 
-pub(super) async fn tap(globals: &Globals) -> anyhow::Result<ExitStatus> {
+pub(super) async fn tap(args: MetricsArgs, globals: &Globals) -> anyhow::Result<ExitStatus> {
     let app = globals.app().await?;
     let shutdown = CancellationToken::new();
     stop_on_signal(shutdown.clone());
-    app.serve_tap(shutdown).await?;
+    let metrics = app.listen_for_metrics(args.metrics_listen).await?;
+    let (served, metered) = tokio::join!(
+        app.serve_tap(shutdown.clone()),
+        app.serve_metrics(metrics, shutdown),
+    );
+    served?;
+    metered?;
     Ok(ExitStatus::Success)
 }
 
-pub(super) async fn worker(globals: &Globals) -> anyhow::Result<ExitStatus> {
+pub(super) async fn worker(args: MetricsArgs, globals: &Globals) -> anyhow::Result<ExitStatus> {
     let app = globals.app().await?;
     let shutdown = CancellationToken::new();
     stop_on_signal(shutdown.clone());
     info!("working for {}", app.environment.conductor.url);
-    app.work(shutdown)?.await;
+    let metrics = app.listen_for_metrics(args.metrics_listen).await?;
+    let ((), metered) = tokio::join!(
+        app.work(shutdown.clone())?,
+        app.serve_metrics(metrics, shutdown),
+    );
+    metered?;
     Ok(ExitStatus::Success)
 }
 
-pub(super) async fn engine(globals: &Globals) -> anyhow::Result<ExitStatus> {
+pub(super) async fn engine(args: MetricsArgs, globals: &Globals) -> anyhow::Result<ExitStatus> {
     let app = globals.app().await?;
     let listener = listen(app.config.engine.listen, "engine.listen").await?;
     let shutdown = CancellationToken::new();
@@ -68,7 +96,13 @@ pub(super) async fn engine(globals: &Globals) -> anyhow::Result<ExitStatus> {
         "the embedded engine listens at http://{}/api",
         listener.local_addr()?
     );
-    app.serve_engine(listener, shutdown).await?;
+    let metrics = app.listen_for_metrics(args.metrics_listen).await?;
+    let (served, metered) = tokio::join!(
+        app.serve_engine(listener, shutdown.clone()),
+        app.serve_metrics(metrics, shutdown),
+    );
+    served?;
+    metered?;
     Ok(ExitStatus::Success)
 }
 
@@ -94,7 +128,7 @@ pub(super) async fn objects(globals: &Globals) -> anyhow::Result<ExitStatus> {
     Ok(ExitStatus::Success)
 }
 
-pub(super) async fn share(globals: &Globals) -> anyhow::Result<ExitStatus> {
+pub(super) async fn share(args: MetricsArgs, globals: &Globals) -> anyhow::Result<ExitStatus> {
     let app = globals.app().await?;
     let listener = listen(app.sharing_address()?, "sharing.listen").await?;
     let shutdown = CancellationToken::new();
@@ -103,7 +137,13 @@ pub(super) async fn share(globals: &Globals) -> anyhow::Result<ExitStatus> {
     info!(
         "the control asks at http://{address}/control/llm and http://{address}/control/transcription"
     );
-    app.serve_sharing(listener, shutdown).await?;
+    let metrics = app.listen_for_metrics(args.metrics_listen).await?;
+    let (served, metered) = tokio::join!(
+        app.serve_sharing(listener, shutdown.clone()),
+        app.serve_metrics(metrics, shutdown),
+    );
+    served?;
+    metered?;
     Ok(ExitStatus::Success)
 }
 

@@ -8,6 +8,7 @@ mod environment;
 mod process;
 mod secret;
 mod shown;
+mod telemetry;
 mod validation;
 
 use std::{
@@ -26,6 +27,7 @@ pub use environment::{
 };
 pub use process::{Database, DatabaseUrl, Engine, Server, Worker};
 pub use secret::Secret;
+pub use telemetry::{Telemetry, Traces};
 
 /// The one migration this version knows.
 pub const FLAG: &str = "daily_diarization_pipeline";
@@ -48,6 +50,9 @@ pub struct Config {
     /// The workers of `worker` and `up`.
     #[serde(default)]
     pub worker: Worker,
+    /// Metrics and traces.
+    #[serde(default)]
+    pub telemetry: Telemetry,
     /// The environments by name.
     pub environments: BTreeMap<String, Environment>,
 }

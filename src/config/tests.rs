@@ -44,6 +44,8 @@ fn every_commented_default_of_the_example_is_the_default() {
                 "# llm_url",
                 "# transcription_url",
                 "# \"hooks",
+                "# metrics_",
+                "# headers",
             ];
             let is_setting = line.starts_with("# ") && line.contains(" = ");
             if is_setting && !keep_commented.iter().any(|key| line.starts_with(key)) {
@@ -174,6 +176,11 @@ fn a_value_that_makes_no_sense_is_named_with_its_section() {
             "[server]",
             "[server]\nlisten = \"0.0.0.0:80\"",
             "server.listen",
+        ),
+        (
+            "[telemetry.traces]",
+            "[telemetry.traces]\nsample_percent = 101",
+            "telemetry.traces.sample_percent",
         ),
         ("https://llm.", "ftp://llm.", "environments.staging.llm.url"),
         (

@@ -52,6 +52,7 @@ impl Config {
                 );
             }
         }
+        self.telemetry.validate()?;
         for (name, environment) in &self.environments {
             environment.validate(&format!("environments.{name}"))?;
             environment.validate_caps(&format!("environments.{name}"))?;

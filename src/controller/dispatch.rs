@@ -264,7 +264,7 @@ async fn note_started(
             .terminate(workflow, "its run has ended meanwhile")
             .await
     {
-        warn!(run.id = %run.id, "cannot stop the workflow of a run that has ended: {error}");
+        warn!(run.id = %run.id, recording.id = %run.recording_id, "cannot stop the workflow of a run that has ended: {error}");
     }
     Ok(())
 }

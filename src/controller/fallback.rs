@@ -133,17 +133,17 @@ impl Fallback {
     async fn give_back(&self, run: &Run, reason: &str) -> bool {
         match self.giving_back.give_back(run, reason).await {
             Ok(Ok(_)) => {
-                info!(run.id = %run.id, "Celery has the recording of run `{}`: {reason}", run.id);
+                info!(run.id = %run.id, recording.id = %run.recording_id, "Celery has the recording of run `{}`: {reason}", run.id);
                 true
             }
             // Only its deliveries are missing, and those it completes when Conductor is back.
             Ok(Err(Refusal::Finalized(_))) => false,
             Ok(Err(refusal)) => {
-                warn!("a recording stays where it is: {refusal}");
+                warn!(run.id = %run.id, recording.id = %run.recording_id, "a recording stays where it is: {refusal}");
                 false
             }
             Err(error) => {
-                warn!(run.id = %run.id, "cannot give a recording back to Celery, trying again: {error:#}");
+                warn!(run.id = %run.id, recording.id = %run.recording_id, "cannot give a recording back to Celery, trying again: {error:#}");
                 false
             }
         }

@@ -75,7 +75,7 @@ impl Shadow {
         };
         let now = (self.clock)();
         self.store.keep_noise(second, &fields, now).await?;
-        info!(run.id = %run.id, "held a second run against run `{}`", run.id);
+        info!(run.id = %run.id, recording.id = %run.recording_id, "held a second run against run `{}`", run.id);
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{Instrument, Span, info, info_span, warn};
 
 use super::{
     candidate_outcome,
@@ -89,6 +89,16 @@ const EFFECTS: [Field; 6] = [
 /// How long a process that fell silent while it compared is waited for.
 const COMPARING: TimeDelta = TimeDelta::seconds(30);
 
+/// What everything says that is logged while a run is looked at.
+fn spoken_of(run: &Run) -> Span {
+    info_span!(
+        "run",
+        run.id = %run.id,
+        recording.id = %run.recording_id,
+        transcript.id = %run.transcript_id,
+    )
+}
+
 impl Shadow {
     /// Ticks until told to stop. A tick that fails is told and tried again.
     pub async fn run(self, shutdown: CancellationToken) {
@@ -112,13 +122,13 @@ impl Shadow {
             .note_versions(&self.environment, &versions)
             .await?;
         for run in self.store.open_runs(&self.environment).await? {
-            if let Err(error) = self.follow(&run).await {
-                warn!(run.id = %run.id, "cannot follow a run, trying again: {error:#}");
+            if let Err(error) = self.follow(&run).instrument(spoken_of(&run)).await {
+                warn!(run.id = %run.id, recording.id = %run.recording_id, "cannot follow a run, trying again: {error:#}");
             }
         }
         for run in self.store.runs_to_compare(&self.environment).await? {
-            if let Err(error) = self.compare_once(&run).await {
-                warn!(run.id = %run.id, "cannot compare a run, trying again: {error:#}");
+            if let Err(error) = self.compare_once(&run).instrument(spoken_of(&run)).await {
+                warn!(run.id = %run.id, recording.id = %run.recording_id, "cannot compare a run, trying again: {error:#}");
             }
         }
         self.measure_noise().await?;
@@ -143,7 +153,7 @@ impl Shadow {
         if let Some(telling) = &self.telling
             && let Err(error) = telling.tell(&self.store, run, &progress).await
         {
-            warn!(run.id = %run.id, "cannot tell browsers of a run's progress, trying again: {error:#}");
+            warn!(run.id = %run.id, recording.id = %run.recording_id, "cannot tell browsers of a run's progress, trying again: {error:#}");
         }
         let state = match workflow.status {
             WorkflowStatus::Running | WorkflowStatus::Paused => RunState::Running,
@@ -162,7 +172,7 @@ impl Shadow {
                 .finish_run(&run.id, state, failure.as_deref(), now)
                 .await?
             {
-                info!(run.id = %run.id, "run `{}` has ended: {}", run.id, state.as_str());
+                info!(run.id = %run.id, recording.id = %run.recording_id, "run `{}` has ended: {}", run.id, state.as_str());
             }
         }
         Ok(Followed {
@@ -183,7 +193,7 @@ impl Shadow {
             });
         }
         if restart(&self.store, &self.client, run, (self.clock)()).await? {
-            warn!(run.id = %run.id, "the engine did not know run `{}`, started it again", run.id);
+            warn!(run.id = %run.id, recording.id = %run.recording_id, "the engine did not know run `{}`, started it again", run.id);
         }
         Ok(Followed {
             state: run.state,
@@ -235,7 +245,7 @@ impl Shadow {
         self.store.release_lease(&name, &holder).await?;
         if let Some(report) = compared? {
             let verdict = report.comparison.verdict;
-            info!(run.id = %run.id, "compared run `{}`: {verdict}", run.id);
+            info!(run.id = %run.id, recording.id = %run.recording_id, "compared run `{}`: {verdict}", run.id);
         }
         Ok(())
     }
@@ -315,7 +325,7 @@ impl Shadow {
         match meaning(pairs).await {
             Ok(cosines) => fields.into_iter().zip(cosines).collect(),
             Err(error) => {
-                warn!(run.id = %run.id, "comparing a run without what a model says of its texts: {error:#}");
+                warn!(run.id = %run.id, recording.id = %run.recording_id, "comparing a run without what a model says of its texts: {error:#}");
                 Meanings::new()
             }
         }

@@ -123,7 +123,7 @@ impl GiveBack {
             && let Err(error) = self.client.terminate(workflow, reason).await
         {
             // The fence holds without it.
-            warn!(run.id = %run.id, "cannot stop the workflow of a run that was taken over: {error}");
+            warn!(run.id = %run.id, recording.id = %run.recording_id, "cannot stop the workflow of a run that was taken over: {error}");
         }
         let subject = &run.subject;
         let transcript = &subject.transcript.id;
@@ -138,7 +138,7 @@ impl GiveBack {
             .store
             .finish_run(&run.id, RunState::Terminated, Some(reason), now);
         ended.await?;
-        info!(run.id = %run.id, "gave the recording of run `{}` back to Celery", run.id);
+        info!(run.id = %run.id, recording.id = %run.recording_id, "gave the recording of run `{}` back to Celery", run.id);
         Ok(Ok(GaveBack {
             epoch,
             task_id: task.id,

@@ -80,7 +80,7 @@ impl Watchdog {
                 continue;
             };
             if let Err(error) = self.client.decide(id).await {
-                warn!(run.id = %run.id, "cannot remind the engine of a run: {error}");
+                warn!(run.id = %run.id, recording.id = %run.recording_id, "cannot remind the engine of a run: {error}");
                 continue;
             }
             let workflow = match workflow_of(&self.client, run).await {
@@ -88,7 +88,7 @@ impl Watchdog {
                 // Whoever follows runs starts it again.
                 Ok(None) => continue,
                 Err(error) => {
-                    warn!(run.id = %run.id, "cannot look after a run: {error:#}");
+                    warn!(run.id = %run.id, recording.id = %run.recording_id, "cannot look after a run: {error:#}");
                     continue;
                 }
             };
@@ -114,7 +114,7 @@ impl Watchdog {
         };
         let kind = &first.kind;
         warn!(
-            run.id = %run.id,
+            run.id = %run.id, recording.id = %run.recording_id,
             "`{}` of run `{}` waits since {} though `{kind}` is asked for; having it put into its queue again",
             first.reference, run.id, first.since.format("%H:%M:%S UTC")
         );
@@ -122,13 +122,13 @@ impl Watchdog {
             return true;
         };
         if !first.alone {
-            warn!(run.id = %run.id, "the engine cannot repair a run: {error}");
+            warn!(run.id = %run.id, recording.id = %run.recording_id, "the engine cannot repair a run: {error}");
             return false;
         }
         match self.client.requeue(kind).await {
             Ok(()) => true,
             Err(again) => {
-                warn!(run.id = %run.id, "the engine can neither repair a run ({error}) nor put its tasks into their queue: {again}");
+                warn!(run.id = %run.id, recording.id = %run.recording_id, "the engine can neither repair a run ({error}) nor put its tasks into their queue: {again}");
                 false
             }
         }

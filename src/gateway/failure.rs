@@ -47,10 +47,12 @@ impl Gateway {
                 continue;
             };
             match self.tell_failure(&run, &live).await {
-                Ok(()) => info!(run.id = %run.id, "told users that run `{}` failed", run.id),
+                Ok(()) => {
+                    info!(run.id = %run.id, recording.id = %run.recording_id, "told users that run `{}` failed", run.id)
+                }
                 Err(GatewayError::Fenced) => {}
                 Err(error) => {
-                    warn!(run.id = %run.id, "cannot tell users of a failed run, trying again: {error}");
+                    warn!(run.id = %run.id, recording.id = %run.recording_id, "cannot tell users of a failed run, trying again: {error}");
                 }
             }
         }

@@ -106,7 +106,7 @@ impl Gateway {
                 Ok(Some(swept)) => sweep.swept.push(swept),
                 Ok(None) => {}
                 Err(error) => {
-                    warn!(run.id = %run.run_id, "cannot delete a run's copies, trying again: {error:#}");
+                    warn!(run.id = %run.run_id, recording.id = %run.recording_id, "cannot delete a run's copies, trying again: {error:#}");
                     sweep.unfinished.push(Unfinished {
                         run_id: run.run_id.clone(),
                         problem: format!("{error:#}"),
@@ -181,7 +181,7 @@ impl Gateway {
         self.0.store.mark_swept(&run.run_id, now).await?;
         if objects > 0 {
             info!(
-                run.id = %run.run_id, objects, bytes,
+                run.id = %run.run_id, recording.id = %run.recording_id, objects, bytes,
                 "deleted {objects} objects of run `{}`: {}", run.run_id, why.as_str()
             );
         }

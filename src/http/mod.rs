@@ -12,6 +12,7 @@ mod error;
 mod events;
 mod headers;
 mod host;
+mod metrics;
 mod ofrep;
 mod routes;
 mod ui;
@@ -29,6 +30,7 @@ use crate::{
 };
 use error::Error;
 use events::Events;
+pub use metrics::{Metering, metrics_router};
 use ofrep::Changes;
 use routes::Routes;
 pub use routes::{Declared, Needs};
@@ -50,6 +52,8 @@ pub struct State {
     pub health: HealthLimits,
     /// Knows who asks.
     pub access: Access,
+    /// What `/metrics` answers with.
+    pub metering: Metering,
     /// Ends streams of events, which would hold a stop up for as long as somebody listens.
     pub shutdown: CancellationToken,
 }
@@ -111,6 +115,7 @@ pub fn declared() -> Vec<Declared> {
 pub fn router(state: State) -> Router {
     let access = state.access.clone();
     let names = host::Names::of(access.sign_in.as_deref());
+    let metering = state.metering;
     let door = Door {
         events: Events::new(state.shadow.clone(), state.shutdown.clone()),
         changes: Changes::new(state.intake.clone(), state.shutdown),
@@ -135,6 +140,9 @@ pub fn router(state: State) -> Router {
         .layer(middleware::from_fn(move |request, next| {
             caller::arrive(access.clone(), request, next)
         }))
+        // Its token is its own.
+        .merge(metrics::routes(metering))
+        .layer(middleware::from_fn(metrics::count))
         .layer(middleware::map_response(headers::add))
         .with_state(door)
 }

@@ -2,6 +2,8 @@
 
 use std::{fmt, time::Duration};
 
+use crate::meters;
+
 /// The service that was called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Service {
@@ -21,6 +23,8 @@ pub enum Service {
     Notices,
     /// The provider people sign in at.
     SignIn,
+    /// Where traces go.
+    Collector,
 }
 
 impl fmt::Display for Service {
@@ -34,7 +38,24 @@ impl fmt::Display for Service {
             Self::Webhook => "webhook",
             Self::Notices => "notices",
             Self::SignIn => "sign-in provider",
+            Self::Collector => "traces",
         })
+    }
+}
+
+impl Service {
+    /// As metrics have it.
+    pub(super) const fn metered(self) -> meters::Service {
+        match self {
+            Self::Daily => meters::Service::Daily,
+            Self::Transcription => meters::Service::Transcription,
+            Self::Llm => meters::Service::Llm,
+            Self::Embeddings => meters::Service::Embeddings,
+            Self::Zulip => meters::Service::Zulip,
+            Self::Webhook => meters::Service::Webhook,
+            Self::Notices => meters::Service::Notices,
+            Self::Collector => meters::Service::Collector,
+        }
     }
 }
 
@@ -171,6 +192,19 @@ impl Cause {
             | Self::Server { .. }
             | Self::BadAnswer(_)
             | Self::Empty { .. } => false,
+        }
+    }
+
+    /// As metrics have it.
+    pub const fn outcome(&self) -> meters::Outcome {
+        match self {
+            Self::Timeout { .. } => meters::Outcome::Timeout,
+            Self::NotConnected(_) | Self::Connection(_) => meters::Outcome::Connection,
+            Self::Busy { .. } => meters::Outcome::Busy,
+            Self::Server { .. } => meters::Outcome::Failed,
+            Self::Refused { status } => meters::Outcome::of_status(*status),
+            Self::Filtered | Self::Invalid(_) => meters::Outcome::Refused,
+            Self::BadAnswer(_) | Self::Empty { .. } => meters::Outcome::BadAnswer,
         }
     }
 

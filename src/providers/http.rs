@@ -14,7 +14,10 @@ use tracing::warn;
 use url::Url;
 
 use super::{Cause, Error, Retry, Service, retry::luck};
-use crate::model::REUSED_HEADER;
+use crate::{
+    meters::{self, Outcome},
+    model::REUSED_HEADER,
+};
 
 /// Longer answers are refused: the words of a whole day's meeting are a tenth of it.
 const LONGEST_ANSWER: usize = 64 << 20;
@@ -70,7 +73,8 @@ impl Http {
             | Service::Zulip
             | Service::Webhook
             | Service::Notices
-            | Service::SignIn => Policy::none(),
+            | Service::SignIn
+            | Service::Collector => Policy::none(),
         };
         let client = Client::builder()
             .default_headers(headers)
@@ -145,7 +149,10 @@ impl Http {
             let started = Instant::now();
             let answered = self.once(request()).await;
             let result = answered.and_then(|(body, is_reused)| Ok((read(&body)?, is_reused)));
-            spent += started.elapsed();
+            let took = started.elapsed();
+            let outcome = result.as_ref().map_or_else(Cause::outcome, |_| Outcome::Ok);
+            meters::call(self.service.metered(), outcome, took);
+            spent += took;
             let cause = match result {
                 Ok((value, is_reused)) => {
                     return Ok(Reply {

@@ -10,7 +10,10 @@ use reqwest::{Client, header, redirect::Policy};
 use url::Url;
 
 use super::{Cause, Error, Service, http::cause};
-use crate::contract::webhook::signature;
+use crate::{
+    contract::webhook::signature,
+    meters::{self, Outcome},
+};
 
 /// The header that signs a body: `t={unix seconds},v1={hex}`, the hex being HMAC-SHA256 of
 /// `{t}.{body}`.
@@ -46,7 +49,11 @@ impl Notifier {
     /// Sends one, once. Whoever is told knows it again by its id.
     pub async fn send(&self, id: &str, body: &str, now: DateTime<Utc>) -> Result<(), Error> {
         let started = Instant::now();
-        self.once(id, body, now).await.map_err(|cause| Error {
+        let sent = self.once(id, body, now).await;
+        let spent = started.elapsed();
+        let outcome = sent.as_ref().map_or_else(Cause::outcome, |()| Outcome::Ok);
+        meters::call(meters::Service::Notices, outcome, spent);
+        sent.map_err(|cause| Error {
             service: Service::Notices,
             asked: format!(
                 "telling `{}`",
@@ -55,7 +62,7 @@ impl Notifier {
             cause,
             attempts: 1,
             allowed: 1,
-            spent: started.elapsed(),
+            spent,
         })
     }
 

@@ -14,6 +14,7 @@ use url::Url;
 
 use super::{Cause, Error, Service, http::cause, relays::Relays};
 use crate::contract::webhook::TIMEOUT_SECONDS;
+use crate::meters::{self, Outcome};
 use crate::model::HttpRequest;
 use crate::rollout::Live;
 
@@ -70,13 +71,20 @@ impl Webhook {
             "delivering the webhook of run `{}` to `{host}`", live.run()
         );
         let started = Instant::now();
-        self.once(request).await.map_err(|cause| Error {
+        let sent = self.once(request).await;
+        let spent = started.elapsed();
+        let outcome = match &sent {
+            Ok(status) => Outcome::of_status(*status),
+            Err(cause) => cause.outcome(),
+        };
+        meters::call(meters::Service::Webhook, outcome, spent);
+        sent.map_err(|cause| Error {
             service: Service::Webhook,
             asked: format!("delivering to `{host}`"),
             cause,
             attempts: 1,
             allowed: 1,
-            spent: started.elapsed(),
+            spent,
         })
     }
 

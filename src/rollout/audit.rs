@@ -44,7 +44,7 @@ impl Entry {
 }
 
 /// An entry and the hash that is kept with it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sealed {
     /// The entry.
     #[serde(flatten)]
@@ -100,6 +100,12 @@ impl Chain {
     /// A chain whose newest entry has this number and this hash.
     pub const fn at(seq: i64, hash: String) -> Self {
         Self { seq, hash }
+    }
+
+    /// The chain as it was before an entry, by what the entry says of that. An export may begin
+    /// anywhere; that nothing is missing before it, it cannot show.
+    pub fn before(sealed: &Sealed) -> Self {
+        Self::at(sealed.entry.seq - 1, sealed.entry.previous.clone())
     }
 
     /// Adds an entry: gives it its number, its predecessor and its hash.
@@ -221,6 +227,22 @@ mod tests {
             found: 2,
         };
         assert_eq!(cut.ends_at(3, &written[2].hash), Err(end));
+    }
+
+    #[test]
+    fn a_chain_may_be_read_from_anywhere() {
+        let written = chain();
+        let mut chain = Chain::before(&written[1]);
+        for sealed in &written[1..] {
+            chain.check(sealed).expect("it follows");
+        }
+        assert_eq!(chain.len(), 3);
+        let mut chain = Chain::before(&written[0]);
+        chain.check(&written[0]).expect("it is the first");
+        let mut forged = written[2].clone();
+        forged.entry.actor = "bo".to_owned();
+        let mut chain = Chain::before(&forged);
+        assert_eq!(chain.check(&forged), Err(Broken::Content(3)));
     }
 
     /// Computed with Python: `hashlib.sha256(json.dumps(…, sort_keys=True, separators=(",", ":"),

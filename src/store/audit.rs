@@ -1,9 +1,10 @@
 //! The audit trail: a chain of entries, added to in the transaction of what they tell of.
 
 use anyhow::Context;
+use chrono::{DateTime, Utc};
 use sqlx::{Any, AnyConnection, Row, Transaction, any::AnyRow};
 
-use super::Store;
+use super::{Store, millis};
 use crate::{
     model::{EnvironmentName, FlagName},
     rollout::audit::{Broken, Chain, Entry, Sealed},
@@ -108,6 +109,32 @@ impl Store {
             .bind(environment.as_str())
             .bind(flag.as_str())
             .bind(at_most)
+            .fetch_all(&self.pool)
+            .await
+            .context("reading the audit trail")?;
+        rows.iter().map(read).collect()
+    }
+
+    /// The part of the chain, of all migrations, that was written from `since` on and before `until`:
+    /// the first entry after `after`, and those that follow it. As many as one reads at once; none
+    /// where there are no more. Nothing within is left out, whatever its time says.
+    pub async fn audit_between(
+        &self,
+        (since, until): (Option<DateTime<Utc>>, Option<DateTime<Utc>>),
+        after: i64,
+    ) -> anyhow::Result<Vec<Sealed>> {
+        let sql = format!(
+            "-- audit_between\n select {COLUMNS} from audit
+             where seq > $1
+               and seq >= (select coalesce(min(seq), 1) from audit where at >= $2)
+               and seq <= (select coalesce(max(seq), 0) from audit where at >= $2 and at < $3)
+             order by seq limit $4"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(after)
+            .bind(since.map_or(i64::MIN, millis))
+            .bind(until.map_or(i64::MAX, millis))
+            .bind(AT_ONCE)
             .fetch_all(&self.pool)
             .await
             .context("reading the audit trail")?;

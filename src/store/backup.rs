@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Every table of ours, those that others refer to first.
-pub const TABLES: [&str; 55] = [
+pub const TABLES: [&str; 56] = [
     "controls",
     "runs",
     "outputs",
@@ -77,6 +77,7 @@ pub const TABLES: [&str; 55] = [
     "tokens",
     "sessions",
     "sign_ins",
+    "traces",
 ];
 
 /// The version of the format above.

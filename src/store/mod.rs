@@ -30,6 +30,7 @@ mod ownership;
 mod phases;
 mod pinnings;
 mod ratios;
+mod readings;
 mod rehearsals;
 mod replays;
 mod requests;
@@ -47,6 +48,7 @@ mod sweeps;
 mod throughput;
 mod timeline;
 mod tokens;
+mod traces;
 mod trail;
 
 use std::{
@@ -97,6 +99,7 @@ pub use sweeps::Unswept;
 pub use throughput::Throughput;
 pub use tokens::{NOTED_EVERY, NewToken, Token};
 pub use trail::{Attempt, FailedStep, MeteredUsage, UsageOfRun};
+pub use traces::{Untold, Window};
 
 /// The migrations, applied in order by [`Store::open`].
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();

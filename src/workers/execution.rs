@@ -1,10 +1,14 @@
 //! One attempt of one task, from receipt to acknowledged report.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, debug, info, info_span, warn};
+use tracing::{Instrument, Span, debug, field, info, info_span, warn};
 
 use super::{Assignment, Context, Entry, Made, Services, TaskError, asking::Asking};
 use crate::{
@@ -13,6 +17,7 @@ use crate::{
         wire::{Task, TaskResult, TaskResultStatus},
     },
     gateway::Delivered,
+    meters,
     model::{RunId, digest},
     rollout::Live,
     store::{Attempt, CheckedIn, Output, Run, Spooled},
@@ -66,12 +71,16 @@ impl Execution {
     /// Waits for leave to begin, works, and reports, sending heartbeats all the while. The result
     /// of a run that ended meanwhile is not reported: nobody wants it.
     pub async fn run<P>(self, leave: impl Future<Output = P>) {
+        let run = self.task.input_data.get("run_id").and_then(Value::as_str);
         let span = info_span!(
             "task",
             task.kind = %self.entry.name,
             task.reference = self.task.reference_task_name,
             task.attempt = self.task.retry_count + 1,
             workflow.id = self.task.workflow_instance_id,
+            run.id = run,
+            recording.id = field::Empty,
+            transcript.id = field::Empty,
         );
         async {
             let work = async {
@@ -122,7 +131,15 @@ impl Execution {
     }
 
     async fn work(&self) -> TaskResult {
-        match self.attempt().await {
+        let started = Instant::now();
+        let worked = self.attempt().await;
+        let outcome = match &worked {
+            Ok(_) => "completed",
+            Err(TaskError::Retry(_)) => "failed",
+            Err(TaskError::Terminal(_)) => "failed_terminally",
+        };
+        meters::attempt(self.entry.name, outcome, started.elapsed());
+        match worked {
             Ok(output) => {
                 let mut result = TaskResult::new(&self.task, TaskResultStatus::Completed);
                 if let Value::Object(output) = output {
@@ -172,6 +189,10 @@ impl Execution {
                 "the workflow's `run_id` names no run in our database; start runs with `switchyard dispatch`",
             )
         })?;
+        // Of everything that is said of this attempt from here on.
+        let span = Span::current();
+        span.record("recording.id", field::display(&run.recording_id));
+        span.record("transcript.id", field::display(&run.transcript_id));
         let run_id = run.id.clone();
         let live = self.proof(&run).await?;
         let assignment = self.assignment();
@@ -341,9 +362,8 @@ impl Execution {
             .definition
             .timeout_seconds;
         let time = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
-        let working = tokio::spawn(
-            async move { run(input, &context).await }.instrument(tracing::Span::current()),
-        );
+        let working =
+            tokio::spawn(async move { run(input, &context).await }.instrument(Span::current()));
         let abort = working.abort_handle();
         let made = tokio::select! {
             made = working => made,

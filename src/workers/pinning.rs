@@ -142,7 +142,7 @@ impl Pinning {
         let Some(pinned) = explained? else {
             return Ok(false);
         };
-        info!(run.id = %id, "run `{id}`: {}", pinned.sentence());
+        info!(run.id = %id, recording.id = %run.recording_id, "run `{id}`: {}", pinned.sentence());
         Ok(true)
     }
 

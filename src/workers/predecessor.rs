@@ -38,7 +38,7 @@ async fn hand_back_all(worker: &Runner, shutdown: &CancellationToken) -> anyhow:
         let mut has_told = false;
         while let Err(error) = hand_back_of(worker, &workflow, &ended).await {
             if !error.is_outage() {
-                warn!("cannot hand back what an earlier process left of a run: {error}");
+                warn!(workflow.id = %workflow, "cannot hand back what an earlier process left of a run: {error}");
                 break;
             }
             if !has_told {

@@ -630,6 +630,35 @@ async fn a_migration_goes_forward_step_by_step_and_says_what_is_missing() {
     );
     let whole = site.run(&["audit", "--verify"]).await.well();
     assert!(whole.starts_with("The audit trail is whole: "), "{whole}");
+
+    // An export is checked without the database.
+    let exported = site.run(&["audit", "--export"]).await.well();
+    let file = site.path("audit.jsonl");
+    let file = file.to_str().expect("it is UTF-8");
+    let verify = ["audit", "--verify-file", file, "--json"];
+    std::fs::write(file, &exported).expect("it is written");
+    let told = site.run(&verify).await.json();
+    assert_eq!(told["whole"], true);
+    assert_eq!(told["entries"], exported.lines().count());
+    let rest = exported.split_once('\n').expect("there are more").1;
+    std::fs::write(file, rest).expect("it is written");
+    assert_eq!(
+        site.run(&verify).await.json()["whole"],
+        true,
+        "a part is whole"
+    );
+    std::fs::write(
+        file,
+        exported.replacen("\"actor\":\"ana\"", "\"actor\":\"bo\"", 1),
+    )
+    .expect("it is written");
+    let refused = site.run(&verify[..3]).await.refused();
+    assert!(
+        refused.contains("was changed after it was written"),
+        "{refused}"
+    );
+    let later = ["audit", "--export", "--since", "2100-01-01"];
+    assert_eq!(site.run(&later).await.well(), "");
 }
 
 #[tokio::test]

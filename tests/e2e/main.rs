@@ -3,6 +3,9 @@
 mod access;
 mod chaos;
 mod cli;
+#[allow(dead_code, reason = "the other suite uses all of it")]
+#[path = "../support/collector.rs"]
+mod collector;
 mod consent;
 mod controllers;
 mod crash;
@@ -26,6 +29,7 @@ mod meeting;
 mod migration;
 #[path = "../support/legacy.rs"]
 mod miniature;
+mod observed;
 mod outage;
 mod pinning;
 mod program;

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Everything said, and everything written about it, as quotations.
-struct Meeting {
+pub struct Meeting {
     said: HashSet<Vec<String>>,
 }
 
@@ -55,7 +55,7 @@ fn texts(value: &Value, found: &mut Vec<String>) {
 }
 
 impl Meeting {
-    fn of(answers: &str) -> Self {
+    pub fn of(answers: &str) -> Self {
         let folder = fixtures().join("standup").join(answers);
         let read = |name: &str| -> Value {
             let text = std::fs::read_to_string(folder.join(name)).expect("a fixture");
@@ -84,7 +84,7 @@ impl Meeting {
 
     /// Expects nothing of the meeting, nobody's name and no secret in a text.
     #[track_caller]
-    fn is_not_in(&self, what: &str, text: &str) {
+    pub fn is_not_in(&self, what: &str, text: &str) {
         for never in NEVER
             .iter()
             .chain(SECRETS[1..].iter().map(|(_, secret)| secret))

@@ -2,6 +2,9 @@
 
 mod celery;
 mod cleanup;
+#[allow(dead_code, reason = "the other suite uses all of it")]
+#[path = "../support/collector.rs"]
+mod collector;
 #[path = "../support/database.rs"]
 mod database;
 mod deliveries;
@@ -33,3 +36,4 @@ mod selftest;
 mod sharing;
 mod standup;
 mod store;
+mod telemetry;

@@ -3,6 +3,7 @@
 
 mod access;
 mod answers;
+mod audit;
 mod backups;
 mod checkpoints;
 mod comparisons;
@@ -20,12 +21,13 @@ mod reviews;
 mod routes;
 mod rules;
 mod runs;
-mod same_rows;
+pub mod same_rows;
 pub mod samples;
 mod served;
 mod sharing;
 mod spool;
 mod sweeps;
+mod traces;
 mod trail;
 
 /// Makes two tests of each check.

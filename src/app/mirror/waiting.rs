@@ -43,7 +43,7 @@ impl Mirrors<'_> {
                     return self.give_up(mirror, MirrorOutcome::Failed, reason).await;
                 }
                 Err(error) => {
-                    warn!("cannot see how far a mirror is, trying again: {error:#}");
+                    warn!(mirror.id = %mirror.transcript, recording.id = %mirror.recording_id, "cannot see how far a mirror is, trying again: {error:#}");
                     None
                 }
             };
@@ -81,7 +81,7 @@ impl Mirrors<'_> {
     async fn give_participants(&self, mirror: &Mirror) {
         let (original, transcript) = (&mirror.original, &mirror.transcript);
         if let Err(error) = self.rows.give_participants(original, transcript).await {
-            warn!("cannot give a mirror its participants, trying again: {error}");
+            warn!(mirror.id = %mirror.transcript, recording.id = %mirror.recording_id, "cannot give a mirror its participants, trying again: {error}");
         }
     }
 
@@ -101,7 +101,7 @@ impl Mirrors<'_> {
                 Ok(None) => {}
                 Ok(ended) => return Ok(ended),
                 Err(error) => {
-                    warn!("cannot read the result of a mirror's task, trying again: {error}");
+                    warn!(mirror.id = %mirror.transcript, recording.id = %mirror.recording_id, "cannot read the result of a mirror's task, trying again: {error}");
                     tokio::time::sleep(look).await;
                 }
             }

@@ -9,13 +9,14 @@ mod metadata;
 mod tasks;
 mod workflows;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::wire::{ErrorAnswer, Health};
+use crate::meters::{self, Outcome, Service};
 pub use error::{Call, Error};
 pub use workflows::Started;
 
@@ -256,6 +257,16 @@ impl Client {
     }
 
     async fn send_once(&self, call: &Call, request: RequestBuilder) -> Result<Answer, Failure> {
+        let started = Instant::now();
+        let answered = self.exchange(call, request).await;
+        let outcome = answered
+            .as_ref()
+            .map_or_else(Failure::outcome, |_| Outcome::Ok);
+        meters::call(Service::Conductor, outcome, started.elapsed());
+        answered
+    }
+
+    async fn exchange(&self, call: &Call, request: RequestBuilder) -> Result<Answer, Failure> {
         let response = request.send().await.map_err(|e| broken(call, e))?;
         let status = response.status();
         let body = response.bytes().await.map_err(|e| broken(call, e))?;
@@ -316,6 +327,21 @@ enum Failure {
     Doubtful(Error),
     /// Trying again may help.
     Passing(Error),
+}
+
+impl Failure {
+    /// As metrics have it.
+    fn outcome(&self) -> Outcome {
+        let (Self::Final(error) | Self::Doubtful(error) | Self::Passing(error)) = self;
+        match error {
+            Error::NotFound { .. } => Outcome::NotFound,
+            Error::Conflict { .. } => Outcome::Refused,
+            Error::Refused { status, .. } => Outcome::of_status(*status),
+            Error::Timeout { .. } => Outcome::Timeout,
+            Error::Unreachable { .. } => Outcome::Connection,
+            Error::BadAnswer { .. } => Outcome::BadAnswer,
+        }
+    }
 }
 
 fn method_name(method: &Method) -> &'static str {

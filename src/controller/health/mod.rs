@@ -400,7 +400,7 @@ async fn pause(client: &Client, run: &Run) -> Option<RunId> {
     match client.pause(run.workflow_id.as_ref()?).await {
         Ok(()) => Some(run.id.clone()),
         Err(error) => {
-            warn!(run.id = %run.id, "cannot pause a run, trying again: {error}");
+            warn!(run.id = %run.id, recording.id = %run.recording_id, "cannot pause a run, trying again: {error}");
             None
         }
     }
@@ -415,7 +415,7 @@ async fn resume(client: &Client, run: &Run) -> bool {
         Ok(()) | Err(Error::Refused { status: 500, .. }) => true,
         Err(error) if !error.is_outage() => true,
         Err(error) => {
-            warn!(run.id = %run.id, "cannot resume a run, trying again: {error}");
+            warn!(run.id = %run.id, recording.id = %run.recording_id, "cannot resume a run, trying again: {error}");
             false
         }
     }

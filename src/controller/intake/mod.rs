@@ -173,11 +173,11 @@ impl Intake {
                 return Err(Unanswered::NoRecording(transcript));
             }
             Ok(Err(error)) => {
-                warn!("cannot route a request: {error:#}");
+                warn!(transcript.id = %request.transcript, "cannot route a request: {error:#}");
                 "in doubt: the route could not be pinned"
             }
             Err(_) => {
-                warn!("cannot route a request in time");
+                warn!(transcript.id = %request.transcript, "cannot route a request in time");
                 "in doubt: the route could not be pinned in time"
             }
         };
@@ -245,11 +245,11 @@ impl Intake {
             Ok(Ok(Some(subject))) => (Keys::of(&subject), Some(subject)),
             Ok(Ok(None) | Err(ReflectorError::NoRecording(_))) => (Keys::NoRecording, None),
             Ok(Err(error)) => {
-                warn!("cannot read what a request is about: {error}");
+                warn!(transcript.id = %transcript, "cannot read what a request is about: {error}");
                 (Keys::Unknown, None)
             }
             Err(_) => {
-                warn!("cannot read what a request is about in time");
+                warn!(transcript.id = %transcript, "cannot read what a request is about in time");
                 (Keys::Unknown, None)
             }
         }
@@ -259,7 +259,7 @@ impl Intake {
         if let Some(watcher) = &self.watcher
             && let Err(error) = watcher.watch(transcript)
         {
-            warn!("the messages of a control will not be compared: {error}");
+            warn!(transcript.id = %transcript, "the messages of a control will not be compared: {error}");
         }
     }
 

@@ -70,7 +70,7 @@ impl Intake {
             None => self.dispatch(route, subject).await?,
         };
         self.store.note_route_run(route, &run).await?;
-        info!(run.id = %run.id, "run `{}` of a routed recording is under way", run.id);
+        info!(run.id = %run.id, recording.id = %run.recording_id, "run `{}` of a routed recording is under way", run.id);
         Ok(true)
     }
 

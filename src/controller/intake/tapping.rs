@@ -206,7 +206,7 @@ async fn answer(intake: &Intake, message: &Envelope) -> Decision {
             match intake.refuse(&request, &refused).await {
                 Ok(()) => Decision::Withhold(None),
                 Err(error) => {
-                    warn!("cannot tell anybody that a request is refused, trying again: {error:#}");
+                    warn!(transcript.id = %request.transcript, "cannot tell anybody that a request is refused, trying again: {error:#}");
                     Decision::Leave
                 }
             }

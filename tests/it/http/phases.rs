@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 use switchyard::{
     model::Bounds,
-    rollout::{Percent, Position},
+    rollout::{
+        Percent, Position,
+        audit::{Chain, Sealed},
+    },
 };
 
 use super::server::{Server, noon};
@@ -178,6 +181,20 @@ async fn a_hold_stops_forward_moves_and_no_others_and_all_of_it_is_on_record() {
     assert!(actions.contains(&"hold".to_owned()) && actions.contains(&"override".to_owned()));
     let whole = get(&server, "audit/verification").await;
     assert_eq!(whole["whole"], true);
+    let exported = server.get("/api/v1/audit/export").await;
+    assert_eq!(exported.status, 200);
+    let mut chain = Chain::default();
+    for line in exported.body.lines() {
+        let sealed: Sealed = serde_json::from_str(line).expect("an entry");
+        chain.check(&sealed).expect("it follows");
+    }
+    assert_eq!(whole["entries"], chain.len());
+    let later = server
+        .get("/api/v1/audit/export?since=2100-01-01T00:00:00Z")
+        .await;
+    assert_eq!((later.status, later.body.as_str()), (200, ""));
+    let wrong = server.get("/api/v1/audit/export?until=today").await;
+    assert_eq!(wrong.status, 400);
 }
 
 #[tokio::test]

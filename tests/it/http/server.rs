@@ -16,14 +16,16 @@ use switchyard::{
     compare::Policy,
     conductor::{Client, ClientConfig, RetryPolicy},
     controller::{
-        Mover, Reviews, Shadow, Sound,
+        Metrics, Mover, Reviews, Shadow, Sound,
         access::{Access, SignIn},
         intake::{Budget, Intake, Standing},
     },
     cost::PriceTable,
     http,
     legacy::recorded,
-    model::{Bounds, EnvironmentName, FlagName, HealthLimits, Origin, RunId, RunState, WorkflowId},
+    model::{
+        Bounds, Caps, EnvironmentName, FlagName, HealthLimits, Origin, RunId, RunState, WorkflowId,
+    },
     rollout::Surroundings,
     store::{About, Attempt, Control, NewRun, Store},
 };
@@ -65,7 +67,7 @@ impl Server {
     pub async fn signing_in(sign_in: SignIn, bounds: Bounds) -> Self {
         let gone = loopback().await.local_addr().expect("an address");
         let engine = format!("http://{gone}/api");
-        Self::set_up(&engine, PATIENT, bounds, Some(sign_in), |sound| sound).await
+        Self::set_up(&engine, PATIENT, bounds, Some(sign_in), None, |sound| sound).await
     }
 
     /// Lets time pass.
@@ -76,30 +78,43 @@ impl Server {
     /// With other bounds, and an engine that refuses connections.
     pub async fn within(bounds: Bounds) -> Self {
         let gone = loopback().await.local_addr().expect("an address");
-        Self::new(&format!("http://{gone}/api"), PATIENT, bounds).await
+        Self::new(&format!("http://{gone}/api"), PATIENT, bounds, None).await
+    }
+
+    /// With a token that `/metrics` asks for, and an engine that refuses connections.
+    pub async fn with_metrics_token(token: &str) -> Self {
+        let gone = loopback().await.local_addr().expect("an address");
+        let engine = format!("http://{gone}/api");
+        Self::new(&engine, PATIENT, Bounds::default(), Some(token)).await
     }
 
     /// One that takes no longer than that to say who serves.
     pub async fn answering_within(time: Duration) -> Self {
         let gone = loopback().await.local_addr().expect("an address");
         let budget = Budget::of(time);
-        Self::new(&format!("http://{gone}/api"), budget, Bounds::default()).await
+        Self::new(
+            &format!("http://{gone}/api"),
+            budget,
+            Bounds::default(),
+            None,
+        )
+        .await
     }
 
     /// With the engine at that base URL.
     pub async fn with_engine(base_url: &str) -> Self {
-        Self::new(base_url, PATIENT, Bounds::default()).await
+        Self::new(base_url, PATIENT, Bounds::default(), None).await
     }
 
     /// With an engine that refuses connections, and sound of runs.
     pub async fn hearing(hear: impl FnOnce(Sound) -> Sound) -> Self {
         let gone = loopback().await.local_addr().expect("an address");
         let base_url = format!("http://{gone}/api");
-        Self::set_up(&base_url, PATIENT, Bounds::default(), None, hear).await
+        Self::set_up(&base_url, PATIENT, Bounds::default(), None, None, hear).await
     }
 
-    async fn new(base_url: &str, budget: Budget, bounds: Bounds) -> Self {
-        Self::set_up(base_url, budget, bounds, None, |sound| sound).await
+    async fn new(base_url: &str, budget: Budget, bounds: Bounds, token: Option<&str>) -> Self {
+        Self::set_up(base_url, budget, bounds, None, token, |sound| sound).await
     }
 
     async fn set_up(
@@ -107,6 +122,7 @@ impl Server {
         budget: Budget,
         bounds: Bounds,
         sign_in: Option<SignIn>,
+        token: Option<&str>,
         hear: impl FnOnce(Sound) -> Sound,
     ) -> Self {
         let clock = Arc::new(AtomicI64::new(90));
@@ -154,24 +170,27 @@ impl Server {
             Arc::clone(&shadow.clock),
             sign_in,
         );
+        let mover = Mover {
+            about: phases::about("staging"),
+            store: shadow.store.clone(),
+            bounds,
+            around: Arc::new(|| {
+                Box::pin(async {
+                    Surroundings {
+                        may_serve: Ok(()),
+                        celery_waiting: Some(0),
+                    }
+                })
+            }),
+            clock: Arc::clone(&shadow.clock),
+        };
+        let metrics = Metrics::new(mover.clone(), Caps::default());
         let router = http::router(http::State {
             access: access.clone(),
             shadow: shadow.clone(),
             intake,
-            mover: Mover {
-                about: phases::about("staging"),
-                store: shadow.store.clone(),
-                bounds,
-                around: Arc::new(|| {
-                    Box::pin(async {
-                        Surroundings {
-                            may_serve: Ok(()),
-                            celery_waiting: Some(0),
-                        }
-                    })
-                }),
-                clock: Arc::clone(&shadow.clock),
-            },
+            mover,
+            metering: http::Metering::new(Some(metrics), token),
             reviews: Reviews {
                 about: About {
                     epoch: shadow.epoch(),

@@ -21,6 +21,7 @@ use super::rules::write_rules;
 use super::samples::{at, attempt, control, intent, new_run, output, usage};
 use super::served::write_versions;
 use super::sharing::write_shared;
+use super::traces::write_told;
 use crate::database::{Database, Kind};
 
 /// Every call that writes, in the order of a run that fails once and is resumed.
@@ -138,6 +139,7 @@ pub async fn write_to_every_table(store: &Store) {
     write_export(store).await;
     write_shared(store).await.expect("it is written");
     write_access(store).await.expect("it is written");
+    write_told(store).await;
 }
 
 #[tokio::test]
