@@ -52,7 +52,12 @@ pub(super) fn routes<S: Clone + Send + Sync + 'static>(metering: Metering) -> Ro
     let routes = Router::new().route("/metrics", get(metrics));
     let routes = match &metering.token_digest {
         Some(_) => routes.layer(middleware::from_fn_with_state(metering.clone(), with_token)),
-        None => routes.layer(middleware::from_fn(host::only_loopback)),
+        None => {
+            let names = host::Names::of(None);
+            routes.layer(middleware::from_fn(move |request, next| {
+                host::only_ours(names.clone(), request, next)
+            }))
+        }
     };
     routes.with_state(metering)
 }

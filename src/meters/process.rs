@@ -40,6 +40,8 @@ pub enum Service {
     Objects,
     /// Where traces go.
     Collector,
+    /// The provider people sign in at.
+    SignIn,
 }
 
 impl Service {
@@ -56,6 +58,7 @@ impl Service {
             Self::Notices => "notices",
             Self::Objects => "objects",
             Self::Collector => "collector",
+            Self::SignIn => "sign_in",
         }
     }
 }

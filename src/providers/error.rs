@@ -54,6 +54,7 @@ impl Service {
             Self::Zulip => meters::Service::Zulip,
             Self::Webhook => meters::Service::Webhook,
             Self::Notices => meters::Service::Notices,
+            Self::SignIn => meters::Service::SignIn,
             Self::Collector => meters::Service::Collector,
         }
     }
