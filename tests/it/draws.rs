@@ -76,7 +76,8 @@ fn lacking(decision: &Decision) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn another_draw_of_the_control_is_flagged_at_no_look_and_passes_or_waits_for_clean_recordings() {
+async fn another_draw_of_the_control_is_flagged_at_no_look_and_passes_or_waits_for_clean_recordings()
+ {
     let migrations = std::env::var(MIGRATIONS).map_or(3, |many| many.parse().expect("a number"));
     let (mut passed, mut flagged) = (0, Vec::new());
     for migration in 0..migrations {
@@ -93,9 +94,16 @@ async fn another_draw_of_the_control_is_flagged_at_no_look_and_passes_or_waits_f
         passed += u64::from(last.verdict == GateVerdict::Pass);
         // A word heard otherwise beside a number is taken for a change of it now and then: that costs some
         // more clean recordings, and nothing else.
-        let waits = last.lines.iter().filter(|line| line.state == LineState::NotYet);
+        let waits = last
+            .lines
+            .iter()
+            .filter(|line| line.state == LineState::NotYet);
         let waits: Vec<&str> = waits.map(|line| line.name.as_str()).collect();
-        assert!(waits.is_empty() || waits == ["failures"], "{:#?}", lacking(last));
+        assert!(
+            waits.is_empty() || waits == ["failures"],
+            "{:#?}",
+            lacking(last)
+        );
         println!("migration {migration}: {} {:?}", last.line, lacking(last));
     }
     // One of twenty is put up with.
