@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// How long our database may take to say who somebody is.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The longest form.
 const LONGEST_FORM: usize = 64 * 1024;
