@@ -53,6 +53,10 @@ pub(super) struct Health {
 impl Stream {
     /// Reads up to the first samples, since some formats know their shape only then.
     pub fn open(reader: Box<dyn MediaSource>) -> Result<Self, Error> {
+        guarded(|| Self::probe(reader))
+    }
+
+    fn probe(reader: Box<dyn MediaSource>) -> Result<Self, Error> {
         let stream = MediaSourceStream::new(reader, MediaSourceStreamOptions::default());
         let format = symphonia::default::get_probe()
             .probe(
@@ -120,7 +124,8 @@ impl Stream {
 
     /// The next samples, interleaved; `None` at the end.
     pub fn next_samples(&mut self) -> Result<Option<&[f32]>, Error> {
-        let there = std::mem::take(&mut self.pending) || self.decode_next(Some(self.shape))?;
+        let shape = self.shape;
+        let there = std::mem::take(&mut self.pending) || guarded(|| self.decode_next(Some(shape)))?;
         Ok(there.then_some(&self.pcm))
     }
 
@@ -180,6 +185,13 @@ impl Stream {
         }
         Ok(())
     }
+}
+
+/// Somebody else's decoders on somebody else's files: where one gives up, the file is at fault, and
+/// no other attempt would end otherwise.
+fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err(Error::Damaged("the decoder gave up on its content".into())))
 }
 
 fn shape_of(buffer: &GenericAudioBufferRef<'_>) -> Shape {

@@ -19,8 +19,8 @@ mod pool;
 mod segment;
 mod writer;
 
-pub(super) use segment::Layout;
 pub use pool::MAX_ENCODERS;
+pub(super) use segment::Layout;
 pub(super) use writer::Writer;
 
 /// Samples per channel in one frame of MPEG-1 layer III.
@@ -65,7 +65,7 @@ impl Default for Mp3Settings {
 
 impl Mp3Settings {
     /// Bytes per frame; at 48 kHz all frames of one rate are of one size.
-    fn frame_bytes(self) -> usize {
+    pub(super) fn frame_bytes(self) -> usize {
         144 * self.bit_rate_kbps as usize * 1000 / SAMPLE_RATE as usize
     }
 

@@ -13,16 +13,20 @@ use super::{Error, SAMPLE_RATE};
 /// How many parts are meant.
 pub const PARTS: usize = 255;
 
-/// Frames in one stored peak: 5 ms.
-const PEAK_FRAMES: usize = 240;
-/// So many peaks are kept (2.9 hours of 5 ms); in longer programmes they are twice as long, or four
+/// Frames in one stored peak at first: 1 ms.
+const PEAK_FRAMES: usize = 48;
+/// So many peaks are kept, 35 minutes of 1 ms. In longer programmes they are twice as long, or four
 /// times, so that memory does not grow with length.
 const MOST_PEAKS: usize = 1 << 21;
+/// Below half a step of 16 bits there is nothing to draw: silence as encoders leave it.
+const SILENCE: f32 = 0.5 / 32_768.0;
 
-/// Peaks of a stereo programme at 48 kHz, 5 ms each, taken while it passes.
+/// Peaks of a stereo programme at 48 kHz, taken while it passes: of each ms, or of longer stretches.
 #[derive(Clone, Debug)]
 pub struct Peaks {
     values: Vec<f32>,
+    /// So many of them are kept.
+    most: usize,
     /// Frames in each of the values.
     width: usize,
     current: f32,
@@ -32,17 +36,23 @@ pub struct Peaks {
 
 impl Default for Peaks {
     fn default() -> Self {
+        Self::keeping(MOST_PEAKS)
+    }
+}
+
+impl Peaks {
+    /// Keeps at most so many values, an even number.
+    fn keeping(most: usize) -> Self {
         Self {
             values: Vec::new(),
+            most,
             width: PEAK_FRAMES,
             current: 0.0,
             filled: 0,
             frames: 0,
         }
     }
-}
 
-impl Peaks {
     /// Takes in the next samples of both channels, equally many of each.
     pub fn add(&mut self, mut left: &[f32], mut right: &[f32]) {
         self.frames += left.len() as u64;
@@ -56,7 +66,7 @@ impl Peaks {
                 self.values.push(std::mem::take(&mut self.current));
                 self.filled = 0;
             }
-            if self.values.len() == MOST_PEAKS {
+            if self.values.len() == self.most {
                 self.widen();
             }
             (left, right) = (left_later, right_later);
@@ -65,10 +75,11 @@ impl Peaks {
 
     /// Joins every two peaks.
     fn widen(&mut self) {
-        for at in 0..MOST_PEAKS / 2 {
+        let half = self.most / 2;
+        for at in 0..half {
             self.values[at] = self.values[2 * at].max(self.values[2 * at + 1]);
         }
-        self.values.truncate(MOST_PEAKS / 2);
+        self.values.truncate(half);
         self.width *= 2;
     }
 
@@ -181,9 +192,11 @@ fn legacy_chunk(coded_frames: u64, shape: Shape) -> u64 {
 
 /// Divides by the largest and rounds to two decimals, halves to even; silence stays 0.
 fn normalised(parts: Vec<f32>) -> Vec<f64> {
-    let largest = f64::from(parts.iter().copied().fold(0.0, f32::max));
+    let largest = parts.iter().copied().fold(0.0, f32::max);
+    let is_silent = largest < SILENCE;
+    let largest = f64::from(largest);
     let scale = |part: f32| {
-        if largest > 0.0 {
+        if !is_silent {
             (f64::from(part) / largest * 100.0).round_ties_even() / 100.0
         } else {
             0.0
@@ -239,18 +252,18 @@ mod tests {
     }
 
     #[test]
-    fn a_programme_of_a_day_has_no_more_peaks_than_one_of_three_hours() {
-        let mut peaks = Peaks::default();
-        let quiet = vec![0.1; 480_000];
+    fn a_long_programme_has_no_more_peaks_than_are_kept() {
+        let mut peaks = Peaks::keeping(1000);
+        let quiet = vec![0.1; 24_000];
         let mut loud = quiet.clone();
-        loud[240_000] = 0.8;
-        // A quarter of a day, loud once in its middle.
-        let tens = 6 * 360;
-        for ten in 0..tens {
-            let samples = if ten == tens / 2 { &loud } else { &quiet };
+        loud[12_000] = 0.8;
+        // 3.5 s need 3500 peaks; it is loud once, in its middle.
+        for half in 0..7 {
+            let samples = if half == 3 { &loud } else { &quiet };
             peaks.add(samples, samples);
+            assert!(peaks.values.len() < 1000);
         }
-        assert!(peaks.values.len() <= MOST_PEAKS && peaks.width == 4 * PEAK_FRAMES);
+        assert_eq!(peaks.width, 4 * PEAK_FRAMES);
         let mut expected = vec![0.12; PARTS];
         expected[127] = 1.0;
         assert_eq!(peaks.exact(), expected);

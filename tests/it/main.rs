@@ -1,5 +1,6 @@
 //! Adapters and loops.
 
+mod audio;
 mod celery;
 mod cleanup;
 #[path = "../support/database.rs"]

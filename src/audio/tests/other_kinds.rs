@@ -8,7 +8,7 @@ use crate::audio::pad::{Container, pad};
 use crate::audio::track::Codec;
 
 /// A WAV file of a tone, 16 bits.
-fn wav(rate: u32, channels: u16, frames: u32) -> Vec<u8> {
+pub fn wav(rate: u32, channels: u16, frames: u32) -> Vec<u8> {
     let data = frames * u32::from(channels) * 2;
     let mut out = b"RIFF".to_vec();
     out.extend((36 + data).to_le_bytes());
