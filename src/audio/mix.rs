@@ -70,13 +70,10 @@ impl Mixer {
         } else {
             clipped
         };
-        let right = if self.is_stereo {
-            &self.right
-        } else {
-            &self.left
-        };
+        let right = self.is_stereo.then_some(&self.right[..]);
         self.peaks.add(&self.left, right);
-        self.envelope.add_two(&self.left, right);
+        self.envelope
+            .add_two(&self.left, right.unwrap_or(&self.left));
         self.frames += frames as u64;
     }
 

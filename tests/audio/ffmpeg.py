@@ -30,6 +30,7 @@ def decode(path, decoder):
         channels = stream.codec_context.channels
         if decoder == "native":
             return samples(container.decode(stream), channels)
+        av.logging.set_level(av.logging.ERROR)
         context = av.CodecContext.create("libopus", "r")
         context.extradata = stream.codec_context.extradata
         context.layout = stream.codec_context.layout.name
@@ -43,19 +44,21 @@ def compare(case, decoder):
     # A decoder fades from one mode to the next for 5 ms, which the pre-skip usually hides.
     skip = max(0, 240 - case["pre_skip"])
     differing = padded[start + skip : start + same] != raw[skip:same]
-    lead = numpy.abs(padded[:start])
+    # Just before it lie the samples that the raw track's pre-skip drops.
+    lead = numpy.abs(padded[: max(0, start - case["pre_skip"])])
     return {
         "samples": len(padded),
         "compared": same - skip,
         "differing": int(differing.sum()),
-        "lead_peak": float(lead.max()) if start else 0.0,
+        "lead_peak": float(lead.max()) if len(lead) else 0.0,
         # All but the last 20 ms, which are a decoder's own silence before CELT.
-        "quiet_peak": float(lead[:-960].max()) if start > 960 else 0.0,
+        "quiet_peak": float(lead[:-960].max()) if len(lead) > 960 else 0.0,
     }
 
 
 def container_facts(path):
     """What opening and reading the file tells, complaints included."""
+    av.logging.set_level(av.logging.WARNING)
     with av.logging.Capture() as complaints:
         with av.open(path) as container:
             stream = container.streams.audio[0]
@@ -75,7 +78,7 @@ def container_facts(path):
 
 
 def main():
-    av.logging.set_level(av.logging.WARNING)
+    av.logging.set_level(av.logging.ERROR)
     answers = []
     for case in json.load(sys.stdin):
         answer = {decoder: compare(case, decoder) for decoder in ("native", "libopus")}

@@ -97,8 +97,9 @@ fn a_right_channel_that_is_the_left_one_need_not_be_given() {
 #[test]
 fn joined_segments_are_as_good_as_one_stream() {
     let (left, right) = conversation();
+    let (left, right) = (left.repeat(4), right.repeat(4));
     let serial = encoded(&left, Some(&right), SERIAL, 1);
-    let joined = encoded(&left, Some(&right), SHORT, 2);
+    let joined = encoded(&left, Some(&right), Layout::USUAL, 2);
     assert_eq!(frames(&serial).len(), frames(&joined).len());
 
     let (serial, joined) = (noise(&left, &right, &serial), noise(&left, &right, &joined));
@@ -108,8 +109,8 @@ fn joined_segments_are_as_good_as_one_stream() {
     // The frames around each joint, together.
     let at_joints = |noise: &[f64]| -> f64 {
         let around = |joint: usize| noise[joint - 1..=joint + 1].iter().sum::<f64>();
-        (SHORT.frames..noise.len() - 2)
-            .step_by(SHORT.frames)
+        (Layout::USUAL.frames..noise.len() - 2)
+            .step_by(Layout::USUAL.frames)
             .map(around)
             .sum()
     };

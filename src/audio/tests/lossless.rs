@@ -222,7 +222,7 @@ fn the_report_names_extension_and_content_type() {
     );
 }
 
-fn head(pre_skip: u16, gain_q8: i16) -> OpusHead {
+pub fn head(pre_skip: u16, gain_q8: i16) -> OpusHead {
     OpusHead {
         number: 1,
         codec_delay_ns: 0,
@@ -234,7 +234,7 @@ fn head(pre_skip: u16, gain_q8: i16) -> OpusHead {
 }
 
 /// A file of 20 ms packets: each run begins at a time in milliseconds and has so many packets.
-fn webm(head: &OpusHead, runs: &[(i64, i64)]) -> Vec<u8> {
+pub fn webm(head: &OpusHead, runs: &[(i64, i64)]) -> Vec<u8> {
     let mut out = Cursor::new(Vec::new());
     let mut writer = Writer::new(&mut out, head).unwrap();
     for (start_ms, count) in runs {

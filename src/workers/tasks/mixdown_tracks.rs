@@ -1,15 +1,16 @@
 //! Mixes the padded tracks into one MP3, and measures its length and waveform.
 
-use std::{collections::BTreeMap, io::Seek};
+use std::{cell::Cell, collections::BTreeMap, io::Seek};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tracing::debug;
 
 use super::pad_track::{Padded, in_order};
 use crate::{
     audio::{
         self,
-        mixdown::MixSettings,
+        mixdown::{MixSettings, Progress},
         mp3::{MAX_ENCODERS, Mp3Settings},
         source::Source,
     },
@@ -55,6 +56,20 @@ pub struct Mix {
     pub facts: AudioFacts,
 }
 
+/// Says every tenth how far it is; `told` is the last one said.
+fn tell(progress: &Progress, told: &Cell<f64>) {
+    let tenths = (progress.fraction().unwrap_or(0.0) * 10.0).floor();
+    if tenths > told.replace(tenths.max(told.get())) {
+        let ended = progress.tracks.iter().filter(|track| track.has_ended);
+        debug!(
+            mixed_ms = audio::milliseconds(progress.samples),
+            tracks_ended = ended.count(),
+            tracks = progress.tracks.len(),
+            "mixing: {tenths}0 % of the tracks' bytes"
+        );
+    }
+}
+
 impl Task for MixdownTracks {
     const NAME: TaskName = TaskName::MixdownTracks;
     type Input = Input;
@@ -88,6 +103,7 @@ impl Task for MixdownTracks {
                 "no track of the recording holds any audio; there is nothing to mix",
             ));
         }
+        let (span, told) = (tracing::Span::current(), Cell::new(0.0));
         let bit_rate_kbps = services.tuning.mp3_bitrate / 1000;
         let (report, file) = services
             .processors
@@ -100,7 +116,7 @@ impl Task for MixdownTracks {
                 let report = audio::mixdown::mixdown(
                     sources,
                     settings,
-                    &|_| {},
+                    &|progress| span.in_scope(|| tell(progress, &told)),
                     &|| leave.is_unwanted(),
                     &mut mp3,
                 )?;
