@@ -80,6 +80,14 @@ pub struct Hole {
     pub concealed: bool,
 }
 
+/// What becomes of holes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holes {
+    Filled,
+    /// Packets are laid end to end, whatever their stamps say.
+    Closed,
+}
+
 /// A track's packets, one after the other without holes.
 pub struct Timeline<R> {
     reader: Reader<R>,
@@ -99,8 +107,7 @@ pub struct Timeline<R> {
     timing: Timing,
     /// What the legacy's rule moves all packets by.
     moved: i64,
-    /// Whether packets are laid end to end, whatever their stamps say.
-    closed: bool,
+    holes: Holes,
     placement: Placement,
 }
 
@@ -121,7 +128,7 @@ impl<R: Read> Timeline<R> {
             catching_up: false,
             timing,
             moved: 0,
-            closed: false,
+            holes: Holes::Filled,
             placement: Placement::default(),
         };
         timeline.look_ahead()?;
@@ -168,10 +175,9 @@ impl<R: Read> Timeline<R> {
             let Some(next) = self.ahead.front() else {
                 return Ok(None);
             };
-            let shift = if self.closed {
-                0
-            } else {
-                self.wanted(next) - self.position
+            let shift = match self.holes {
+                Holes::Filled => self.wanted(next) - self.position,
+                Holes::Closed => 0,
             };
             let samples = i64::from(next.samples);
             if shift <= STEP_BACK || (self.catching_up && -shift * 2 >= samples) {
@@ -234,7 +240,9 @@ impl<R: Read> Timeline<R> {
         let own = i64::from(self.reader.head().pre_skip);
         if self.timing == Timing::Legacy {
             let start_ms = self.legacy_start_ms(first);
-            self.closed = start_ms <= 0;
+            if start_ms <= 0 {
+                self.holes = Holes::Closed;
+            }
             self.moved = start_ms.max(0) * MILLISECOND - own - self.wanted(first);
         }
         let wanted = self.wanted(first);

@@ -240,10 +240,10 @@ fn normalised(parts: Vec<f32>) -> Vec<f64> {
     let is_silent = largest < SILENCE;
     let largest = f64::from(largest);
     let scale = |part: f32| {
-        if !is_silent {
-            (f64::from(part) / largest * 100.0).round_ties_even() / 100.0
-        } else {
+        if is_silent {
             0.0
+        } else {
+            (f64::from(part) / largest * 100.0).round_ties_even() / 100.0
         }
     };
     parts.into_iter().map(scale).collect()
