@@ -43,7 +43,7 @@ pub struct FieldPolicy {
     /// For so many recordings under these versions it is shown and does not decide: its comparator is
     /// new.
     pub dry_run: u32,
-    /// Why so.
+    /// Why so, and what the candidate does otherwise on purpose.
     pub why: String,
     /// Values that vary by nature.
     pub masks: Vec<Mask>,

@@ -1,5 +1,6 @@
 //! Adapters and loops.
 
+mod audio;
 mod celery;
 mod cleanup;
 #[allow(dead_code, reason = "the other suite uses all of it")]

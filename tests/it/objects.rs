@@ -25,6 +25,8 @@ use url::Url;
 
 use crate::standup::loopback;
 
+mod transport;
+
 const BUCKET: &str = "reflector-transcripts";
 /// A key as long as a shadow run's.
 const KEY: &str =

@@ -9,7 +9,7 @@ const SILENCE: [u8; 6] = [0x00, 0xC8, 0x00, 0x80, 0x23, 0x80];
 const FRAMES: u32 = 47;
 
 /// ADTS at a rate given by its index (ISO/IEC 13818-7, table 35).
-fn adts(rate_index: u8) -> Vec<u8> {
+pub fn adts(rate_index: u8) -> Vec<u8> {
     let length = 7 + SILENCE.len() as u8;
     let header = [
         0xFF,
@@ -34,7 +34,7 @@ fn words(words: &[u32]) -> Vec<u8> {
 }
 
 /// An MP4 at 48 kHz whose index comes last, as recorders write it (ISO/IEC 14496-12, -14).
-fn mp4() -> Vec<u8> {
+pub fn mp4() -> Vec<u8> {
     let ftyp = atom("ftyp", &[b"M4A \0\0\0\0M4A isom"]);
     let mdat = atom("mdat", &[&SILENCE.repeat(FRAMES as usize)]);
     let samples_at = u32::try_from(ftyp.len() + 8).unwrap();

@@ -5,11 +5,10 @@ use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use crate::audio::decode::{Shape, Stream};
-use crate::audio::mixdown::{MixReport, mixdown};
-use crate::audio::mp3::Mp3Settings;
+use crate::audio::mixdown::{MixReport, MixSettings, mixdown};
 use crate::audio::opus::Decoder;
 use crate::audio::pad::{PadReport, pad};
-use crate::audio::source::Source;
+use crate::audio::source::{Source, Timing};
 use crate::audio::webm::{OpusHead, Packet, Reader};
 
 /// Fixtures that hold packets, undamaged; `manifest.json` beside them says what each is.
@@ -75,16 +74,23 @@ impl Read for OneByte {
 }
 
 pub fn padded(bytes: &[u8]) -> (Vec<u8>, PadReport) {
+    padded_by(bytes, Timing::Exact)
+}
+
+pub fn padded_by(bytes: &[u8], timing: Timing) -> (Vec<u8>, PadReport) {
     let mut out = Cursor::new(Vec::new());
-    let report = pad(source(bytes), &mut out).unwrap();
+    let report = pad(source(bytes).timed(timing), &mut out).unwrap();
     (out.into_inner(), report)
 }
 
 /// Mixes at 128 kb/s.
 pub fn mixed(tracks: &[Vec<u8>]) -> (Vec<u8>, MixReport) {
-    let sources = tracks.iter().map(|track| source(track)).collect();
+    mixed_sources(tracks.iter().map(|track| source(track)).collect())
+}
+
+pub fn mixed_sources(sources: Vec<Source>) -> (Vec<u8>, MixReport) {
     let mut out = Cursor::new(Vec::new());
-    let settings = Mp3Settings::default();
+    let settings = MixSettings::default();
     let report = mixdown(sources, settings, &|_| {}, &|| false, &mut out).unwrap();
     (out.into_inner(), report)
 }
@@ -134,6 +140,20 @@ pub fn samples_of(bytes: &[u8]) -> (Shape, Vec<f32>) {
         pcm.extend_from_slice(piece);
     }
     (stream.shape(), pcm)
+}
+
+/// The largest and the mean difference over the length both have.
+pub fn differences(left: &[f64], right: &[f64]) -> (f64, f64) {
+    let count = left.len().min(right.len());
+    let each = || {
+        left.iter()
+            .zip(right)
+            .map(|(left, right)| (left - right).abs())
+    };
+    (
+        each().fold(0.0, f64::max),
+        each().sum::<f64>() / count as f64,
+    )
 }
 
 /// Pearson's correlation over the length both have.

@@ -3,12 +3,16 @@
 use std::cell::RefCell;
 use std::io::Cursor;
 
-use super::fixtures::{hard, heard, mixed, padded, samples_of, source};
-use crate::audio::mixdown::{legacy_duration_ms, mixdown};
+use super::fixtures::{
+    differences, hard, heard, mixed, mixed_sources, padded, padded_by, samples_of, source,
+};
+use super::lossless::{head, webm};
+use crate::audio::mixdown::{MixSettings, Progress, legacy_duration_ms, mixdown};
 use crate::audio::mp3::{self, Mp3Settings};
-use crate::audio::source::Source;
+use crate::audio::source::{Source, Timing};
 use crate::audio::track::TrackReport;
 use crate::audio::{Error, decode, waveform};
+use crate::model::AudioFacts;
 
 /// An MP3 of a quiet tone so many samples long.
 fn tone(samples: usize, settings: Mp3Settings) -> Vec<u8> {
@@ -16,8 +20,8 @@ fn tone(samples: usize, settings: Mp3Settings) -> Vec<u8> {
         .map(|frame| (frame as f32 * 0.05).sin() * 0.5)
         .collect();
     let mut out = Cursor::new(Vec::new());
-    let mut writer = mp3::Writer::new(&mut out, settings).unwrap();
-    writer.write(&pcm, &pcm).unwrap();
+    let mut writer = mp3::Writer::new(&mut out, settings, mp3::Layout::USUAL, 1).unwrap();
+    writer.write(&pcm, None).unwrap();
     writer.finish().unwrap();
     out.into_inner()
 }
@@ -62,7 +66,10 @@ fn every_bit_rate_offered_gives_frames_of_one_size() {
 
 #[test]
 fn an_unknown_bit_rate_is_refused_with_those_that_are_known() {
-    let settings = Mp3Settings { bit_rate_kbps: 100 };
+    let settings = MixSettings {
+        mp3: Mp3Settings { bit_rate_kbps: 100 },
+        encoders: 1,
+    };
     let sink = Cursor::new(Vec::new());
     let tracks = vec![source(&hard("one_packet"))];
     let error = mixdown(tracks, settings, &|_| {}, &|| false, sink).unwrap_err();
@@ -161,8 +168,8 @@ fn progress_is_told_and_a_cancelled_mix_stops() {
     let sink = Cursor::new(Vec::new());
     let error = mixdown(
         tracks,
-        Mp3Settings::default(),
-        &|samples| told.borrow_mut().push(samples),
+        MixSettings::default(),
+        &|progress| told.borrow_mut().push(progress.samples),
         &|| told.borrow().len() == 3,
         sink,
     )
@@ -176,15 +183,110 @@ fn the_waveform_taken_while_mixing_is_the_legacys_own_of_the_same_mp3() {
     let (mp3, report) = mixed(&[hard("mono_off0"), hard("mute_gaps"), hard("stereo_off1234")]);
     let legacy = waveform::of_mp3(source(&mp3)).unwrap();
     assert_eq!(legacy.len(), report.waveform_legacy.len());
-    let differences: Vec<f64> = legacy
-        .iter()
-        .zip(&report.waveform_legacy)
-        .map(|(a, b)| (a - b).abs())
-        .collect();
-    let most = differences.iter().copied().fold(0.0, f64::max);
-    let mean = differences.iter().sum::<f64>() / differences.len() as f64;
+    let (most, mean) = differences(&legacy, &report.waveform_legacy);
     // The rest is coding: these are peaks of the mix, those of what 128 kb/s make of it.
     assert!(most <= 0.1 && mean <= 0.005, "at most {most}, mean {mean}");
+}
+
+#[test]
+fn what_is_told_without_decoding_is_what_decoding_tells() {
+    let (mp3, report) = mixed(&[hard("mono_off0"), hard("stereo_off1234")]);
+    let (told, read) = (report.facts(), decode::facts_of_mp3(source(&mp3)).unwrap());
+    assert_eq!(
+        (told.sample_rate, told.channels, told.samples),
+        (read.sample_rate, read.channels, read.samples)
+    );
+    assert_eq!(told.envelope.len(), read.envelope.len());
+    let loudest = read.envelope.iter().copied().fold(0.0, f32::max);
+    for (told, read) in told.envelope.iter().zip(&read.envelope) {
+        assert!((told - read).abs() < 0.03 * loudest, "{told}, {read}");
+    }
+    let energy = |facts: &AudioFacts| -> f64 {
+        let squares = facts.envelope.iter().map(|rms| f64::from(*rms).powi(2));
+        squares.sum()
+    };
+    let gain_db = 10.0 * (energy(&told) / energy(&read)).log10();
+    assert!(gain_db.abs() < 0.1, "{gain_db} dB");
+}
+
+#[test]
+fn the_scale_told_is_the_one_lame_uses_at_every_rate() {
+    for bit_rate_kbps in [32, 64, 96, 128, 160, 192, 224, 256, 320] {
+        let settings = Mp3Settings { bit_rate_kbps };
+        let (_, pcm) = samples_of(&tone(48_000, settings));
+        let middle = &pcm[20_000..60_000];
+        let rms = (energy(middle) / middle.len() as f64).sqrt();
+        let scale = rms / (0.5 * std::f64::consts::FRAC_1_SQRT_2);
+        let off = scale - f64::from(settings.scale());
+        assert!(off.abs() < 0.004, "{bit_rate_kbps} kb/s: {scale}");
+    }
+}
+
+#[test]
+fn the_legacys_timing_is_kept_by_padding() {
+    let tracks = ["mono_off17293", "mute_gap_off0", "stereo_off1234"].map(hard);
+    let raw = tracks
+        .iter()
+        .map(|track| source(track).timed(Timing::Legacy));
+    let (from_raw, raw_report) = mixed_sources(raw.collect());
+    let ready = tracks
+        .each_ref()
+        .map(|track| padded_by(track, Timing::Legacy).0);
+    let (from_padded, padded_report) = mixed(&ready);
+    assert!(from_raw == from_padded);
+    assert_eq!(raw_report.samples, padded_report.samples);
+    // FFmpeg's time of the first block, and no silence in the hole of a track that begins at 0.
+    let starts = raw_report.tracks.iter().map(|track| track.start_ms);
+    assert_eq!(starts.collect::<Vec<_>>(), [17_293.0, 0.0, 1_227.0]);
+    assert_eq!(raw_report.tracks[1].gaps, 0);
+    assert!(from_raw != mixed(&tracks).0);
+}
+
+#[test]
+fn a_mix_of_silence_has_a_flat_waveform() {
+    let silent = webm(&head(312, 0), &[(0, 10_000)]);
+    let (_, report) = mixed(&[silent]);
+    assert_eq!(report.samples, 200 * 48_000 - 312);
+    assert!(report.waveform.iter().all(|value| *value == 0.0));
+    assert!(report.waveform_legacy.iter().all(|value| *value == 0.0));
+    assert!(report.envelope.iter().all(|rms| *rms < 1e-6));
+}
+
+#[test]
+fn a_pipe_that_ends_early_fails_the_mix_and_names_the_track() {
+    let raw = hard("mono_off0");
+    let cut = Source::stream(Cursor::new(raw[..raw.len() / 2].to_vec()));
+    let tracks = vec![source(&raw), cut.of_length(raw.len() as u64)];
+    let sink = Cursor::new(Vec::new());
+    let error = mixdown(tracks, MixSettings::default(), &|_| {}, &|| false, sink).unwrap_err();
+    assert!(matches!(error, Error::Track { index: 1, .. }), "{error}");
+    assert!(!error.is_permanent(), "another attempt may get all of it");
+}
+
+#[test]
+fn the_share_that_is_done_grows_to_all() {
+    let told = RefCell::new(Vec::new());
+    let tracks = vec![source(&hard("mono_off0")), source(&hard("mono_off17293"))];
+    let watch = |progress: &Progress| told.borrow_mut().push(progress.clone());
+    let sink = Cursor::new(Vec::new());
+    mixdown(tracks, MixSettings::default(), &watch, &|| false, sink).unwrap();
+    let told = told.into_inner();
+    let shares: Vec<f64> = told.iter().map(|told| told.fraction().unwrap()).collect();
+    assert!(shares.is_sorted(), "{shares:?}");
+    assert!((shares.last().unwrap() - 1.0).abs() < 1e-9, "{shares:?}");
+    let ended = |second: usize| told[second].tracks[0].has_ended;
+    assert!(!ended(5) && ended(15), "the first track lasts ten seconds");
+    let unknown = Source::stream(Cursor::new(hard("mono_off0")));
+    let watch = |progress: &Progress| assert_eq!(progress.fraction(), None);
+    let sink = Cursor::new(Vec::new());
+    mixdown(
+        vec![unknown],
+        MixSettings::default(),
+        &watch,
+        &|| false,
+        sink,
+    )
+    .unwrap();
 }
 
 #[test]

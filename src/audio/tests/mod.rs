@@ -4,8 +4,11 @@
 mod aac;
 mod damage;
 mod fixtures;
+mod joints;
 mod lossless;
+mod measuring;
 mod mixing;
+mod mutations;
 mod other_kinds;
 mod standup;
 mod structure;

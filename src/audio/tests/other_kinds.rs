@@ -3,13 +3,12 @@
 use std::io::Cursor;
 
 use super::fixtures::{mixed, padded, samples_of, source};
-use crate::audio::mixdown::mixdown;
-use crate::audio::mp3::Mp3Settings;
+use crate::audio::mixdown::{MixSettings, mixdown};
 use crate::audio::pad::{Container, pad};
 use crate::audio::track::Codec;
 
 /// A WAV file of a tone, 16 bits.
-fn wav(rate: u32, channels: u16, frames: u32) -> Vec<u8> {
+pub fn wav(rate: u32, channels: u16, frames: u32) -> Vec<u8> {
     let data = frames * u32::from(channels) * 2;
     let mut out = b"RIFF".to_vec();
     out.extend((36 + data).to_le_bytes());
@@ -73,7 +72,7 @@ fn a_wav_track_mixes_at_its_start() {
     let track = source(&wav(48_000, 1, 48_000)).starting_at_ms(2_000);
     let report = mixdown(
         vec![track],
-        Mp3Settings::default(),
+        MixSettings::default(),
         &|_| {},
         &|| false,
         &mut out,

@@ -2,14 +2,19 @@
 
 use serde_json::Value;
 
-use super::fixtures::{correlation, file, heard, mixed, padded, source};
+use super::fixtures::{
+    correlation, differences, file, heard, mixed_sources, padded, padded_by, source,
+};
+use crate::audio::mixdown::MixReport;
+use crate::audio::source::Timing;
 use crate::audio::{decode, waveform};
 
 const RECORDING: &str = "1760954400000-5f1c2d3e-0a1b-4c2d-8e3f-000000000";
-/// The legacy places tracks 7 to 7.5 ms early (it subtracts the codec delay, trims the pre-skip
-/// and then cuts to milliseconds); we place them where the stamps say.
+/// Whole milliseconds that the legacy's rule places a track early by: the codec delay, rounded.
+const EARLY_MS: [(&str, f64); 3] = [("Ana", 7.0), ("Ben", 7.0), ("Chloe", 0.0)];
+/// The legacy's, at most.
 const LEGACY_EARLY_MS: f64 = 10.0;
-/// The same in samples, for most tracks: what is taken out before envelopes are compared.
+/// What is taken out before envelopes are compared, in samples.
 const LAG: u64 = 7 * 48;
 
 fn track(name: &str) -> Vec<u8> {
@@ -42,26 +47,57 @@ fn onset(pcm: &[f32], near: f64) -> f64 {
     (from + loud) as f64 / 48_000.0
 }
 
-#[test]
-fn padded_tracks_have_the_legacys_length_and_onsets() {
-    let expected = json("expected/base/padded_tracks.json");
-    for (name, raw) in [("Ana", ana()), ("Ben", ben()), ("Chloe", chloe())] {
-        let expected = &expected["tracks"][name];
-        let (out, report) = padded(&raw);
-        let seconds = expected["decoded_seconds"].as_f64().unwrap();
-        let off_ms = report.track.samples as f64 / 48.0 - seconds * 1000.0;
-        assert!(
-            (0.0..=LEGACY_EARLY_MS).contains(&off_ms),
-            "{name}: {off_ms} ms"
-        );
-        assert!(report.track.is_whole(), "{name}");
+fn raw(name: &str) -> Vec<u8> {
+    match name {
+        "Ana" => ana(),
+        "Ben" => ben(),
+        _ => chloe(),
+    }
+}
 
-        let pcm = heard(&out);
-        for utterance in expected["onsets"].as_array().unwrap() {
-            let legacy = utterance["heard_at"].as_f64().unwrap();
-            let ours = onset(&pcm, legacy);
-            let off_ms = (ours - legacy) * 1000.0;
-            assert!(off_ms.abs() < 12.0, "{name} at {legacy} s: {off_ms} ms");
+/// The length of a padded track, and where each utterance begins in it, against the legacy's; ms.
+fn against_the_legacys(name: &str, timing: Timing) -> (f64, Vec<f64>) {
+    let expected = &json("expected/base/padded_tracks.json")["tracks"][name];
+    let (out, report) = padded_by(&raw(name), timing);
+    assert!(report.track.is_whole(), "{name}");
+    let seconds = expected["decoded_seconds"].as_f64().unwrap();
+    let pcm = heard(&out);
+    let off = |utterance: &Value| {
+        let legacy = utterance["heard_at"].as_f64().unwrap();
+        (onset(&pcm, legacy) - legacy) * 1000.0
+    };
+    let offs = expected["onsets"].as_array().unwrap().iter().map(off);
+    (
+        report.track.samples as f64 / 48.0 - seconds * 1000.0,
+        offs.collect(),
+    )
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+#[test]
+fn utterances_are_where_the_legacys_padded_tracks_have_them_but_for_the_declared_shift() {
+    for (name, early_ms) in EARLY_MS {
+        for (timing, shift) in [(Timing::Exact, early_ms), (Timing::Legacy, 0.0)] {
+            let (length, offs) = against_the_legacys(name, timing);
+            let usual = median(offs.clone());
+            eprintln!("{name}, {timing:?}: length {length:+.2} ms, onsets {usual:+.2} ms");
+            assert!(
+                (length - shift).abs() <= 1.0,
+                "{name}, {timing:?}: {length} ms"
+            );
+            assert!(
+                (usual - shift).abs() <= 1.0,
+                "{name}, {timing:?}: {usual} ms"
+            );
+            for off in offs {
+                // The legacy coded it again; a soft beginning passes the threshold a little sooner
+                // or later.
+                assert!((off - shift).abs() < 12.0, "{name}, {timing:?}: {off} ms");
+            }
         }
     }
 }
@@ -73,56 +109,158 @@ fn the_mute_is_refilled() {
     assert!((report.track.gap_samples as f64 / 48_000.0 - 29.9).abs() < 0.05);
 }
 
-#[test]
-fn the_mix_agrees_with_the_legacys() {
-    let (mp3, report) = mixed(&[ana(), ben(), chloe()]);
+/// How a mix compares with the legacy's in one of the recorded cases.
+#[derive(Debug)]
+struct Agreement {
+    /// By how many milliseconds ours is longer.
+    longer_ms: f64,
+    /// Values of the waveform that differ by more than 0.15, the largest and the mean difference, and
+    /// the correlation.
+    far: usize,
+    most: f64,
+    mean: f64,
+    alike: f64,
+}
 
-    // Declared bound: 10 ms. The legacy's tracks begin that much earlier, so its mix ends earlier.
-    let off_ms = report.duration_legacy_ms - 282_605.52;
-    assert!((0.0..=LEGACY_EARLY_MS).contains(&off_ms), "{off_ms} ms");
+impl Agreement {
+    fn of(case: &str, report: &MixReport) -> Self {
+        let stored = waveform(case);
+        assert_eq!(stored.len(), report.waveform_legacy.len(), "{case}");
+        let (most, mean) = differences(&stored, &report.waveform_legacy);
+        Self {
+            longer_ms: report.duration_legacy_ms - duration(case),
+            far: beyond(0.15, &stored, &report.waveform_legacy),
+            most,
+            mean,
+            alike: correlation(&stored, &report.waveform_legacy),
+        }
+    }
 
-    let stored: Vec<f64> = serde_json::from_value(json("expected/base/waveform.json")).unwrap();
-    assert_eq!(stored.len(), report.waveform_legacy.len());
-    let differences: Vec<f64> = stored
+    fn is_within_the_bars(&self) -> bool {
+        self.far == 0 && self.is_but_for_values_at_an_edge()
+    }
+
+    /// A peak that lies at the very edge of a part is in the next one by another decoder.
+    fn is_but_for_values_at_an_edge(&self) -> bool {
+        self.longer_ms.abs() <= 50.0
+            && self.far <= 1
+            && self.most <= 0.2
+            && self.mean <= 0.03
+            && self.alike >= 0.99
+    }
+}
+
+fn beyond(bar: f64, left: &[f64], right: &[f64]) -> usize {
+    let far = left
         .iter()
-        .zip(&report.waveform_legacy)
-        .map(|(a, b)| (a - b).abs())
-        .collect();
-    let most = differences.iter().copied().fold(0.0, f64::max);
-    let mean = differences.iter().sum::<f64>() / differences.len() as f64;
-    let alike = correlation(&stored, &report.waveform_legacy);
+        .zip(right)
+        .filter(|(left, right)| (*left - *right).abs() > bar + 1e-9);
+    far.count()
+}
 
-    let legacy_mp3 = file("standup/expected/base/audio.mp3");
-    let legacy = decode::facts_of_mp3(source(&legacy_mp3)).unwrap();
-    let ours = decode::facts_of_mp3(source(&mp3)).unwrap();
-    let aligned = decode::facts_of_mp3_after(source(&mp3), LAG).unwrap();
-    let as_f64 = |values: &[f32]| values.iter().copied().map(f64::from).collect::<Vec<_>>();
-    let envelope = correlation(&as_f64(&aligned.envelope), &as_f64(&legacy.envelope));
-    let unaligned = correlation(&as_f64(&ours.envelope), &as_f64(&legacy.envelope));
-    eprintln!(
-        "standup: duration {off_ms:+.2} ms; waveform at most {most:.3}, mean {mean:.4}, Pearson \
-         {alike:.5}; envelope {envelope:.5}, {unaligned:.5} before the lag is taken out"
-    );
-    assert!(most <= 0.15 && mean <= 0.03 && alike >= 0.99);
-    assert!(envelope >= 0.995 && unaligned >= 0.985);
-    assert_eq!(
-        (ours.sample_rate, ours.channels),
-        (legacy.sample_rate, legacy.channels)
-    );
-    assert_eq!(ours.samples, report.samples);
+/// Our single pass against the legacy's algorithm on the very same MP3: how many values differ by
+/// more than 0.05, and the mean difference.
+fn against_the_same_mp3(mp3: &[u8], report: &MixReport) -> (usize, f64) {
+    let read_back = waveform::of_mp3(source(mp3)).unwrap();
+    assert_eq!(read_back.len(), report.waveform_legacy.len());
+    let (most, mean) = differences(&read_back, &report.waveform_legacy);
+    eprintln!("single pass against the same MP3: at most {most:.3}, mean {mean:.4}");
+    (beyond(0.05, &read_back, &report.waveform_legacy), mean)
+}
+
+fn waveform(case: &str) -> Vec<f64> {
+    serde_json::from_value(json(&format!("expected/{case}/waveform.json"))).unwrap()
+}
+
+/// What the legacy stored, in milliseconds.
+fn duration(case: &str) -> f64 {
+    let events = json(&format!("expected/{case}/events.json"));
+    let told = events.as_array().unwrap().iter();
+    let mut told = told.filter(|event| event["event"] == "DURATION");
+    told.next().unwrap()["data"]["duration"].as_f64().unwrap()
+}
+
+fn as_f64(values: &[f32]) -> Vec<f64> {
+    values.iter().copied().map(f64::from).collect()
+}
+
+fn mixed_by(tracks: &[Vec<u8>], timing: Timing) -> (Vec<u8>, MixReport) {
+    let sources = tracks.iter().map(|track| source(track).timed(timing));
+    mixed_sources(sources.collect())
+}
+
+#[test]
+fn the_mix_agrees_with_the_legacys_in_both_timings() {
+    let legacy = file("standup/expected/base/audio.mp3");
+    let legacy = decode::facts_of_mp3(source(&legacy)).unwrap();
     assert_eq!(legacy.samples, 13_563_960);
+    let tracks = [ana(), ben(), chloe()];
+
+    let (mp3, report) = mixed_by(&tracks, Timing::Legacy);
+    let compatible = Agreement::of("base", &report);
+    let envelope = correlation(&as_f64(&report.envelope), &as_f64(&legacy.envelope));
+    eprintln!("base, legacy timing: {compatible:?}, envelope {envelope:.5}");
+    assert!(compatible.is_within_the_bars());
+    assert!(compatible.longer_ms.abs() <= 1.0);
+    assert!(envelope >= 0.995);
+    // One peak lies so near an edge that coding moves it over.
+    let (far, mean) = against_the_same_mp3(&mp3, &report);
+    assert!(far <= 1 && mean <= 0.005, "{far} values, mean {mean}");
+    let ours = decode::facts_of_mp3(source(&mp3)).unwrap();
+    assert_eq!(
+        (ours.sample_rate, ours.channels, ours.samples),
+        (legacy.sample_rate, legacy.channels, report.samples)
+    );
+
+    let (mp3, report) = mixed_by(&tracks, Timing::Exact);
+    let (far, mean) = against_the_same_mp3(&mp3, &report);
+    assert!(far == 0 && mean <= 0.005, "{far} values, mean {mean}");
+    let exact = Agreement::of("base", &report);
+    let aligned = decode::facts_of_mp3_after(source(&mp3), LAG).unwrap();
+    let envelope = correlation(&as_f64(&aligned.envelope), &as_f64(&legacy.envelope));
+    let unaligned = correlation(&as_f64(&report.envelope), &as_f64(&legacy.envelope));
+    eprintln!(
+        "base, exact timing: {exact:?}, envelope {envelope:.5}, {unaligned:.5} before the lag is \
+         taken out"
+    );
+    assert!(exact.is_within_the_bars());
+    // The legacy's tracks begin that much earlier, so its mix ends earlier.
+    assert!((0.0..=LEGACY_EARLY_MS).contains(&exact.longer_ms));
+    assert!(envelope >= 0.995 && unaligned >= 0.985);
+}
+
+#[test]
+fn a_silent_track_changes_nothing_but_is_mixed() {
+    let silent = track("c03-cam-audio-1760954461622.silent");
+    let (_, report) = mixed_by(&[ana(), ben(), silent], Timing::Exact);
+    let agreement = Agreement::of("silent_track", &report);
+    eprintln!("silent_track: {agreement:?}");
+    assert!(agreement.is_within_the_bars());
+    assert!(report.tracks[2].packets > 10_000);
+}
+
+#[test]
+fn with_a_mute_in_a_track_that_begins_at_zero_only_the_legacys_timing_agrees_with_it() {
+    let tracks = [track("a01-cam-audio-1760954400209.start0"), ben(), chloe()];
+    let (_, report) = mixed_by(&tracks, Timing::Legacy);
+    let compatible = Agreement::of("start0_track", &report);
+    eprintln!("start0_track, legacy timing: {compatible:?}");
+    assert!(compatible.is_but_for_values_at_an_edge());
+    assert!(compatible.longer_ms.abs() <= 1.0);
+    assert_eq!(report.tracks[0].gaps, 0);
+
+    // Declared in `comparisons/`: the legacy pulls everything after the mute 27.41 s forward.
+    let (_, report) = mixed_by(&tracks, Timing::Exact);
+    assert!(!Agreement::of("start0_track", &report).is_but_for_values_at_an_edge());
+    assert_eq!(report.tracks[0].gaps, 1);
 }
 
 #[test]
 fn the_legacys_algorithm_on_the_legacys_mp3_gives_the_legacys_waveform() {
-    let stored: Vec<f64> = serde_json::from_value(json("expected/base/waveform.json")).unwrap();
+    let stored = waveform("base");
     let ours = waveform::of_mp3(source(&file("standup/expected/base/audio.mp3"))).unwrap();
     assert_eq!(ours.len(), stored.len());
-    let most = stored
-        .iter()
-        .zip(&ours)
-        .map(|(a, b)| (a - b).abs())
-        .fold(0.0, f64::max);
+    let (most, _) = differences(&stored, &ours);
     assert!(most <= 0.011, "{most}");
 }
 

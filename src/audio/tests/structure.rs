@@ -1,6 +1,6 @@
 //! A padded file is complete: players find its length and its way to any place.
 
-use super::fixtures::{hard, packets, padded};
+use super::fixtures::{GOOD, hard, packets, padded};
 use crate::audio::ebml::{self, Size, id};
 
 /// The content of the first child with this id.
@@ -28,13 +28,7 @@ fn segment(file: &[u8]) -> &[u8] {
 
 #[test]
 fn duration_codec_delay_seek_head_and_cues_are_right() {
-    for name in [
-        "mono_off17293",
-        "mute_gaps",
-        "long_clusters",
-        "frame_60",
-        "huge_gap",
-    ] {
+    for name in GOOD {
         let (file, report) = padded(&hard(name));
         let segment = segment(&file);
 
@@ -74,6 +68,29 @@ fn duration_codec_delay_seek_head_and_cues_are_right() {
                 "{name}"
             );
         }
+    }
+}
+
+#[test]
+fn block_times_are_those_of_running_samples_and_begin_at_zero() {
+    for name in GOOD {
+        let (head, packets) = packets(&padded(&hard(name)).0);
+        assert_eq!(packets[0].time_ns, 0, "{name}: players would begin late");
+        let (mut running, mut before) = (0, 0);
+        for packet in packets {
+            assert!(packet.time_ns >= before, "{name}: a step back");
+            before = packet.time_ns;
+            let off = packet.time_ns * 48 / 1_000_000 - running;
+            assert!(
+                off.abs() <= 24,
+                "{name}: a block is {off} samples off its place"
+            );
+            running += i64::from(packet.samples);
+        }
+        assert!(
+            head.codec_delay_ns * 48 >= (u64::from(head.pre_skip) * 1_000_000).saturating_sub(48),
+            "{name}"
+        );
     }
 }
 

@@ -11,7 +11,7 @@ use crate::compare::metrics::event_order::PartialOrder;
 use crate::compare::metrics::json::Pattern;
 
 /// What an entry has, told to whoever got it wrong.
-pub(super) const SHAPE: &str = "an entry has `field`, `measure`, `strictness`, `why`, and as needed `margin`, `dry_run`, `at_most`, `at_least`, `masks`, `judged_by`, `concurrent`";
+pub(super) const SHAPE: &str = "an entry has `field`, `measure`, `strictness`, `why`, and as needed `margin`, `dry_run`, `at_most`, `at_least`, `masks`, `judged_by`, `concurrent`, `declared`";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,6 +40,16 @@ pub(super) struct RawField {
     #[serde(default)]
     judged_by: Vec<RawJudgedBy>,
     concurrent: Option<RawConcurrent>,
+    #[serde(default)]
+    declared: Vec<RawDeclared>,
+}
+
+/// What the candidate does otherwise on purpose.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawDeclared {
+    difference: String,
+    why: String,
 }
 
 #[derive(Deserialize)]
@@ -124,6 +134,15 @@ impl RawField {
             }
             None => PartialOrder::default(),
         };
+        let mut why = self.why;
+        for declared in &self.declared {
+            reason("`declared`", &declared.why)?;
+            reason("`declared`", &declared.difference)?;
+            why = format!(
+                "{why}. On purpose: {}, since {}",
+                declared.difference, declared.why
+            );
+        }
         Ok(FieldPolicy {
             field,
             measure,
@@ -131,7 +150,7 @@ impl RawField {
             strictness: self.strictness,
             margin,
             dry_run: self.dry_run,
-            why: self.why,
+            why,
             masks,
             judged_by,
             concurrent,

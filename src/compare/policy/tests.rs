@@ -83,6 +83,8 @@ fn strictness_without_a_reason_is_refused() {
     );
     let told = error_after("title", |entry| entry["why"] = json!(" "));
     assert!(told.contains("empty `why`"), "{told}");
+    let told = error_after("audio", |entry| entry["declared"][0]["why"] = json!(""));
+    assert!(told.contains("`declared` has an empty `why`"), "{told}");
     let told = error_after("webhook", |entry| entry["masks"][0]["why"] = json!(""));
     assert!(
         told.contains("mask `/body/event_id` has an empty `why`"),

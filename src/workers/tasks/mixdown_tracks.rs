@@ -1,13 +1,19 @@
 //! Mixes the padded tracks into one MP3, and measures its length and waveform.
 
-use std::{collections::BTreeMap, io::Seek, sync::atomic::Ordering};
+use std::{cell::Cell, collections::BTreeMap, io::Seek};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tracing::debug;
 
 use super::pad_track::{Padded, in_order};
 use crate::{
-    audio::{self, mp3::Mp3Settings, source::Source},
+    audio::{
+        self,
+        mixdown::{MixSettings, Progress},
+        mp3::{MAX_ENCODERS, Mp3Settings},
+        source::Source,
+    },
     contract::events::RunEvent,
     model::{AudioFacts, ObjectKey, RunId, TaskName, Usage, UsageKind},
     store::IntentKind,
@@ -44,10 +50,24 @@ pub struct Output {
 /// What stays in our store.
 #[derive(Serialize, Deserialize)]
 pub struct Mix {
-    /// Peaks in the legacy's chunks.
+    /// Peaks in the legacy's chunks, of what was encoded.
     pub waveform: Vec<f64>,
-    /// What the MP3 holds, read back from it.
+    /// What the MP3 holds.
     pub facts: AudioFacts,
+}
+
+/// Says every tenth how far it is; `told` is the last one said.
+fn tell(progress: &Progress, told: &Cell<f64>) {
+    let tenths = (progress.fraction().unwrap_or(0.0) * 10.0).floor();
+    if tenths > told.replace(tenths.max(told.get())) {
+        let ended = progress.tracks.iter().filter(|track| track.has_ended);
+        debug!(
+            mixed_ms = audio::milliseconds(progress.samples),
+            tracks_ended = ended.count(),
+            tracks = progress.tracks.len(),
+            "mixing: {tenths}0 % of the tracks' bytes"
+        );
+    }
 }
 
 impl Task for MixdownTracks {
@@ -76,29 +96,32 @@ impl Task for MixdownTracks {
                 Err(error) => return Err(context.unreadable_source(error).await),
             };
             bytes_read += padded.size;
-            sources.push(Source::new(padded.file));
+            sources.push(Source::new(padded.file).of_length(padded.size));
         }
         if sources.is_empty() {
             return Err(TaskError::terminal(
                 "no track of the recording holds any audio; there is nothing to mix",
             ));
         }
+        let (span, told) = (tracing::Span::current(), Cell::new(0.0));
         let bit_rate_kbps = services.tuning.mp3_bitrate / 1000;
-        let (report, mix, file) = context
-            .on_processors(move |unwanted| {
+        let (report, file) = services
+            .processors
+            .work(MAX_ENCODERS, move |leave| {
                 let mut mp3 = tempfile::tempfile()?;
+                let settings = MixSettings {
+                    mp3: Mp3Settings { bit_rate_kbps },
+                    encoders: leave.processors,
+                };
                 let report = audio::mixdown::mixdown(
                     sources,
-                    Mp3Settings { bit_rate_kbps },
-                    &|_| {},
-                    &|| unwanted.load(Ordering::Relaxed),
+                    settings,
+                    &|progress| span.in_scope(|| tell(progress, &told)),
+                    &|| leave.is_unwanted(),
                     &mut mp3,
                 )?;
-                // As the legacy does, both are taken from the MP3 itself.
-                let facts = audio::decode::facts_of_mp3(Source::new(mp3.try_clone()?))?;
-                let waveform = audio::waveform::of_mp3(Source::new(mp3.try_clone()?))?;
                 mp3.rewind()?;
-                Ok((report, Mix { waveform, facts }, mp3))
+                Ok((report, mp3))
             })
             .await?;
 
@@ -130,6 +153,10 @@ impl Task for MixdownTracks {
             size: put.size,
             duration_ms: report.duration_legacy_ms,
             clipped: report.clipped,
+        };
+        let mix = Mix {
+            facts: report.facts(),
+            waveform: report.waveform_legacy,
         };
         Made::with_document(output, mix)
     }
