@@ -23,11 +23,13 @@ use url::Url;
 mod copy;
 mod download;
 mod error;
+mod link;
 pub mod local;
 mod upload;
 
 pub use download::Fetched;
 pub use error::{Error, ErrorKind};
+pub use link::{Links, shown};
 pub use upload::Stored;
 
 use error::Asked;

@@ -11,6 +11,7 @@ mod replay;
 mod reviews;
 mod roles;
 mod sharing;
+mod sound;
 
 use std::{
     net::SocketAddr,
@@ -43,7 +44,7 @@ use crate::{
         reflector::{DataDir, Publisher, Reflector, RowWriter, same_database},
     },
     model::{EnvironmentName, Outcome, Subject, TranscriptId, digest},
-    objects::{self, Addressing, Objects},
+    objects::{self, Objects},
     providers::{Daily, Embeddings, Llm, Retry, Transcription, Webhook, Zulip},
     sandbox,
     store::Store,
@@ -54,6 +55,7 @@ pub use check::{Finding, check};
 pub use demo::{Demo, DemoSettings, put_tracks};
 pub use mirror::{FROM_MIRROR, MirrorLimits, MirrorProgress, Mirrors, RehearsalStep, TellProgress};
 pub use roles::{Doors, listen, listen_for_objects, make_bucket, run_all};
+pub use sound::{Place, Sound};
 
 /// Prepares the process: the one TLS provider that all clients use.
 pub fn prepare() {
@@ -119,19 +121,7 @@ impl App {
 
     /// The object store's client.
     pub fn objects(&self) -> anyhow::Result<Objects> {
-        let settings = &self.environment.objects;
-        // Bucket names as host names work with AWS alone.
-        let addressing = match settings.endpoint {
-            Some(_) => Addressing::Path,
-            None => Addressing::Host,
-        };
-        Objects::new(objects::Settings::new(
-            settings.endpoint.clone(),
-            settings.region.clone(),
-            settings.access_key.expose(),
-            settings.secret_key.expose(),
-            addressing,
-        ))
+        sound::objects_of(&self.environment)
     }
 
     /// Daily's client.

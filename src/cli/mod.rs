@@ -1,6 +1,7 @@
 //! The command line. Output is for people first; `--json` is for machines. Logs go to standard
 //! error, so that what is printed can be piped.
 
+mod audio;
 mod audit;
 mod check;
 mod cleanup;
@@ -147,6 +148,8 @@ enum Command {
     Cleanup(cleanup::Args),
     /// Lists who changed what, or verifies that the record of it is whole.
     Audit(audit::Args),
+    /// Pads, mixes, draws and inspects sound as the workers do, by hand: of files, URLs and objects.
+    Audio(audio::Args),
     /// Shows what was seen of Conductor and of what both pipelines need, and how the breaker stands; or
     /// closes the breaker.
     Health(health::Args),
@@ -252,6 +255,7 @@ pub fn start_tracing(cli: &Cli) {
             | Command::Mirror(_)
             | Command::Rehearse(_)
             | Command::Replay(_)
+            | Command::Audio(_)
     );
     let default = if quiet {
         "error,s3s=off"
@@ -312,6 +316,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Hold(args) => hold::run(args, &globals).await,
         Command::Cleanup(args) => cleanup::run(args, &globals).await,
         Command::Audit(args) => audit::run(args, &globals).await,
+        Command::Audio(args) => audio::run(args, &globals).await,
         Command::Health(args) => health::run(args, &globals).await,
         Command::Compare(args) => compare::run(args, &globals).await,
         Command::Report(args) => report::run(args, &globals).await,
