@@ -14,7 +14,7 @@ use url::Url;
 use super::{App, Doors, Kept};
 use crate::{
     config::{self, Config},
-    model::{Bounds, HealthLimits},
+    model::{Bounds, HealthLimits, Timing},
     objects::Objects,
     sandbox::{Answers, Sandbox, Service},
 };
@@ -141,6 +141,7 @@ fn settings(wanted: &DemoSettings, doors: &Doors, sandbox: &Sandbox) -> anyhow::
             ui_base_url: "https://reflector.example.test".parse()?,
             min_transcript_length: 750,
             mp3_bitrate: 128_000,
+            audio_timing: Timing::Exact,
             zulip_realm: Some("zulip.example.test".to_owned()),
             data_dir: None,
             progress_channel: None,

@@ -22,7 +22,7 @@ use std::{
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -48,7 +48,7 @@ use crate::{
     providers::{Daily, Embeddings, Llm, Retry, Transcription, Webhook, Zulip},
     sandbox,
     store::Store,
-    workers::{Clock, Prompts, Runner, RunnerSettings, Services, Tuning},
+    workers::{Clock, Processors, Prompts, Runner, RunnerSettings, Services, Tuning},
 };
 
 pub use check::{Finding, check};
@@ -359,9 +359,10 @@ impl App {
                 parse_retries: environment.llm.parse_retries,
                 min_transcript_length: environment.reflector.min_transcript_length,
                 mp3_bitrate: environment.reflector.mp3_bitrate,
+                audio_timing: environment.reflector.audio_timing,
                 zulip_realm: environment.reflector.zulip_realm.clone(),
             },
-            audio_permits: Arc::new(Semaphore::new(worker.audio_concurrency)),
+            processors: Processors::new(worker.audio_concurrency),
             gateway,
             clock: Arc::clone(&self.clock),
         })

@@ -9,6 +9,7 @@ use symphonia::core::io::{MediaSource, MediaSourceStream, MediaSourceStreamOptio
 use symphonia::core::meta::MetadataOptions;
 
 use super::Error;
+use super::level::Envelope;
 use super::source::{Source, is_early_end};
 use crate::model::AudioFacts;
 
@@ -16,8 +17,6 @@ use crate::model::AudioFacts;
 const RATES: std::ops::RangeInclusive<u32> = 8_000..=192_000;
 /// No codec read here has longer packets (WAV's are cut to as much).
 const MAX_PACKET_FRAMES: u64 = 8192;
-/// Windows of the RMS envelope per second.
-const ENVELOPE_RATE: u32 = 10;
 
 /// The samples of an MP3, WAV or AAC file, packet by packet.
 pub(super) struct Stream {
@@ -214,7 +213,7 @@ pub fn facts_of_mp3_after(source: Source, skip: u64) -> Result<AudioFacts, Error
     let mut skip = usize::try_from(skip)
         .unwrap_or(usize::MAX)
         .saturating_mul(channels);
-    let mut envelope = Envelope::new((rate / ENVELOPE_RATE) as usize * channels);
+    let mut envelope = Envelope::new(rate, channels);
     while let Some(pcm) = stream.next_samples()? {
         values += pcm.len() as u64;
         let skipped = skip.min(pcm.len());
@@ -227,67 +226,4 @@ pub fn facts_of_mp3_after(source: Source, skip: u64) -> Result<AudioFacts, Error
         samples: values / channels as u64,
         envelope: envelope.finish(),
     })
-}
-
-/// RMS over windows of a fixed number of values.
-struct Envelope {
-    window: usize,
-    filled: usize,
-    energy: f64,
-    values: Vec<f32>,
-}
-
-impl Envelope {
-    fn new(window: usize) -> Self {
-        Self {
-            window,
-            filled: 0,
-            energy: 0.0,
-            values: Vec::new(),
-        }
-    }
-
-    fn add(&mut self, mut pcm: &[f32]) {
-        while !pcm.is_empty() {
-            let (part, rest) = pcm.split_at(pcm.len().min(self.window - self.filled));
-            self.energy += part
-                .iter()
-                .map(|value| f64::from(value * value))
-                .sum::<f64>();
-            self.filled += part.len();
-            pcm = rest;
-            if self.filled == self.window {
-                self.close();
-            }
-        }
-    }
-
-    fn close(&mut self) {
-        self.values
-            .push((self.energy / self.filled as f64).sqrt() as f32);
-        self.energy = 0.0;
-        self.filled = 0;
-    }
-
-    /// The last, incomplete window counts by its own length.
-    fn finish(mut self) -> Vec<f32> {
-        if self.filled > 0 {
-            self.close();
-        }
-        self.values
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_envelope_of_a_constant_is_that_constant() {
-        let mut envelope = Envelope::new(4);
-        for _ in 0..5 {
-            envelope.add(&[0.5, -0.5]);
-        }
-        assert_eq!(envelope.finish(), [0.5, 0.5, 0.5]);
-    }
 }

@@ -1,7 +1,7 @@
 //! Tracks to one MP3, with its waveform and its exact duration, in one pass.
 //!
-//! One thread per track decodes into a bounded channel, this thread mixes and encodes: memory
-//! depends on the number of tracks and not on their length.
+//! One thread per track decodes into a bounded channel, this thread mixes, and as many threads as
+//! allowed encode: memory depends on the number of tracks and encoders and not on length.
 
 use std::io::{Seek, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -11,15 +11,73 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::mix::{Block, Mixer};
-use super::mp3::{self, DELAY, Mp3Settings};
-use super::source::Source;
+use super::mp3::{self, DELAY, Layout, Mp3Settings};
+use super::source::{Meter, Source};
 use super::track::{Track, TrackReport};
 use super::{Error, SAMPLE_RATE, milliseconds};
+use crate::model::AudioFacts;
 
-/// Frames mixed at a time: a second.
-const BLOCK: usize = SAMPLE_RATE as usize;
+/// Frames mixed at a time: a quarter of a second.
+const BLOCK: usize = SAMPLE_RATE as usize / 4;
 /// Blocks a track may be ahead of the mix.
-const AHEAD: usize = 3;
+const AHEAD: usize = 4;
+
+/// How tracks are mixed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MixSettings {
+    /// How the sum is encoded.
+    pub mp3: Mp3Settings,
+    /// Threads that encode, 1 to [`mp3::MAX_ENCODERS`]; others decode. The bytes do not depend on it.
+    pub encoders: usize,
+}
+
+impl Default for MixSettings {
+    /// 128 kb/s, two encoders.
+    fn default() -> Self {
+        Self {
+            mp3: Mp3Settings::default(),
+            encoders: 2,
+        }
+    }
+}
+
+/// How far a mixdown is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Samples mixed.
+    pub samples: u64,
+    /// One per track, in their order.
+    pub tracks: Vec<TrackProgress>,
+}
+
+/// How far a track of a mixdown is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrackProgress {
+    /// Bytes read.
+    pub read_bytes: u64,
+    /// Of so many, where that is known.
+    pub bytes: Option<u64>,
+    /// Whether it is mixed to its end.
+    pub has_ended: bool,
+}
+
+impl Progress {
+    /// The share of the sources' bytes that is read, 0 to 1; none where a length is not known.
+    pub fn fraction(&self) -> Option<f64> {
+        let total: u64 = self.tracks.iter().map(|track| track.bytes).sum::<Option<_>>()?;
+        let read: u64 = self.tracks.iter().map(TrackProgress::done_bytes).sum();
+        (total > 0).then(|| (read as f64 / total as f64).min(1.0))
+    }
+}
+
+impl TrackProgress {
+    fn done_bytes(&self) -> u64 {
+        match self.bytes {
+            Some(bytes) if self.has_ended => bytes,
+            _ => self.read_bytes,
+        }
+    }
+}
 
 /// What came out of a mixdown.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -44,47 +102,41 @@ pub struct MixReport {
     pub waveform: Vec<f64>,
     /// The peaks as the legacy cuts them, usually 254.
     pub waveform_legacy: Vec<f64>,
+    /// RMS of each 100 ms of the MP3, by what went in and LAME's scale.
+    #[serde(skip)]
+    pub envelope: Vec<f32>,
     /// One per track, in their order.
     pub tracks: Vec<TrackReport>,
 }
 
+impl MixReport {
+    /// What the MP3 holds, as decoding it would tell.
+    pub fn facts(&self) -> AudioFacts {
+        AudioFacts {
+            sample_rate: self.sample_rate,
+            channels: self.channels,
+            samples: self.samples,
+            envelope: self.envelope.clone(),
+        }
+    }
+}
+
 /// Mixes raw or padded tracks into an MP3; the same tracks give the same bytes.
 ///
-/// `progress` is told the samples done after every second of sound; `cancelled` is asked as often.
+/// `progress` is told after every second of sound; `cancelled` is asked more often.
 /// A track that cannot be read is an error naming it; one that is cut short or damaged is mixed as
 /// far as it goes and its report says so; when no track has any sound, that is an error.
 pub fn mixdown(
     tracks: Vec<Source>,
-    settings: Mp3Settings,
-    progress: &dyn Fn(u64),
+    settings: MixSettings,
+    progress: &dyn Fn(&Progress),
     cancelled: &dyn Fn() -> bool,
     sink: impl Write + Seek,
 ) -> Result<MixReport, Error> {
-    let mut writer = mp3::Writer::new(sink, settings)?;
+    let mut writer = mp3::Writer::new(sink, settings.mp3, Layout::USUAL, settings.encoders)?;
     let mut mixer = Mixer::default();
-    let reports = std::thread::scope(|scope| {
-        let mut feeds = Vec::with_capacity(tracks.len());
-        for (index, source) in tracks.into_iter().enumerate() {
-            feeds.push(Feed::start(scope, index, source)?);
-        }
-        loop {
-            if cancelled() {
-                return Err(Error::Cancelled);
-            }
-            let mut blocks = Vec::with_capacity(feeds.len());
-            for feed in &mut feeds {
-                blocks.extend(feed.next_block()?);
-            }
-            if blocks.is_empty() {
-                return Ok(feeds
-                    .into_iter()
-                    .map(|feed| feed.report)
-                    .collect::<Vec<_>>());
-            }
-            mixer.mix(&blocks);
-            writer.write(&mixer.left, &mixer.right)?;
-            progress(mixer.frames);
-        }
+    let reports = each_block(tracks, &mut mixer, progress, cancelled, &mut |mixer| {
+        writer.write(mixer.left(), mixer.right())
     })?;
     if mixer.frames == 0 {
         return Err(Error::Empty {
@@ -92,6 +144,8 @@ pub fn mixdown(
         });
     }
     let written = writer.finish()?;
+    let scale = settings.mp3.scale();
+    let envelope = mixer.envelope.finish();
     Ok(MixReport {
         samples: mixer.frames,
         sample_rate: SAMPLE_RATE,
@@ -103,7 +157,45 @@ pub fn mixdown(
         duration_legacy_ms: legacy_duration_ms(mixer.frames),
         waveform: mixer.peaks.exact(),
         waveform_legacy: mixer.peaks.legacy(written.frames),
+        envelope: envelope.into_iter().map(|rms| rms * scale).collect(),
         tracks: reports,
+    })
+}
+
+/// Decodes the tracks side by side, mixes block after block and hands each to `take`.
+pub(super) fn each_block(
+    tracks: Vec<Source>,
+    mixer: &mut Mixer,
+    progress: &dyn Fn(&Progress),
+    cancelled: &dyn Fn() -> bool,
+    take: &mut dyn FnMut(&Mixer) -> Result<(), Error>,
+) -> Result<Vec<TrackReport>, Error> {
+    std::thread::scope(|scope| {
+        let mut feeds = Vec::with_capacity(tracks.len());
+        for (index, source) in tracks.into_iter().enumerate() {
+            feeds.push(Feed::start(scope, index, source)?);
+        }
+        let mut blocks = Vec::with_capacity(feeds.len());
+        loop {
+            if cancelled() {
+                return Err(Error::Cancelled);
+            }
+            blocks.clear();
+            for feed in &mut feeds {
+                blocks.extend(feed.next_block()?);
+            }
+            if blocks.is_empty() {
+                return Ok(feeds.into_iter().map(|feed| feed.report).collect());
+            }
+            mixer.mix(&blocks);
+            take(mixer)?;
+            if mixer.frames.is_multiple_of(u64::from(SAMPLE_RATE)) {
+                progress(&Progress {
+                    samples: mixer.frames,
+                    tracks: feeds.iter().map(Feed::progress).collect(),
+                });
+            }
+        }
     })
 }
 
@@ -118,6 +210,7 @@ pub fn legacy_duration_ms(samples: u64) -> f64 {
 /// A track being decoded on its own thread.
 struct Feed<'scope> {
     index: usize,
+    meter: Meter,
     blocks: Receiver<Block>,
     thread: Option<ScopedJoinHandle<'scope, Result<TrackReport, Error>>>,
     report: TrackReport,
@@ -130,18 +223,28 @@ impl<'scope> Feed<'scope> {
         source: Source,
     ) -> Result<Self, Error> {
         let (sender, blocks) = sync_channel(AHEAD);
+        let meter = source.meter();
         let thread = Builder::new()
             .name(format!("track {index}"))
             .spawn_scoped(scope, move || decode(source, &sender))?;
         Ok(Self {
             index,
+            meter,
             blocks,
             thread: Some(thread),
             report: TrackReport::default(),
         })
     }
 
-    /// The track's next second, shorter at its end; `None` after it.
+    fn progress(&self) -> TrackProgress {
+        TrackProgress {
+            read_bytes: self.meter.read_bytes(),
+            bytes: self.meter.bytes,
+            has_ended: self.thread.is_none(),
+        }
+    }
+
+    /// The track's next block, shorter at its end; `None` after it.
     fn next_block(&mut self) -> Result<Option<Block>, Error> {
         if let Ok(block) = self.blocks.recv() {
             return Ok(Some(block));

@@ -13,12 +13,14 @@
 //! | [`pad`] | a raw track to a padded one |
 //! | [`mixdown`] | tracks to an MP3, its waveform and its duration |
 //! | [`waveform`] | 255 peaks, and the 254 of the legacy |
+//! | [`inspect`] | what a track is, where its holes are, how loud it is |
 //! | [`decode`] | MP3, WAV and AAC to samples; the facts of an MP3 |
 //! | [`track`] | one track as samples on the recording's clock, and what was met on the way |
 //! | [`source`] | where a track is read from, and what kind of content it turns out to be |
 //! | [`mp3`] | LAME and the header that makes an MP3's length exact |
+//! | [`yardstick`] | long tracks, and the least that decoding and encoding cost |
 //! | `timeline` | offset, leading silence, holes |
-//! | `webm`, `ebml`, `opus`, `opus_packet`, `resample`, `wav`, `mix` | the parts of these |
+//! | `webm`, `ebml`, `opus`, `opus_packet`, `resample`, `wav`, `mix`, `level` | the parts of these |
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -27,14 +29,17 @@
 #![allow(clippy::doc_markdown, reason = "WebM is a name, not code")]
 
 pub mod decode;
+pub mod inspect;
 pub mod mixdown;
 pub mod mp3;
 pub mod pad;
 pub mod source;
 pub mod track;
 pub mod waveform;
+pub mod yardstick;
 
 mod ebml;
+mod level;
 mod mix;
 mod opus;
 mod opus_packet;

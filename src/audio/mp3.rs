@@ -1,11 +1,13 @@
 //! MP3 by LAME: constant bit rate, joint stereo, 48 kHz, quality 3 — what the legacy's encoder is
 //! at its defaults — behind a header that gives decoders the exact length.
+//!
+//! It is encoded in segments, several at a time, which are joined to one stream: the same bytes
+//! for any number of encoders.
 
-use std::io::{self, Seek, SeekFrom, Write};
 use std::num::NonZeroU32;
 
 use mp3lame_encoder::{
-    Bitrate, BuildError, Builder, DualPcm, EncodeError, Encoder, FlushGap, Mode, Quality, VbrMode,
+    Bitrate, BuildError, Builder, DualPcm, EncodeError, EncoderFlush, Mode, Quality, VbrMode,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,8 +15,13 @@ use serde::{Deserialize, Serialize};
 use super::{Error, SAMPLE_RATE};
 
 mod info;
+mod pool;
+mod segment;
+mod writer;
 
-use info::Music;
+pub(super) use segment::Layout;
+pub use pool::MAX_ENCODERS;
+pub(super) use writer::Writer;
 
 /// Samples per channel in one frame of MPEG-1 layer III.
 pub const SAMPLES_PER_FRAME: usize = 1152;
@@ -62,6 +69,16 @@ impl Mp3Settings {
         144 * self.bit_rate_kbps as usize * 1000 / SAMPLE_RATE as usize
     }
 
+    /// What LAME multiplies the sound by at this rate, against clipping (its `presets.c`).
+    pub fn scale(self) -> f32 {
+        match self.bit_rate_kbps {
+            ..=160 => 0.95,
+            192 => 0.97,
+            224 => 0.98,
+            _ => 1.0,
+        }
+    }
+
     fn bit_rate(self) -> Result<Bitrate, Error> {
         let found = BIT_RATES
             .iter()
@@ -74,75 +91,44 @@ impl Mp3Settings {
     }
 }
 
-/// What was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Written {
-    /// Frames of music; the header's own frame is not counted.
-    pub frames: u64,
-    /// Bytes in all.
-    pub bytes: u64,
-}
-
-/// An MP3 being written. Its header is right only after [`finish`](Self::finish).
-pub(super) struct Writer<W> {
-    sink: W,
-    origin: u64,
-    settings: Mp3Settings,
-    lame: Encoder,
+/// One LAME and what it has given out.
+pub(super) struct Lame {
+    encoder: mp3lame_encoder::Encoder,
     coded: Vec<u8>,
-    music: Music,
-    samples: u64,
 }
 
-impl<W: Write + Seek> Writer<W> {
-    /// Leaves room for the header.
-    pub fn new(mut sink: W, settings: Mp3Settings) -> Result<Self, Error> {
-        let lame = encoder(settings)?;
-        let origin = sink.stream_position()?;
-        sink.write_all(&vec![0; settings.frame_bytes()])?;
-        let (coded, music) = (Vec::new(), Music::default());
+impl Lame {
+    /// An encoder at the beginning of a programme.
+    pub fn new(settings: Mp3Settings) -> Result<Self, Error> {
         Ok(Self {
-            sink,
-            origin,
-            settings,
-            lame,
-            coded,
-            music,
-            samples: 0,
+            encoder: encoder(settings)?,
+            coded: Vec::new(),
         })
     }
 
     /// Encodes the next samples, equally many of each channel.
-    pub fn write(&mut self, left: &[f32], right: &[f32]) -> Result<(), Error> {
+    pub fn encode(&mut self, left: &[f32], right: &[f32]) -> Result<(), Error> {
         for (left, right) in left.chunks(FEED).zip(right.chunks(FEED)) {
             self.reserve(left.len());
-            self.lame
+            self.encoder
                 .encode_to_vec(DualPcm { left, right }, &mut self.coded)
                 .map_err(refused)?;
-            self.samples += left.len() as u64;
         }
-        self.drain().map_err(Error::Io)
+        Ok(())
     }
 
-    /// Encodes what is left, then writes the header.
-    pub fn finish(mut self) -> Result<Written, Error> {
+    /// Gives out what is left inside.
+    pub fn flush<F: EncoderFlush>(&mut self) -> Result<(), Error> {
         self.reserve(SAMPLES_PER_FRAME * 4);
-        self.lame
-            .flush_to_vec::<FlushGap>(&mut self.coded)
+        self.encoder
+            .flush_to_vec::<F>(&mut self.coded)
             .map_err(refused)?;
-        self.drain()?;
-        let frame_bytes = self.settings.frame_bytes() as u64;
-        let written = Written {
-            frames: self.music.bytes / frame_bytes,
-            bytes: self.music.bytes + frame_bytes,
-        };
-        let header = info::frame(self.settings, &self.music, self.samples);
-        self.sink.seek(SeekFrom::Start(self.origin))?;
-        self.sink.write_all(&header)?;
-        self.sink
-            .seek(SeekFrom::Start(self.origin + written.bytes))?;
-        self.sink.flush()?;
-        Ok(written)
+        Ok(())
+    }
+
+    /// The frames given out since they were last taken.
+    pub fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.coded)
     }
 
     /// Makes room for what `samples` can become. Needed: LAME takes a buffer of size 0 for an
@@ -151,16 +137,9 @@ impl<W: Write + Seek> Writer<W> {
         self.coded
             .reserve(mp3lame_encoder::max_required_buffer_size(samples) + 7200);
     }
-
-    fn drain(&mut self) -> io::Result<()> {
-        self.music.add(&self.coded);
-        self.sink.write_all(&self.coded)?;
-        self.coded.clear();
-        Ok(())
-    }
 }
 
-fn encoder(settings: Mp3Settings) -> Result<Encoder, Error> {
+fn encoder(settings: Mp3Settings) -> Result<mp3lame_encoder::Encoder, Error> {
     let bit_rate = settings.bit_rate()?;
     let build = |builder: Builder| {
         builder

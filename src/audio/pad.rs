@@ -61,13 +61,15 @@ pub struct PadReport {
 pub fn pad(source: Source, sink: impl Write + Seek) -> Result<PadReport, Error> {
     let opened = source.open()?;
     match opened.kind {
-        Kind::WebM => pad_opus(opened.reader, sink),
+        Kind::WebM => pad_opus(Timeline::open(opened.reader, opened.timing)?, sink),
         _ => pad_decoded(Track::open(opened)?, sink),
     }
 }
 
-fn pad_opus(source: impl Read, sink: impl Write + Seek) -> Result<PadReport, Error> {
-    let mut timeline = Timeline::open(source)?;
+fn pad_opus(
+    mut timeline: Timeline<impl Read>,
+    sink: impl Write + Seek,
+) -> Result<PadReport, Error> {
     if timeline.is_empty() {
         return Ok(PadReport {
             track: opus_report(&timeline),

@@ -8,9 +8,10 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::Read;
 
-use super::Error;
 use super::opus_packet::{self, CELT_SILENCE, QUANTUM, SILK_SILENCE};
+use super::source::Timing;
 use super::webm::{Health, OpusHead, Packet, Reader};
+use super::{Error, MAX_SAMPLES};
 
 /// Packets looked at before a small shift is believed to be a loss and not jitter.
 const LOOK_AHEAD: usize = 50;
@@ -26,6 +27,8 @@ const STEP_BACK: i64 = -4800;
 const MAX_PRE_SKIP: i64 = 65_000;
 /// Whole milliseconds, in samples: Chromium rounds the codec delay to them.
 const MILLISECOND: i64 = 48;
+/// So many holes are listed; all are counted.
+pub const MAX_HOLES: usize = 1000;
 
 /// A packet in its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +65,19 @@ pub struct Placement {
     pub concealed: u64,
     /// Packets left out because their time had passed.
     pub dropped_packets: u64,
+    /// The first [`MAX_HOLES`] of the holes.
+    pub holes: Vec<Hole>,
+}
+
+/// A stretch without packets, as it was filled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hole {
+    /// Position of its first sample.
+    pub position: i64,
+    /// How long it is.
+    pub samples: u64,
+    /// Whether it was short enough for the decoder to conceal; longer ones are silent.
+    pub concealed: bool,
 }
 
 /// A track's packets, one after the other without holes.
@@ -80,12 +96,17 @@ pub struct Timeline<R> {
     pre_skip: u16,
     last_toc: u8,
     catching_up: bool,
+    timing: Timing,
+    /// What the legacy's rule moves all packets by.
+    moved: i64,
+    /// Whether packets are laid end to end, whatever their stamps say.
+    closed: bool,
     placement: Placement,
 }
 
 impl<R: Read> Timeline<R> {
     /// Reads ahead and decides where the track begins.
-    pub fn open(source: R) -> Result<Self, Error> {
+    pub fn open(source: R, timing: Timing) -> Result<Self, Error> {
         let mut timeline = Self {
             reader: Reader::open(source)?,
             ahead: VecDeque::with_capacity(LOOK_AHEAD),
@@ -98,6 +119,9 @@ impl<R: Read> Timeline<R> {
             pre_skip: 0,
             last_toc: CELT_SILENCE[1].1[0],
             catching_up: false,
+            timing,
+            moved: 0,
+            closed: false,
             placement: Placement::default(),
         };
         timeline.look_ahead()?;
@@ -117,6 +141,11 @@ impl<R: Read> Timeline<R> {
             pre_skip: self.pre_skip,
             ..self.reader.head().clone()
         }
+    }
+
+    /// The track's head as it was read.
+    pub fn own_head(&self) -> &OpusHead {
+        self.reader.head()
     }
 
     /// What was done so far; final once [`next_piece`](Self::next_piece) gave `None`.
@@ -139,7 +168,11 @@ impl<R: Read> Timeline<R> {
             let Some(next) = self.ahead.front() else {
                 return Ok(None);
             };
-            let shift = self.wanted(next) - self.position;
+            let shift = if self.closed {
+                0
+            } else {
+                self.wanted(next) - self.position
+            };
             let samples = i64::from(next.samples);
             if shift <= STEP_BACK || (self.catching_up && -shift * 2 >= samples) {
                 self.catching_up = true;
@@ -153,6 +186,9 @@ impl<R: Read> Timeline<R> {
                 continue;
             }
             self.catching_up = false;
+            if self.position > MAX_SAMPLES.cast_signed() {
+                return Err(Error::Unsupported("a track longer than a day".into()));
+            }
             if let Some(packet) = self.ahead.pop_front() {
                 self.last_toc = packet.data[0];
                 // Discarding in the middle would pull everything after it forward.
@@ -180,7 +216,14 @@ impl<R: Read> Timeline<R> {
     /// Where a packet says its first decoded sample belongs.
     fn wanted(&self, packet: &Packet) -> i64 {
         let delay_ns = self.reader.head().codec_delay_ns.cast_signed();
-        ((packet.time_ns - delay_ns) * 48 + 500_000).div_euclid(1_000_000)
+        ((packet.time_ns - delay_ns) * 48 + 500_000).div_euclid(1_000_000) + self.moved
+    }
+
+    /// Where the legacy has the first sample that is played: FFmpeg's time of the first packet, in
+    /// milliseconds, less the codec delay rounded to milliseconds.
+    fn legacy_start_ms(&self, first: &Packet) -> i64 {
+        let delay_ns = self.reader.head().codec_delay_ns.cast_signed();
+        first.time_ns.div_euclid(1_000_000) - (delay_ns + 500_000) / 1_000_000
     }
 
     /// Chooses pre-skip and leading silence so that the first sample lands exactly.
@@ -188,8 +231,13 @@ impl<R: Read> Timeline<R> {
         let Some(first) = self.ahead.front() else {
             return;
         };
-        let wanted = self.wanted(first);
         let own = i64::from(self.reader.head().pre_skip);
+        if self.timing == Timing::Legacy {
+            let start_ms = self.legacy_start_ms(first);
+            self.closed = start_ms <= 0;
+            self.moved = start_ms.max(0) * MILLISECOND - own - self.wanted(first);
+        }
+        let wanted = self.wanted(first);
         let pre_skip = pre_skip_for(wanted, own);
         let lead = (wanted + pre_skip).max(0);
         self.silence = lead;
@@ -231,6 +279,13 @@ impl<R: Read> Timeline<R> {
     fn fill(&mut self, hole: i64) {
         self.placement.gaps += 1;
         self.placement.gap_samples += hole.cast_unsigned();
+        if self.placement.holes.len() < MAX_HOLES {
+            self.placement.holes.push(Hole {
+                position: self.position,
+                samples: hole.cast_unsigned(),
+                concealed: hole <= LONGEST_CONCEALED,
+            });
+        }
         self.silk_tail = 0;
         self.silence = hole;
         if hole <= LONGEST_CONCEALED {

@@ -1,5 +1,6 @@
 //! One track as samples on the recording's clock, and what was met on the way.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 
 use schemars::JsonSchema;
@@ -9,7 +10,8 @@ use super::decode::{Shape, Stream};
 use super::opus::{Decoded, Decoder};
 use super::resample::Resampler;
 use super::source::{Kind, MediaSource, Opened};
-use super::timeline::Timeline;
+use super::timeline::{Hole, Timeline};
+use super::webm::OpusHead;
 use super::{Error, MAX_SAMPLES, SAMPLE_RATE, milliseconds, wav};
 
 /// Samples per millisecond.
@@ -80,7 +82,10 @@ impl Track {
     /// Reads up to the first packet.
     pub fn open(opened: Opened) -> Result<Self, Error> {
         Ok(match opened.kind {
-            Kind::WebM => Self::Opus(Box::new(OpusTrack::new(Timeline::open(opened.reader)?)?)),
+            Kind::WebM => {
+                let timeline = Timeline::open(opened.reader, opened.timing)?;
+                Self::Opus(Box::new(OpusTrack::new(timeline)?))
+            }
             _ => Self::Other(Box::new(OtherTrack::open(opened)?)),
         })
     }
@@ -98,6 +103,38 @@ impl Track {
         match self {
             Self::Opus(track) => track.read(out),
             Self::Other(track) => track.read(out),
+        }
+    }
+
+    /// What the head says; of a track that is not Opus only the rate.
+    pub fn head(&self) -> OpusHead {
+        match self {
+            Self::Opus(track) => track.timeline.own_head().clone(),
+            Self::Other(track) => OpusHead {
+                number: 0,
+                codec_delay_ns: 0,
+                channels: track.shape.channels as u8,
+                pre_skip: 0,
+                gain_q8: 0,
+                input_rate: track.shape.rate,
+            },
+        }
+    }
+
+    /// The holes found so far; tracks without time stamps have none.
+    pub fn holes(&self) -> &[Hole] {
+        match self {
+            Self::Opus(track) => &track.timeline.placement().holes,
+            Self::Other(_) => &[],
+        }
+    }
+
+    /// How many packets so far are how long, in samples; told of Opus only.
+    pub fn packet_lengths(&self) -> &BTreeMap<u32, u64> {
+        static NONE: BTreeMap<u32, u64> = BTreeMap::new();
+        match self {
+            Self::Opus(track) => &track.timeline.health().lengths,
+            Self::Other(_) => &NONE,
         }
     }
 

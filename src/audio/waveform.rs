@@ -5,6 +5,7 @@
 //! fills and is dropped.
 
 use super::decode::{Shape, Stream};
+use super::level::peak;
 use super::mp3::{DELAY, SAMPLES_PER_FRAME};
 use super::source::Source;
 use super::{Error, SAMPLE_RATE};
@@ -14,14 +15,31 @@ pub const PARTS: usize = 255;
 
 /// Frames in one stored peak: 5 ms.
 const PEAK_FRAMES: usize = 240;
+/// So many peaks are kept (2.9 hours of 5 ms); in longer programmes they are twice as long, or four
+/// times, so that memory does not grow with length.
+const MOST_PEAKS: usize = 1 << 21;
 
 /// Peaks of a stereo programme at 48 kHz, 5 ms each, taken while it passes.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Peaks {
     values: Vec<f32>,
+    /// Frames in each of the values.
+    width: usize,
     current: f32,
     filled: usize,
     frames: u64,
+}
+
+impl Default for Peaks {
+    fn default() -> Self {
+        Self {
+            values: Vec::new(),
+            width: PEAK_FRAMES,
+            current: 0.0,
+            filled: 0,
+            frames: 0,
+        }
+    }
 }
 
 impl Peaks {
@@ -29,17 +47,29 @@ impl Peaks {
     pub fn add(&mut self, mut left: &[f32], mut right: &[f32]) {
         self.frames += left.len() as u64;
         while !left.is_empty() {
-            let count = left.len().min(PEAK_FRAMES - self.filled);
+            let count = left.len().min(self.width - self.filled);
             let (left_now, left_later) = left.split_at(count);
             let (right_now, right_later) = right.split_at(count);
             self.current = self.current.max(peak(left_now)).max(peak(right_now));
             self.filled += count;
-            if self.filled == PEAK_FRAMES {
+            if self.filled == self.width {
                 self.values.push(std::mem::take(&mut self.current));
                 self.filled = 0;
             }
+            if self.values.len() == MOST_PEAKS {
+                self.widen();
+            }
             (left, right) = (left_later, right_later);
         }
+    }
+
+    /// Joins every two peaks.
+    fn widen(&mut self) {
+        for at in 0..MOST_PEAKS / 2 {
+            self.values[at] = self.values[2 * at].max(self.values[2 * at + 1]);
+        }
+        self.values.truncate(MOST_PEAKS / 2);
+        self.width *= 2;
     }
 
     /// 255 values, each for an equal part of the programme.
@@ -68,8 +98,8 @@ impl Peaks {
 
     /// The largest peak that has a sample in this range of frames, which takes at least one peak.
     fn largest(&self, from: u64, to: u64) -> f32 {
-        let first = from as usize / PEAK_FRAMES;
-        let end = (to as usize).div_ceil(PEAK_FRAMES).max(first + 1);
+        let first = from as usize / self.width;
+        let end = (to as usize).div_ceil(self.width).max(first + 1);
         let unfinished = (self.filled > 0 && end > self.values.len()).then_some(self.current);
         let finished = self.values.iter().take(end).skip(first).copied();
         finished.chain(unfinished).fold(0.0, f32::max)
@@ -103,6 +133,22 @@ pub fn of_mp3(source: Source) -> Result<Vec<f64>, Error> {
     Ok(normalised(parts))
 }
 
+/// 255 values of an MP3, WAV or AAC file, each for an equal part of it.
+pub fn exact_of_file(source: Source) -> Result<Vec<f64>, Error> {
+    let mut stream = Stream::open(source.open()?.reader)?;
+    let channels = stream.shape().channels;
+    let mut peaks = Peaks::default();
+    let (mut left, mut right) = (Vec::new(), Vec::new());
+    while let Some(pcm) = stream.next_samples()? {
+        left.clear();
+        left.extend(pcm.iter().step_by(channels));
+        right.clear();
+        right.extend(pcm.iter().skip(channels - 1).step_by(channels));
+        peaks.add(&left, &right);
+    }
+    Ok(peaks.exact())
+}
+
 /// What a boundary at a value of the legacy's sequence cuts: the first frame that is at least in
 /// part after it, and the end of the frames that are at least in part before it.
 ///
@@ -131,12 +177,6 @@ fn legacy_chunk(coded_frames: u64, shape: Shape) -> u64 {
     let rate = f64::from(shape.rate);
     let duration = coded_frames as f64 / rate;
     ((duration / PARTS as f64 * rate * shape.channels as f64) as u64).max(1)
-}
-
-fn peak(samples: &[f32]) -> f32 {
-    samples
-        .iter()
-        .fold(0.0, |peak, sample| peak.max(sample.abs()))
 }
 
 /// Divides by the largest and rounds to two decimals, halves to even; silence stays 0.
@@ -196,6 +236,24 @@ mod tests {
                 "{value} is not in {least}..={most}"
             );
         }
+    }
+
+    #[test]
+    fn a_programme_of_a_day_has_no_more_peaks_than_one_of_three_hours() {
+        let mut peaks = Peaks::default();
+        let quiet = vec![0.1; 480_000];
+        let mut loud = quiet.clone();
+        loud[240_000] = 0.8;
+        // A quarter of a day, loud once in its middle.
+        let tens = 6 * 360;
+        for ten in 0..tens {
+            let samples = if ten == tens / 2 { &loud } else { &quiet };
+            peaks.add(samples, samples);
+        }
+        assert!(peaks.values.len() <= MOST_PEAKS && peaks.width == 4 * PEAK_FRAMES);
+        let mut expected = vec![0.12; PARTS];
+        expected[127] = 1.0;
+        assert_eq!(peaks.exact(), expected);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::Secret;
-use crate::model::{Bounds, Caps, GateBounds, HealthLimits};
+use crate::model::{Bounds, Caps, GateBounds, HealthLimits, Timing};
 
 /// One environment.
 #[derive(Clone, Debug, Deserialize)]
@@ -244,6 +244,9 @@ pub struct Reflector {
     /// Bits per second of the mix.
     #[serde(default = "mp3_bitrate")]
     pub mp3_bitrate: u32,
+    /// Whose rule decides where tracks lie on the recording's clock: `exact` or `legacy`.
+    #[serde(default)]
+    pub audio_timing: Timing,
     /// Zulip's host name, for the address of posts.
     pub zulip_realm: Option<String>,
     /// Reflector's `DATA_DIR`, where this process shares it: the waveform file goes there.

@@ -90,8 +90,8 @@ pub struct Worker {
     pub id: Option<String>,
     /// Tasks of one kind that run at once.
     pub concurrency: usize,
-    /// Audio tasks (`pad_track`, `mixdown_tracks`, `generate_waveform`) that run at once, all kinds
-    /// together; they burn processors.
+    /// Processors that audio tasks (`pad_track`, `mixdown_tracks`, `generate_waveform`) may keep busy,
+    /// all together: a mix takes all of them, up to six, any other takes one.
     pub audio_concurrency: usize,
     /// Milliseconds one poll waits at the engine, 5000 at most.
     pub poll_ms: u64,

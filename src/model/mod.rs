@@ -15,6 +15,7 @@ mod run;
 mod sharing;
 mod step;
 mod task;
+mod timing;
 mod transcript;
 mod usage;
 
@@ -35,5 +36,6 @@ pub use run::{Origin, Pipeline, RunState};
 pub use sharing::{REUSED_HEADER, RUN_HEADER, SharedService, is_loopback_name};
 pub use step::StepStatus;
 pub use task::TaskName;
+pub use timing::Timing;
 pub use transcript::{Participant, Topic, Word, text_of};
 pub use usage::{Price, Usage, UsageKind};

@@ -2,23 +2,18 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use chrono::{DateTime, Utc};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use tokio::sync::Semaphore;
 
-use super::{Prompts, TaskError, asking::Asking};
+use super::{Processors, Prompts, TaskError, asking::Asking};
 use crate::{
-    audio,
     contract::events::RunEvent,
     gateway::{Gateway, Withdrawal},
-    model::{HttpRequest, ObjectKey, Origin, OutcomeStatus, Subject, Usage, digest},
+    model::{HttpRequest, ObjectKey, Origin, OutcomeStatus, Subject, Timing, Usage, digest},
     objects::{self, ErrorKind, Objects},
     providers::{self, Answer, ChatRequest, Daily, Llm, Transcript, Transcription},
     rollout::{Isolation, Live},
@@ -46,8 +41,8 @@ pub struct Services {
     pub prompts: Prompts,
     /// Numbers and names a task needs.
     pub tuning: Tuning,
-    /// Lets as many audio tasks run as there are processors to burn.
-    pub audio_permits: Arc<Semaphore>,
+    /// The processors audio work may keep busy.
+    pub processors: Processors,
     /// Carries out the effects of live runs, and reads what Reflector says now; none where the
     /// settings do not say where Reflector is.
     pub gateway: Option<Gateway>,
@@ -76,6 +71,8 @@ pub struct Tuning {
     pub min_transcript_length: usize,
     /// Bits per second of the mix.
     pub mp3_bitrate: u32,
+    /// Whose rule decides where tracks lie.
+    pub audio_timing: Timing,
     /// Zulip's host name.
     pub zulip_realm: Option<String>,
 }
@@ -387,28 +384,6 @@ impl Context {
         Ok(())
     }
 
-    /// Does work that keeps a processor busy, off the runtime and only as many at once as the
-    /// settings allow. The work is handed a flag that tells when nobody waits for it any more.
-    pub async fn on_processors<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&AtomicBool) -> Result<T, audio::Error> + Send + 'static,
-    ) -> Result<T, TaskError> {
-        let permits = Arc::clone(&self.services.audio_permits);
-        let permit = permits
-            .acquire_owned()
-            .await
-            .map_err(|_| TaskError::retry("the worker is stopping"))?;
-        let unwanted = Arc::new(AtomicBool::new(false));
-        let _told_when_dropped = SetOnDrop(Arc::clone(&unwanted));
-        let done = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            work(&unwanted)
-        })
-        .await
-        .map_err(|error| TaskError::retry(format!("the audio work broke down: {error}")))?;
-        Ok(done?)
-    }
-
     /// Decides what a failed question means that the legacy does without an answer to: try again,
     /// or, after the last attempt and where trying cannot help, go on. Returns what to report then.
     pub fn go_on_without(&self, error: impl Into<TaskError>) -> Result<String, TaskError> {
@@ -508,13 +483,4 @@ fn unreadable(task_ref: &str, error: &serde_json::Error) -> TaskError {
     TaskError::terminal(format!(
         "the result of `{task_ref}` in the store cannot be read: {error}"
     ))
-}
-
-/// Sets a flag when the future that holds it ends or is dropped.
-struct SetOnDrop(Arc<AtomicBool>);
-
-impl Drop for SetOnDrop {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }

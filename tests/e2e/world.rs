@@ -16,16 +16,16 @@ use switchyard::{
     cost::PriceTable,
     engine::Engine,
     legacy::recorded::{self, Recorded},
-    model::{EnvironmentName, FlagName, Object, Origin, RunId, RunState, Subject, TaskName},
+    model::{EnvironmentName, FlagName, Object, Origin, RunId, RunState, Subject, TaskName, Timing},
     objects::{self, Addressing, Objects},
     providers::{Daily, Llm, Retry, Transcription},
     report::ReportData,
     sandbox::{Answers, Sandbox, Service},
     store::{Attempt, Control, Effects, Run, Store},
-    workers::{Clock, Pinning, Prompts, Runner, RunnerSettings, Services, Tuning},
+    workers::{Clock, Pinning, Processors, Prompts, Runner, RunnerSettings, Services, Tuning},
 };
 use tempfile::TempDir;
-use tokio::{net::TcpListener, sync::Semaphore, time::MissedTickBehavior};
+use tokio::{net::TcpListener, time::MissedTickBehavior};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::Url;
 
@@ -517,10 +517,11 @@ fn services(store: &Store, objects: &Objects, sandbox: &Sandbox, patience: Durat
             parse_retries: 3,
             min_transcript_length: 750,
             mp3_bitrate: 128_000,
+            audio_timing: Timing::Exact,
             zulip_realm: Some("zulip.example.test".to_owned()),
         },
         gateway: None,
-        audio_permits: Arc::new(Semaphore::new(2)),
+        processors: Processors::new(2),
         clock: clock(),
     }
 }

@@ -4,8 +4,7 @@ use std::io::{self, Cursor, Read};
 
 use super::fixtures::{hard, packets, padded, source};
 use crate::audio::Error;
-use crate::audio::mixdown::mixdown;
-use crate::audio::mp3::Mp3Settings;
+use crate::audio::mixdown::{MixSettings, mixdown};
 use crate::audio::pad::pad;
 use crate::audio::source::Source;
 use crate::audio::webm::Reader;
@@ -68,7 +67,7 @@ fn what_is_not_audio_is_refused_for_good_and_named() {
 fn an_unreadable_track_fails_the_mix_and_is_named() {
     let tracks = vec![source(&hard("mono_off0")), source(&hard("html"))];
     let sink = Cursor::new(Vec::new());
-    let error = mixdown(tracks, Mp3Settings::default(), &|_| {}, &|| false, sink).unwrap_err();
+    let error = mixdown(tracks, MixSettings::default(), &|_| {}, &|| false, sink).unwrap_err();
     assert!(matches!(error, Error::Track { index: 1, .. }), "{error}");
     assert!(error.is_permanent());
 }
@@ -76,7 +75,7 @@ fn an_unreadable_track_fails_the_mix_and_is_named() {
 #[test]
 fn a_mix_of_nothing_is_an_error() {
     let sink = || Cursor::new(Vec::new());
-    let settings = Mp3Settings::default();
+    let settings = MixSettings::default();
     let empty = vec![source(&hard("empty")), source(&hard("empty"))];
     let error = mixdown(empty, settings, &|_| {}, &|| false, sink()).unwrap_err();
     assert!(matches!(error, Error::Empty { tracks: 2 }), "{error}");
@@ -106,7 +105,7 @@ fn a_reader_that_fails_is_not_taken_for_a_short_track() {
     let sink = Cursor::new(Vec::new());
     let error = mixdown(
         vec![broken()],
-        Mp3Settings::default(),
+        MixSettings::default(),
         &|_| {},
         &|| false,
         sink,

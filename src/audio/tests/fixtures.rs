@@ -5,8 +5,7 @@ use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use crate::audio::decode::{Shape, Stream};
-use crate::audio::mixdown::{MixReport, mixdown};
-use crate::audio::mp3::Mp3Settings;
+use crate::audio::mixdown::{MixReport, MixSettings, mixdown};
 use crate::audio::opus::Decoder;
 use crate::audio::pad::{PadReport, pad};
 use crate::audio::source::Source;
@@ -84,7 +83,7 @@ pub fn padded(bytes: &[u8]) -> (Vec<u8>, PadReport) {
 pub fn mixed(tracks: &[Vec<u8>]) -> (Vec<u8>, MixReport) {
     let sources = tracks.iter().map(|track| source(track)).collect();
     let mut out = Cursor::new(Vec::new());
-    let settings = Mp3Settings::default();
+    let settings = MixSettings::default();
     let report = mixdown(sources, settings, &|_| {}, &|| false, &mut out).unwrap();
     (out.into_inner(), report)
 }

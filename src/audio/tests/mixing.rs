@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::io::Cursor;
 
 use super::fixtures::{hard, heard, mixed, padded, samples_of, source};
-use crate::audio::mixdown::{legacy_duration_ms, mixdown};
+use crate::audio::mixdown::{MixSettings, legacy_duration_ms, mixdown};
 use crate::audio::mp3::{self, Mp3Settings};
 use crate::audio::source::Source;
 use crate::audio::track::TrackReport;
@@ -16,8 +16,8 @@ fn tone(samples: usize, settings: Mp3Settings) -> Vec<u8> {
         .map(|frame| (frame as f32 * 0.05).sin() * 0.5)
         .collect();
     let mut out = Cursor::new(Vec::new());
-    let mut writer = mp3::Writer::new(&mut out, settings).unwrap();
-    writer.write(&pcm, &pcm).unwrap();
+    let mut writer = mp3::Writer::new(&mut out, settings, mp3::Layout::USUAL, 1).unwrap();
+    writer.write(&pcm, None).unwrap();
     writer.finish().unwrap();
     out.into_inner()
 }
@@ -62,7 +62,10 @@ fn every_bit_rate_offered_gives_frames_of_one_size() {
 
 #[test]
 fn an_unknown_bit_rate_is_refused_with_those_that_are_known() {
-    let settings = Mp3Settings { bit_rate_kbps: 100 };
+    let settings = MixSettings {
+        mp3: Mp3Settings { bit_rate_kbps: 100 },
+        encoders: 1,
+    };
     let sink = Cursor::new(Vec::new());
     let tracks = vec![source(&hard("one_packet"))];
     let error = mixdown(tracks, settings, &|_| {}, &|| false, sink).unwrap_err();
@@ -161,8 +164,8 @@ fn progress_is_told_and_a_cancelled_mix_stops() {
     let sink = Cursor::new(Vec::new());
     let error = mixdown(
         tracks,
-        Mp3Settings::default(),
-        &|samples| told.borrow_mut().push(samples),
+        MixSettings::default(),
+        &|progress| told.borrow_mut().push(progress.samples),
         &|| told.borrow().len() == 3,
         sink,
     )

@@ -3,8 +3,7 @@
 use std::io::Cursor;
 
 use super::fixtures::{mixed, padded, samples_of, source};
-use crate::audio::mixdown::mixdown;
-use crate::audio::mp3::Mp3Settings;
+use crate::audio::mixdown::{MixSettings, mixdown};
 use crate::audio::pad::{Container, pad};
 use crate::audio::track::Codec;
 
@@ -73,7 +72,7 @@ fn a_wav_track_mixes_at_its_start() {
     let track = source(&wav(48_000, 1, 48_000)).starting_at_ms(2_000);
     let report = mixdown(
         vec![track],
-        Mp3Settings::default(),
+        MixSettings::default(),
         &|_| {},
         &|| false,
         &mut out,

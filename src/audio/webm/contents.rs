@@ -1,6 +1,6 @@
 //! What the elements of a WebM stream say, taken in one after the other.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::block::Block;
 use super::head::{self, OpusHead};
@@ -21,6 +21,8 @@ const MAX_DISCARD_NS: i64 = 120_000_000;
 pub struct Health {
     /// Packets handed out.
     pub packets: u64,
+    /// How many of them are how long, in samples; an Opus packet can have 48 lengths.
+    pub lengths: BTreeMap<u32, u64>,
     /// Packets without a readable duration or with an impossible time.
     pub bad_packets: u64,
     /// How often it lost the thread and looked for the next cluster.
@@ -140,6 +142,7 @@ impl Contents {
                 continue;
             };
             self.health.packets += 1;
+            *self.health.lengths.entry(samples).or_default() += 1;
             let discard_ns = if index == last { discard_ns } else { 0 };
             self.ready.push_back(Packet {
                 time_ns,

@@ -66,7 +66,10 @@ async fn of_object(key: &ObjectKey, context: &Context) -> Result<Vec<f64>, TaskE
         .objects
         .get_to_file(&services.tuning.bucket, key.as_str())
         .await?;
-    context
-        .on_processors(move |_| audio::waveform::of_mp3(Source::new(mix.file)))
+    services
+        .processors
+        .work(1, move |_| {
+            audio::waveform::of_mp3(Source::new(mix.file).of_length(mix.size))
+        })
         .await
 }

@@ -1,13 +1,18 @@
 //! Mixes the padded tracks into one MP3, and measures its length and waveform.
 
-use std::{collections::BTreeMap, io::Seek, sync::atomic::Ordering};
+use std::{collections::BTreeMap, io::Seek};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::pad_track::{Padded, in_order};
 use crate::{
-    audio::{self, mp3::Mp3Settings, source::Source},
+    audio::{
+        self,
+        mixdown::MixSettings,
+        mp3::{MAX_ENCODERS, Mp3Settings},
+        source::Source,
+    },
     contract::events::RunEvent,
     model::{AudioFacts, ObjectKey, RunId, TaskName, Usage, UsageKind},
     store::IntentKind,
@@ -44,9 +49,9 @@ pub struct Output {
 /// What stays in our store.
 #[derive(Serialize, Deserialize)]
 pub struct Mix {
-    /// Peaks in the legacy's chunks.
+    /// Peaks in the legacy's chunks, of what was encoded.
     pub waveform: Vec<f64>,
-    /// What the MP3 holds, read back from it.
+    /// What the MP3 holds.
     pub facts: AudioFacts,
 }
 
@@ -76,7 +81,7 @@ impl Task for MixdownTracks {
                 Err(error) => return Err(context.unreadable_source(error).await),
             };
             bytes_read += padded.size;
-            sources.push(Source::new(padded.file));
+            sources.push(Source::new(padded.file).of_length(padded.size));
         }
         if sources.is_empty() {
             return Err(TaskError::terminal(
@@ -84,21 +89,23 @@ impl Task for MixdownTracks {
             ));
         }
         let bit_rate_kbps = services.tuning.mp3_bitrate / 1000;
-        let (report, mix, file) = context
-            .on_processors(move |unwanted| {
+        let (report, file) = services
+            .processors
+            .work(MAX_ENCODERS, move |leave| {
                 let mut mp3 = tempfile::tempfile()?;
+                let settings = MixSettings {
+                    mp3: Mp3Settings { bit_rate_kbps },
+                    encoders: leave.processors,
+                };
                 let report = audio::mixdown::mixdown(
                     sources,
-                    Mp3Settings { bit_rate_kbps },
+                    settings,
                     &|_| {},
-                    &|| unwanted.load(Ordering::Relaxed),
+                    &|| leave.is_unwanted(),
                     &mut mp3,
                 )?;
-                // As the legacy does, both are taken from the MP3 itself.
-                let facts = audio::decode::facts_of_mp3(Source::new(mp3.try_clone()?))?;
-                let waveform = audio::waveform::of_mp3(Source::new(mp3.try_clone()?))?;
                 mp3.rewind()?;
-                Ok((report, Mix { waveform, facts }, mp3))
+                Ok((report, mp3))
             })
             .await?;
 
@@ -130,6 +137,10 @@ impl Task for MixdownTracks {
             size: put.size,
             duration_ms: report.duration_legacy_ms,
             clipped: report.clipped,
+        };
+        let mix = Mix {
+            facts: report.facts(),
+            waveform: report.waveform_legacy,
         };
         Made::with_document(output, mix)
     }

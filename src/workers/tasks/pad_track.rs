@@ -103,9 +103,13 @@ impl Task for PadTrack {
             of: input.bucket_name.clone(),
             amount: raw.size as f64,
         };
-        let source = Source::new(raw.file).starting_at_ms(start_by_name(&input.s3_key));
-        let (report, sha256, file) = context
-            .on_processors(move |_| {
+        let source = Source::new(raw.file)
+            .of_length(raw.size)
+            .starting_at_ms(start_by_name(&input.s3_key))
+            .timed(services.tuning.audio_timing);
+        let (report, sha256, file) = services
+            .processors
+            .work(1, move |_| {
                 let mut padded = tempfile::tempfile()?;
                 let report = audio::pad::pad(source, &mut padded)?;
                 padded.rewind()?;

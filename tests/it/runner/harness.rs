@@ -27,11 +27,11 @@ use switchyard::{
         wire::{StartWorkflowRequest, TaskDef, Workflow, WorkflowDef},
     },
     engine::{Clock, Engine, Faults, Options},
-    model::{RunId, TaskName, WorkflowId},
+    model::{RunId, TaskName, Timing, WorkflowId},
     objects::{self, Addressing, Objects},
     providers::{Daily, Llm, Retry, Transcription},
     store::{Attempt, Spooled, Store},
-    workers::{Context, Entry, Made, Prompts, Runner, RunnerSettings, Services, TaskError, Tuning},
+    workers::{Context, Entry, Made, Processors, Prompts, Runner, RunnerSettings, Services, TaskError, Tuning},
 };
 use tokio::{net::TcpListener, sync::Semaphore, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -511,10 +511,11 @@ fn services(store: &Store, clock: Clock) -> Services {
             parse_retries: 3,
             min_transcript_length: 750,
             mp3_bitrate: 128_000,
+            audio_timing: Timing::Exact,
             zulip_realm: None,
         },
         gateway: None,
-        audio_permits: Arc::new(Semaphore::new(1)),
+        processors: Processors::new(1),
         clock,
     }
 }
