@@ -100,7 +100,12 @@ fn compare(options: &Options) -> (Measured, Targets) {
         for (at, side) in all.iter().enumerate() {
             measured.loads.push(load());
             for (step, Cost { name, command }) in side.steps.iter().map(Cost::of).enumerate() {
-                eprintln!("round {} of {}: {} {name}", round + 1, options.rounds, side.name);
+                eprintln!(
+                    "round {} of {}: {} {name}",
+                    round + 1,
+                    options.rounds,
+                    side.name
+                );
                 measured.take(at, step, measure::measured(command));
             }
         }
@@ -130,7 +135,9 @@ fn programme(tracks: &[PathBuf], shape: Shape, folder: &Path) -> (PathBuf, f64) 
     let path = folder.join(format!("{}x{}.pcm", shape.tracks, shape.minutes));
     if !path.exists() {
         let draft = path.with_extension("draft");
-        let sources = tracks.iter().map(|track| Source::new(File::open(track).expect("it is there")));
+        let sources = tracks
+            .iter()
+            .map(|track| Source::new(File::open(track).expect("it is there")));
         let sink = File::create(&draft).expect("a file can be made");
         yardstick::programme(sources.collect(), sink).expect("our own tracks are mixed");
         fs::rename(&draft, &path).expect("it is ours");
@@ -143,7 +150,9 @@ fn programme(tracks: &[PathBuf], shape: Shape, folder: &Path) -> (PathBuf, f64) 
 fn others() -> Others {
     let python = std::env::var("SWITCHYARD_BENCH_PYTHON").ok();
     if python.is_none() {
-        eprintln!("without the legacy: SWITCHYARD_BENCH_PYTHON names no Python with benches/audio/requirements.txt");
+        eprintln!(
+            "without the legacy: SWITCHYARD_BENCH_PYTHON names no Python with benches/audio/requirements.txt"
+        );
     }
     // NAME=PROGRAM, oldest first.
     let programs = std::env::var("SWITCHYARD_BENCH_FFMPEG").unwrap_or_default();
@@ -176,7 +185,10 @@ fn grow(growth: Growth, folder: &Path) -> (PathBuf, Vec<show::Point>) {
         minutes: growth.minutes(),
     });
     let measured = |shapes: Vec<Shape>| -> Vec<show::Point> {
-        shapes.into_iter().map(|shape| point(shape, folder)).collect()
+        shapes
+            .into_iter()
+            .map(|shape| point(shape, folder))
+            .collect()
     };
     let lengths = measured(lengths.collect());
     let numbers = measured(numbers.to_vec());
@@ -190,8 +202,15 @@ fn grow(growth: Growth, folder: &Path) -> (PathBuf, Vec<show::Point>) {
     };
     let minutes = growth.minutes();
     let panels = [
-        panel(&lengths, "three tracks".to_owned(), "minutes of each", |shape| shape.minutes as f64),
-        panel(&numbers, format!("{minutes} minutes"), "tracks", |shape| shape.tracks as f64),
+        panel(
+            &lengths,
+            "three tracks".to_owned(),
+            "minutes of each",
+            |shape| shape.minutes as f64,
+        ),
+        panel(&numbers, format!("{minutes} minutes"), "tracks", |shape| {
+            shape.tracks as f64
+        }),
     ];
     let path = folder.join("growth.svg");
     fs::write(&path, plot::svg(&panels)).expect("a file can be made");

@@ -78,7 +78,9 @@ impl Shape {
     /// in turn.
     pub fn tracks(self, folder: &Path) -> Vec<PathBuf> {
         fs::create_dir_all(folder).expect("a folder can be made");
-        (0..self.tracks).map(|track| self.track(track, folder)).collect()
+        (0..self.tracks)
+            .map(|track| self.track(track, folder))
+            .collect()
     }
 
     fn track(self, track: usize, folder: &Path) -> PathBuf {
@@ -100,8 +102,14 @@ impl Shape {
         let mutes = if track % 3 == 2 { &mutes[..] } else { &[] };
         let draft = path.with_extension("draft");
         let sink = File::create(&draft).expect("a file can be made");
-        yardstick::lengthen(&coded(track), seconds + start_ms / 1000, start_ms, mutes, sink)
-            .expect("our own track is read");
+        yardstick::lengthen(
+            &coded(track),
+            seconds + start_ms / 1000,
+            start_ms,
+            mutes,
+            sink,
+        )
+        .expect("our own track is read");
         fs::rename(&draft, &path).expect("it is ours");
         path
     }
@@ -111,7 +119,10 @@ impl Shape {
 fn coded(speaker: usize) -> Vec<u8> {
     let sound = sound(speaker);
     let mut encoder = Encoder::new();
-    let packets: Vec<Vec<u8>> = sound.chunks_exact(PACKET).map(|pcm| encoder.encode(pcm)).collect();
+    let packets: Vec<Vec<u8>> = sound
+        .chunks_exact(PACKET)
+        .map(|pcm| encoder.encode(pcm))
+        .collect();
     // Configurations 12 to 15 (RFC 6716, 3.1).
     let is_hybrid = |packet: &&Vec<u8>| (12..16).contains(&(packet[0] >> 3));
     let share = packets.iter().filter(is_hybrid).count() as f64 / packets.len() as f64;
@@ -138,7 +149,11 @@ fn sound(speaker: usize) -> Vec<f32> {
             *sum += sample * 0.8;
         }
         // Others have their turns, too.
-        let pause = if dice.happens(0.5) { RATE / 2 } else { 12 * RATE };
+        let pause = if dice.happens(0.5) {
+            RATE / 2
+        } else {
+            12 * RATE
+        };
         at += sentence.len() + pause + dice.below(RATE);
     }
 }
@@ -158,10 +173,19 @@ fn upsampled(samples: &[f32], pitch: f64) -> Vec<f32> {
     let mut out = Vec::new();
     let mut position = 1.0;
     while position < last {
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is below the length")]
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "it is below the length"
+        )]
         let at = position as usize;
         let t = (position - at as f64) as f32;
-        let [a, b, c, d] = [samples[at - 1], samples[at], samples[at + 1], samples[at + 2]];
+        let [a, b, c, d] = [
+            samples[at - 1],
+            samples[at],
+            samples[at + 1],
+            samples[at + 2],
+        ];
         let curve = (3.0 * (b - c) - a + d).mul_add(t, 2.0 * a - 5.0 * b + 4.0 * c - d);
         out.push(curve.mul_add(t, c - a).mul_add(t * 0.5, b));
         position += step;
@@ -195,7 +219,10 @@ impl Encoder {
         for (request, value) in [
             (opusic_sys::OPUS_SET_BITRATE_REQUEST, 30_000),
             (opusic_sys::OPUS_SET_COMPLEXITY_REQUEST, 9),
-            (opusic_sys::OPUS_SET_SIGNAL_REQUEST, opusic_sys::OPUS_SIGNAL_VOICE),
+            (
+                opusic_sys::OPUS_SET_SIGNAL_REQUEST,
+                opusic_sys::OPUS_SIGNAL_VOICE,
+            ),
             (opusic_sys::OPUS_SET_INBAND_FEC_REQUEST, 1),
             (opusic_sys::OPUS_SET_PACKET_LOSS_PERC_REQUEST, 5),
         ] {
@@ -211,9 +238,8 @@ impl Encoder {
         let mut samples: c_int = 0;
         let request = opusic_sys::OPUS_GET_LOOKAHEAD_REQUEST;
         // SAFETY: this request takes exactly one pointer to an `int`, which outlives the call.
-        let got = unsafe {
-            opusic_sys::opus_encoder_ctl(self.0.as_ptr(), request, &raw mut samples)
-        };
+        let got =
+            unsafe { opusic_sys::opus_encoder_ctl(self.0.as_ptr(), request, &raw mut samples) };
         assert_eq!(got, opusic_sys::OPUS_OK, "the lookahead");
         u16::try_from(samples).expect("some milliseconds")
     }

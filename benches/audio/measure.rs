@@ -80,12 +80,15 @@ pub fn measure(command: &[String]) {
         }
     }
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("Linux counts");
-    let seconds = |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
+    let seconds =
+        |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
     let cost = Cost {
         wall_s,
         cpu_s: seconds(usage.user_time()) + seconds(usage.system_time()),
         peak_mb: usage.max_rss() as f64 / 1024.0,
     };
     let text = serde_json::to_string(&cost).expect("numbers");
-    std::io::stdout().write_all(text.as_bytes()).expect("somebody reads");
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .expect("somebody reads");
 }

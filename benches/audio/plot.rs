@@ -73,15 +73,25 @@ fn draw(svg: &mut String, panel: &Panel, left: f64) {
         MARGIN - 8.0
     );
     let mut series = |of: &dyn Fn(&(f64, f64, f64)) -> f64, colour: &str| {
-        let points: Vec<_> = panel.points.iter().map(|point| (x(point.0), of(point))).collect();
-        let path: Vec<_> = points.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
+        let points: Vec<_> = panel
+            .points
+            .iter()
+            .map(|point| (x(point.0), of(point)))
+            .collect();
+        let path: Vec<_> = points
+            .iter()
+            .map(|(x, y)| format!("{x:.1},{y:.1}"))
+            .collect();
         let _ = writeln!(
             svg,
             "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>",
             path.join(" ")
         );
         for (x, y) in points {
-            let _ = writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.5\" fill=\"{colour}\"/>");
+            let _ = writeln!(
+                svg,
+                "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.5\" fill=\"{colour}\"/>"
+            );
         }
     };
     series(&|point| y(point.1, seconds), "#1f5fa8");
@@ -92,6 +102,9 @@ fn draw(svg: &mut String, panel: &Panel, left: f64) {
 fn round_up(value: f64) -> f64 {
     let power = 10_f64.powf(value.max(1e-9).log10().floor());
     let digits = [1.0, 2.0, 4.0, 5.0, 8.0, 10.0];
-    let fits = digits.iter().map(|digit| digit * power).find(|most| *most >= value);
+    let fits = digits
+        .iter()
+        .map(|digit| digit * power)
+        .find(|most| *most >= value);
     fits.unwrap_or(value)
 }

@@ -85,7 +85,10 @@ impl Measured {
 impl SideCost {
     /// One step after the other.
     pub fn total(&self) -> Cost {
-        self.steps.iter().map(|step| step.least).fold(Cost::default(), Cost::then)
+        self.steps
+            .iter()
+            .map(|step| step.least)
+            .fold(Cost::default(), Cost::then)
     }
 
     /// Processor seconds of padding one track, on average.
@@ -129,27 +132,59 @@ impl Targets {
                 seen,
                 bound,
                 at_least,
-                met: if at_least { seen >= bound } else { seen <= bound },
+                met: if at_least {
+                    seen >= bound
+                } else {
+                    seen <= bound
+                },
             });
         };
         if let Some(floors) = measured.side(FLOORS) {
             let floor = floors.total().cpu_s;
-            target("CPU against LAME and libopus alone".into(), total.cpu_s / floor, 1.1, false);
+            target(
+                "CPU against LAME and libopus alone".into(),
+                total.cpu_s / floor,
+                1.1,
+                false,
+            );
         }
         if let Some(legacy) = measured.side(LEGACY) {
             let theirs = legacy.total();
-            target("CPU, times less than the legacy".into(), theirs.cpu_s / total.cpu_s, 4.5, true);
-            target("wall, times less than the legacy".into(), theirs.wall_s / total.wall_s, 8.0, true);
+            target(
+                "CPU, times less than the legacy".into(),
+                theirs.cpu_s / total.cpu_s,
+                4.5,
+                true,
+            );
+            target(
+                "wall, times less than the legacy".into(),
+                theirs.wall_s / total.wall_s,
+                8.0,
+                true,
+            );
             if let (Some(pad), Some(their_pad)) = (ours.pad_cpu_s(), legacy.pad_cpu_s()) {
                 let what = "CPU of padding a track, times less than the legacy".to_owned();
                 target(what, their_pad / pad.max(0.001), 500.0, true);
             }
         }
-        let newest = measured.sides.iter().rfind(|side| side.name.starts_with("ffmpeg"));
+        let newest = measured
+            .sides
+            .iter()
+            .rfind(|side| side.name.starts_with("ffmpeg"));
         if let Some(ffmpeg) = newest {
             let (name, theirs) = (&ffmpeg.name, ffmpeg.total());
-            target(format!("CPU, times less than {name}"), theirs.cpu_s / total.cpu_s, 3.0, true);
-            target(format!("wall, times less than {name}"), theirs.wall_s / total.wall_s, 3.5, true);
+            target(
+                format!("CPU, times less than {name}"),
+                theirs.cpu_s / total.cpu_s,
+                3.0,
+                true,
+            );
+            target(
+                format!("wall, times less than {name}"),
+                theirs.wall_s / total.wall_s,
+                3.5,
+                true,
+            );
         }
         target("MB at most".into(), total.peak_mb, 64.0, false);
         Self(all)
@@ -188,7 +223,14 @@ fn print(mut table: Table, texts: usize) {
 
 /// A line a step, and one for all of a side.
 pub fn table(measured: &Measured) {
-    let of = |by: fn(f64, f64) -> f64| measured.loads.iter().copied().reduce(by).unwrap_or_default();
+    let of = |by: fn(f64, f64) -> f64| {
+        measured
+            .loads
+            .iter()
+            .copied()
+            .reduce(by)
+            .unwrap_or_default()
+    };
     println!(
         "{} tracks of {} min, a mix of {:.0} s; {} rounds in turn; {} processors, load {:.1} to {:.1}",
         measured.tracks,
@@ -200,12 +242,24 @@ pub fn table(measured: &Measured) {
         of(f64::max)
     );
     println!();
-    let headings = ["", "step", "wall s", "CPU s", "peak MB", "wall ratio", "CPU ratio"];
+    let headings = [
+        "",
+        "step",
+        "wall s",
+        "CPU s",
+        "peak MB",
+        "wall ratio",
+        "CPU ratio",
+    ];
     let mut table = aligned(&headings);
     let ours = measured.side(OURS).map(SideCost::total).unwrap_or_default();
     for side in &measured.sides {
         for step in &side.steps {
-            let Cost { wall_s, cpu_s, peak_mb } = step.least;
+            let Cost {
+                wall_s,
+                cpu_s,
+                peak_mb,
+            } = step.least;
             table.add_row([
                 side.name.clone(),
                 step.name.clone(),
@@ -214,7 +268,11 @@ pub fn table(measured: &Measured) {
                 format!("{peak_mb:.0}"),
             ]);
         }
-        let Cost { wall_s, cpu_s, peak_mb } = side.total();
+        let Cost {
+            wall_s,
+            cpu_s,
+            peak_mb,
+        } = side.total();
         table.add_row([
             side.name.clone(),
             "all".to_owned(),
@@ -233,7 +291,11 @@ pub fn targets(targets: &Targets) {
     println!();
     let mut table = aligned(&["target", "", "seen", "wanted"]);
     for target in &targets.0 {
-        let wanted = if target.at_least { "at least" } else { "at most" };
+        let wanted = if target.at_least {
+            "at least"
+        } else {
+            "at most"
+        };
         table.add_row([
             target.what.clone(),
             if target.met { "met" } else { "MISSED" }.to_owned(),
@@ -247,7 +309,13 @@ pub fn targets(targets: &Targets) {
 /// A line a shape: the cost of one minute of one track should stay.
 pub fn growth(points: &[Point]) {
     println!();
-    let mut table = aligned(&["ours", "wall s", "CPU s", "peak MB", "CPU ms a minute of the mix"]);
+    let mut table = aligned(&[
+        "ours",
+        "wall s",
+        "CPU s",
+        "peak MB",
+        "CPU ms a minute of the mix",
+    ]);
     for Point { shape, cost } in points {
         table.add_row([
             shape.to_string(),

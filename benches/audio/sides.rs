@@ -60,7 +60,14 @@ pub fn ours(tracks: &[PathBuf], folder: &Path) -> Side {
     let (mp3, waveform) = (folder.join("ours.mp3"), folder.join("ours.json"));
     let mut command = vec![switchyard, "audio", "mixdown"];
     command.extend(tracks.iter().map(|track| text(track)));
-    command.extend(["-o", text(&mp3), "--waveform", text(&waveform), "--bit-rate", "128"]);
+    command.extend([
+        "-o",
+        text(&mp3),
+        "--waveform",
+        text(&waveform),
+        "--bit-rate",
+        "128",
+    ]);
     steps.push(step("mix and waveform", &command));
     Side {
         name: OURS.to_owned(),
@@ -72,7 +79,9 @@ pub fn ours(tracks: &[PathBuf], folder: &Path) -> Side {
 pub fn legacy(python: &str, tracks: &[PathBuf], folder: &Path) -> Side {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/audio/legacy.py");
     let (mut steps, padded) = padding(tracks, folder, "legacy", |track, padded| {
-        [python, script, "pad", track, padded].map(str::to_owned).to_vec()
+        [python, script, "pad", track, padded]
+            .map(str::to_owned)
+            .to_vec()
     });
     let mp3 = folder.join("legacy.mp3");
     let mut mix = vec![python, script, "mix", text(&mp3)];
@@ -96,7 +105,9 @@ pub fn ffmpeg(name: &str, program: &str, tracks: &[PathBuf], folder: &Path) -> S
         let filter = format!("aresample=async=1,adelay={start_ms}:all=1");
         let mut command = vec![program];
         command.extend(quiet);
-        command.extend(["-i", track, "-af", &filter, "-ac", "2", "-c:a", "libopus", "-b:a", "128k"]);
+        command.extend([
+            "-i", track, "-af", &filter, "-ac", "2", "-c:a", "libopus", "-b:a", "128k",
+        ]);
         command.push(padded);
         command.into_iter().map(str::to_owned).collect()
     });
@@ -108,7 +119,16 @@ pub fn ffmpeg(name: &str, program: &str, tracks: &[PathBuf], folder: &Path) -> S
     }
     let inputs = padded.len();
     let filter = format!("amix=inputs={inputs}:normalize=0");
-    mix.extend(["-filter_complex", &filter, "-ac", "2", "-c:a", "libmp3lame", "-b:a", "128k"]);
+    mix.extend([
+        "-filter_complex",
+        &filter,
+        "-ac",
+        "2",
+        "-c:a",
+        "libmp3lame",
+        "-b:a",
+        "128k",
+    ]);
     mix.push(text(&mp3));
     steps.push(step("mix", &mix));
     let mut decode = vec![program];

@@ -14,8 +14,8 @@ pub fn written(packets: &[Vec<u8>], pre_skip: u16) -> Vec<u8> {
     head.extend([0, 0, 0]);
     let delay_ns = u64::from(pre_skip) * 1_000_000 / 48;
     let track = [
-        element(&[0xD7], &[1]),            // its number
-        element(&[0x83], &[2]),            // audio
+        element(&[0xD7], &[1]), // its number
+        element(&[0x83], &[2]), // audio
         element(&[0x86], b"A_OPUS"),
         element(&[0x56, 0xAA], &delay_ns.to_be_bytes()),
         element(&[0x63, 0xA2], &head),
@@ -25,7 +25,10 @@ pub fn written(packets: &[Vec<u8>], pre_skip: u16) -> Vec<u8> {
     let mut file = element(&[0x1A, 0x45, 0xDF, 0xA3], &element(&[0x42, 0x82], b"webm"));
     file.extend([0x18, 0x53, 0x80, 0x67]);
     file.extend(UNKNOWN);
-    file.extend(element(&[0x16, 0x54, 0xAE, 0x6B], &element(&[0xAE], &track)));
+    file.extend(element(
+        &[0x16, 0x54, 0xAE, 0x6B],
+        &element(&[0xAE], &track),
+    ));
     for (cluster, packets) in packets.chunks(IN_CLUSTER).enumerate() {
         file.extend([0x1F, 0x43, 0xB6, 0x75]);
         file.extend(UNKNOWN);

@@ -88,7 +88,9 @@ impl Sound {
             Place::File(path) => {
                 let shown = path.display();
                 let file = File::open(path).with_context(|| format!("reading `{shown}`"))?;
-                let about = file.metadata().with_context(|| format!("reading `{shown}`"))?;
+                let about = file
+                    .metadata()
+                    .with_context(|| format!("reading `{shown}`"))?;
                 anyhow::ensure!(
                     !about.is_dir(),
                     "reading `{shown}`: it is a folder; name the tracks in it"
@@ -146,7 +148,10 @@ mod tests {
     fn a_place_is_known_by_how_it_begins() {
         let name = |text: &str| text.parse::<Place>().map(|place| place.file_name());
         assert_eq!(name("a/b.webm").unwrap(), "b.webm");
-        assert_eq!(name("s3://raw/room/0-cam-audio-1").unwrap(), "0-cam-audio-1");
+        assert_eq!(
+            name("s3://raw/room/0-cam-audio-1").unwrap(),
+            "0-cam-audio-1"
+        );
         assert_eq!(name("https://h.test/x/t.webm?sig=1").unwrap(), "t.webm");
         assert!(name("s3://raw").unwrap_err().contains("s3://BUCKET/KEY"));
         assert!(name("https://").is_err());

@@ -19,7 +19,10 @@ pub fn peak(samples: &[f32]) -> f32 {
             *lane = larger(*lane, *sample);
         }
     }
-    lanes.iter().chain(rest).fold(0.0, |peak, one| larger(peak, *one))
+    lanes
+        .iter()
+        .chain(rest)
+        .fold(0.0, |peak, one| larger(peak, *one))
 }
 
 /// The sum of squares.
@@ -124,7 +127,9 @@ mod tests {
             .collect();
         for length in [0, 1, 7, 8, 9, 4096, 4097, 10_007] {
             let samples = &samples[..length];
-            let plain = samples.iter().fold(0.0_f32, |peak, one| peak.max(one.abs()));
+            let plain = samples
+                .iter()
+                .fold(0.0_f32, |peak, one| peak.max(one.abs()));
             assert_eq!(peak(samples).to_bits(), plain.to_bits());
             let plain: f64 = samples.iter().map(|one| f64::from(*one).powi(2)).sum();
             assert!((energy(samples) - plain).abs() <= plain * 1e-5, "{length}");

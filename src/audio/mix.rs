@@ -58,7 +58,8 @@ impl Mixer {
         self.left.clear();
         self.left.resize(frames, 0.0);
         self.right.clear();
-        self.right.resize(if self.is_stereo { frames } else { 0 }, 0.0);
+        self.right
+            .resize(if self.is_stereo { frames } else { 0 }, 0.0);
         for block in blocks {
             self.add(block);
         }

@@ -64,7 +64,11 @@ pub struct TrackProgress {
 impl Progress {
     /// The share of the sources' bytes that is read, 0 to 1; none where a length is not known.
     pub fn fraction(&self) -> Option<f64> {
-        let total: u64 = self.tracks.iter().map(|track| track.bytes).sum::<Option<_>>()?;
+        let total: u64 = self
+            .tracks
+            .iter()
+            .map(|track| track.bytes)
+            .sum::<Option<_>>()?;
         let read: u64 = self.tracks.iter().map(TrackProgress::done_bytes).sum();
         (total > 0).then(|| (read as f64 / total as f64).min(1.0))
     }

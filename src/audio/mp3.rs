@@ -19,8 +19,8 @@ mod pool;
 mod segment;
 mod writer;
 
-pub(super) use segment::Layout;
 pub use pool::MAX_ENCODERS;
+pub(super) use segment::Layout;
 pub(super) use writer::Writer;
 
 /// Samples per channel in one frame of MPEG-1 layer III.

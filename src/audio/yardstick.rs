@@ -5,8 +5,8 @@
 
 use std::io::{ErrorKind, Read, Seek, Write};
 
-use super::mixdown::each_block;
 use super::mix::Mixer;
+use super::mixdown::each_block;
 use super::mp3::{Lame, Mp3Settings, SAMPLES_PER_FRAME};
 use super::opus::Decoder;
 use super::source::Source;
@@ -36,7 +36,9 @@ pub fn lengthen(
     while let Some(packet) = reader.next_packet()? {
         packets.push(packet);
     }
-    let end = seconds.saturating_mul(u64::from(SAMPLE_RATE)).min(MAX_SAMPLES);
+    let end = seconds
+        .saturating_mul(u64::from(SAMPLE_RATE))
+        .min(MAX_SAMPLES);
     let is_muted = |ms: u64| {
         let within = |mute: &&Mute| (mute.start_ms..mute.start_ms + mute.length_ms).contains(&ms);
         mutes.iter().find(within).is_some()
@@ -86,7 +88,11 @@ pub fn programme(tracks: Vec<Source>, mut sink: impl Write) -> Result<u64, Error
 }
 
 /// Encodes what [`programme`] writes with one LAME from end to end; the bytes it gave.
-pub fn encode(mut pcm: impl Read, settings: Mp3Settings, mut sink: impl Write) -> Result<u64, Error> {
+pub fn encode(
+    mut pcm: impl Read,
+    settings: Mp3Settings,
+    mut sink: impl Write,
+) -> Result<u64, Error> {
     const FRAME: usize = 4;
     let mut lame = Lame::new(settings)?;
     let mut bytes = vec![0; 64 * SAMPLES_PER_FRAME * FRAME];

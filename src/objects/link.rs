@@ -155,7 +155,10 @@ impl Links {
     ) -> Result<T, Stop> {
         let came = tokio::time::timeout(self.patience, coming).await;
         came.map_err(|_| {
-            Stop::Again(format!("nothing came for {} s", self.patience.as_secs_f64()))
+            Stop::Again(format!(
+                "nothing came for {} s",
+                self.patience.as_secs_f64()
+            ))
         })?
         .map_err(|error| Stop::Again(innermost(&error.without_url())))
     }

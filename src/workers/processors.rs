@@ -112,7 +112,10 @@ mod tests {
         let mut mix = Box::pin(processors.work(6, |leave| Ok(leave.processors)));
         let mut late = Box::pin(processors.work(1, |leave| Ok(leave.processors)));
         assert!(futures_util::poll!(&mut mix).is_pending());
-        assert!(futures_util::poll!(&mut late).is_pending(), "it may not overtake the mix");
+        assert!(
+            futures_util::poll!(&mut late).is_pending(),
+            "it may not overtake the mix"
+        );
         go.send(()).unwrap();
         assert_eq!(mix.await.unwrap(), 2);
         assert_eq!(late.await.unwrap(), 1);

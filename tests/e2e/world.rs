@@ -16,7 +16,9 @@ use switchyard::{
     cost::PriceTable,
     engine::Engine,
     legacy::recorded::{self, Recorded},
-    model::{EnvironmentName, FlagName, Object, Origin, RunId, RunState, Subject, TaskName, Timing},
+    model::{
+        EnvironmentName, FlagName, Object, Origin, RunId, RunState, Subject, TaskName, Timing,
+    },
     objects::{self, Addressing, Objects},
     providers::{Daily, Llm, Retry, Transcription},
     report::ReportData,

@@ -87,7 +87,10 @@ fn work(settings: Mp3Settings, waiting: &Mutex<Receiver<Segment>>, done: &Sender
         let Ok(segment) = next else {
             return;
         };
-        if done.send((segment.index, segment.encode(settings))).is_err() {
+        if done
+            .send((segment.index, segment.encode(settings)))
+            .is_err()
+        {
             return;
         }
     }

@@ -8,12 +8,13 @@ use super::{
     super::{ExitStatus, Globals, output::say},
     picture,
     tracks::{Track, TrackArgs},
-    work::{clock, faults, on_tracks},
+    work::{clock, codec, faults, on_tracks},
 };
 use crate::audio::{
     inspect::{self, Inspection},
     milliseconds,
     source::Timing,
+    track::Codec,
 };
 
 /// Levels in JSON, where nobody's terminal counts.
@@ -51,10 +52,9 @@ pub(super) async fn run(
     for track in &tracks {
         let source = track.source(Timing::Exact, stop)?;
         let until = stop.clone();
-        let done = on_tracks("reading", &[track], stop, move || {
-            inspect::inspect(source, parts, &|| until.is_cancelled())
-        });
-        let found = done.await?.map_err(|error| track.explain(error))?;
+        let look = move || inspect::inspect(source, parts, &|| until.is_cancelled());
+        let done = on_tracks("reading", &[track], stop, look).await?;
+        let found = done.map_err(|error| track.explain(error))?;
         all.push(Inspected {
             name: track.shown.clone(),
             found,
@@ -98,14 +98,17 @@ fn tell(track: &Track, found: &Inspection) {
     );
     say!("  {}", style(picture::levels(&found.levels_db)).cyan());
     let ends = clock(end);
-    let between = found.levels_db.len().saturating_sub(1 + ends.chars().count());
+    let between = found
+        .levels_db
+        .len()
+        .saturating_sub(1 + ends.chars().count());
     say!("  0{:between$}{ends}", "");
 }
 
 /// Codec, channels and how it is stored.
 fn what(found: &Inspection) -> String {
     let mut parts = vec![
-        found.track.codec.as_str().to_owned(),
+        codec(found.track.codec).to_owned(),
         match found.channels {
             1 => "mono".to_owned(),
             2 => "stereo".to_owned(),
@@ -121,11 +124,12 @@ fn what(found: &Inspection) -> String {
             .collect();
         parts.push(format!("packets of {} ms", lengths.join(", ")));
     }
-    if let Some(pre_skip) = found.pre_skip {
-        parts.push(format!("pre-skip {pre_skip}"));
+    if found.track.codec == Codec::Opus {
+        parts.push(format!("pre-skip {}", found.pre_skip));
+        parts.push(format!("codec delay {} ms", found.codec_delay_ms));
     }
-    if let Some(delay) = found.codec_delay_ms {
-        parts.push(format!("codec delay {delay} ms"));
+    if found.gain_db != 0.0 {
+        parts.push(format!("gain {:.2} dB", found.gain_db));
     }
     parts.join(", ")
 }

@@ -12,12 +12,12 @@ use super::{
     picture,
     target::{Kept, Target},
     tracks::{self, Track, TrackArgs},
-    work::{clock, faults, on_tracks, timing},
+    work::{clock, codec, faults, on_tracks, timing},
 };
 use crate::audio::{
     milliseconds,
     mixdown::{self, MixReport, MixSettings},
-    mp3::Mp3Settings,
+    mp3::{MAX_ENCODERS, Mp3Settings},
 };
 
 /// What `switchyard audio mixdown` takes.
@@ -97,7 +97,7 @@ impl Args {
         let mp3 = Mp3Settings {
             bit_rate_kbps: self.bit_rate,
         };
-        let most = mixdown::MAX_ENCODERS;
+        let most = MAX_ENCODERS;
         let encoders = match self.workers {
             Some(given) => {
                 anyhow::ensure!(
@@ -153,7 +153,7 @@ fn tell(tracks: &[Track], report: &MixReport, waveform: &[f64], kept: &Kept, arg
     for (track, told) in tracks.iter().zip(&report.tracks) {
         rows.add_row([
             track.file_name.clone(),
-            told.codec.as_str().to_owned(),
+            codec(told.codec).to_owned(),
             clock(told.start_ms),
             clock(milliseconds(told.samples)),
             told.gaps.to_string(),

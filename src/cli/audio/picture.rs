@@ -43,7 +43,9 @@ fn bars(values: &[f64]) -> [String; 2] {
         let whole = whole.max(least) as usize;
         whole
     };
-    let upper = values.iter().map(|value| EIGHTHS[eighths(*value).saturating_sub(8)]);
+    let upper = values
+        .iter()
+        .map(|value| EIGHTHS[eighths(*value).saturating_sub(8)]);
     let lower = values.iter().map(|value| EIGHTHS[eighths(*value).min(8)]);
     [upper.collect(), lower.collect()]
 }

@@ -90,7 +90,9 @@ impl TrackArgs {
             };
             let meter = Meter::of_fetch(place);
             let settings = || {
-                let config = globals.settings().context("the settings name the object store")?;
+                let config = globals
+                    .settings()
+                    .context("the settings name the object store")?;
                 Sound::environment(&config, globals.environment.as_deref())
             };
             let told = |got, of| meter.at(got, of);

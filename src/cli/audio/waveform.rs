@@ -1,6 +1,6 @@
 //! `switchyard audio waveform`.
 
-use std::{io::Read, path::PathBuf};
+use std::path::PathBuf;
 
 use console::style;
 use serde_json::json;
@@ -37,14 +37,15 @@ pub(super) async fn run(
     let values = match &*tracks {
         [one] if !one.is_webm()? => {
             let (source, legacy) = (one.source(Timing::Exact, stop)?, args.legacy);
-            let done = on_tracks("reading", &[one], stop, move || {
+            let draw = move || {
                 if legacy {
                     waveform::of_mp3(source)
                 } else {
                     waveform::exact_of_file(source)
                 }
-            });
-            done.await?.map_err(|error| one.explain(error))?
+            };
+            let done = on_tracks("reading", &[one], stop, draw).await?;
+            done.map_err(|error| one.explain(error))?
         }
         _ => {
             let settings = MixSettings::default();
@@ -61,7 +62,11 @@ pub(super) async fn run(
     }
     if globals.json {
         Globals::print_json(&json!({ "output": args.output, "waveform": values }))?;
-    } else if args.output.as_ref().is_none_or(|path| path.as_os_str() != "-") {
+    } else if args
+        .output
+        .as_ref()
+        .is_none_or(|path| path.as_os_str() != "-")
+    {
         for line in picture::waveform(&values) {
             say!("{}", style(line).cyan());
         }

@@ -15,7 +15,11 @@ use tokio_util::sync::CancellationToken;
 use super::tracks::Track;
 use crate::{
     app::Place,
-    audio::{Error, source::Timing, track::TrackReport},
+    audio::{
+        Error,
+        source::Timing,
+        track::{Codec, TrackReport},
+    },
 };
 
 /// How often progress is looked at.
@@ -141,13 +145,16 @@ impl Meter {
             Place::File(_) => None,
             Place::Link(_) | Place::Object { .. } => Some(place.shown()),
         };
-        let bar = shown.as_ref().filter(|_| Term::stderr().is_term()).map(|_| {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            bar.set_style(style("{bar:30.cyan/dim} {bytes:>10}  {msg}"));
-            bar.set_message(format!("fetching {}", place.file_name()));
-            bar.enable_steady_tick(EVERY);
-            bar
-        });
+        let bar = shown
+            .as_ref()
+            .filter(|_| Term::stderr().is_term())
+            .map(|_| {
+                let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+                bar.set_style(style("{bar:30.cyan/dim} {bytes:>10}  {msg}"));
+                bar.set_message(format!("fetching {}", place.file_name()));
+                bar.enable_steady_tick(EVERY);
+                bar
+            });
         if let (Some(shown), None) = (&shown, &bar) {
             eprintln!("       fetching {shown}");
         }
@@ -189,6 +196,16 @@ pub(super) fn timing(legacy: bool) -> Timing {
         Timing::Legacy
     } else {
         Timing::Exact
+    }
+}
+
+/// What a track is coded as.
+pub(super) fn codec(codec: Codec) -> &'static str {
+    match codec {
+        Codec::Opus => "Opus",
+        Codec::Pcm => "PCM",
+        Codec::Aac => "AAC",
+        Codec::Mp3 => "MP3",
     }
 }
 

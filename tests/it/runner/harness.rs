@@ -31,7 +31,10 @@ use switchyard::{
     objects::{self, Addressing, Objects},
     providers::{Daily, Llm, Retry, Transcription},
     store::{Attempt, Spooled, Store},
-    workers::{Context, Entry, Made, Processors, Prompts, Runner, RunnerSettings, Services, TaskError, Tuning},
+    workers::{
+        Context, Entry, Made, Processors, Prompts, Runner, RunnerSettings, Services, TaskError,
+        Tuning,
+    },
 };
 use tokio::{net::TcpListener, sync::Semaphore, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
