@@ -1,5 +1,8 @@
 //! What one program costs: from a process of its own, so that nothing else is counted.
-#![allow(unsafe_code, reason = "Linux counts processes' children by a C function")]
+#![allow(
+    unsafe_code,
+    reason = "Linux counts processes' children by a C function"
+)]
 
 use std::{
     io::Write as _,

@@ -9,11 +9,11 @@ use switchyard::model::{EnvironmentName, FlagName};
 
 use crate::program::{Process, SECRETS, Site, case};
 
-const COMMANDS: [&str; 32] = [
+const COMMANDS: [&str; 33] = [
     "demo", "up", "serve", "tap", "worker", "engine", "objects", "share", "check", "register",
     "dispatch", "runs", "routes", "routing", "phase", "gate", "hold", "audit", "health", "compare",
     "report", "review", "selftest", "takeover", "costs", "sweep", "mirror", "rehearse", "replay",
-    "cleanup", "events", "sandbox",
+    "cleanup", "events", "sandbox", "audio",
 ];
 
 async fn run(arguments: &[&str]) -> crate::program::Ended {

@@ -1,5 +1,6 @@
 //! The program: whole runs over real HTTP.
 
+mod audio;
 mod chaos;
 mod cli;
 mod consent;
