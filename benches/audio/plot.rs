@@ -33,7 +33,8 @@ pub fn svg(panels: &[Panel]) -> String {
 
 fn draw(svg: &mut String, panel: &Panel, left: f64) {
     let most = |of: fn(&(f64, f64, f64)) -> f64| panel.points.iter().map(of).fold(0.0, f64::max);
-    let (across, seconds, megabytes) = (round_up(most(|p| p.0)), round_up(most(|p| p.1)), 64.0);
+    let (across, seconds) = (round_up(most(|p| p.0)), round_up(most(|p| p.1)));
+    let megabytes = round_up(most(|p| p.2)).max(64.0);
     let (bottom, right) = (MARGIN + HEIGHT, left + WIDTH);
     let x = |value: f64| left + value / across * WIDTH;
     let y = |value: f64, most: f64| bottom - value / most * HEIGHT;
