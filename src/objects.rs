@@ -23,6 +23,7 @@ use url::Url;
 mod copy;
 mod download;
 mod error;
+mod link;
 pub mod local;
 mod metered;
 mod pieces;
@@ -30,6 +31,7 @@ mod upload;
 
 pub use download::Fetched;
 pub use error::{Error, ErrorKind};
+pub use link::{Links, shown};
 pub use pieces::Pieces;
 pub use upload::Stored;
 

@@ -2,6 +2,7 @@
 
 mod access;
 mod backup;
+mod by_hand;
 mod check;
 mod demo;
 mod doctor;
@@ -49,13 +50,14 @@ use crate::{
         reflector::{DataDir, Publisher, Reflector, RowWriter, same_database},
     },
     model::{EnvironmentName, Outcome, Subject, TranscriptId, digest},
-    objects::{self, Addressing, Objects},
+    objects::{self, Objects},
     providers::{Daily, Embeddings, Llm, Retry, Transcription, Webhook, Zulip},
     sandbox,
     store::Store,
     workers::{Clock, Processors, Prompts, Runner, RunnerSettings, Services, Tuning},
 };
 
+pub use by_hand::{Place, Sound};
 pub use check::{Finding, check};
 pub use demo::{Demo, DemoSettings, put_tracks};
 pub use doctor::Bundle;
@@ -64,6 +66,7 @@ pub use mirror::{
     TellProgress,
 };
 pub use roles::{Doors, listen, listen_for_objects, make_bucket, run_all};
+
 
 /// Prepares the process: the one TLS provider that all clients use.
 pub fn prepare() {
@@ -134,19 +137,7 @@ impl App {
 
     /// The object store's client.
     pub fn objects(&self) -> anyhow::Result<Objects> {
-        let settings = &self.environment.objects;
-        // Bucket names as host names work with AWS alone.
-        let addressing = match settings.endpoint {
-            Some(_) => Addressing::Path,
-            None => Addressing::Host,
-        };
-        Objects::new(objects::Settings::new(
-            settings.endpoint.clone(),
-            settings.region.clone(),
-            settings.access_key.expose(),
-            settings.secret_key.expose(),
-            addressing,
-        ))
+        sound::objects_of(&self.environment)
     }
 
     /// Daily's client.

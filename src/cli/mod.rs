@@ -1,6 +1,7 @@
 //! The command line. Output is for people first; `--json` is for machines. Logs go to standard
 //! error, so that what is printed can be piped.
 
+mod audio;
 mod audit;
 mod backup;
 mod check;
@@ -167,6 +168,8 @@ enum Command {
     Backup(backup::BackupArgs),
     /// Fills an empty database from such a file; also the way from SQLite to PostgreSQL.
     Restore(backup::RestoreArgs),
+    /// Pads, mixes, draws and inspects sound as the workers do, by hand: of files, URLs and objects.
+    Audio(audio::Args),
     /// Shows what was seen of Conductor and of what both pipelines need, and how the breaker stands; or
     /// closes the breaker.
     Health(health::Args),
@@ -280,6 +283,7 @@ pub fn start_tracing(cli: &Cli) {
             | Command::Mirror(_)
             | Command::Rehearse(_)
             | Command::Replay(_)
+            | Command::Audio(_)
     );
     let default = if quiet {
         "error,s3s=off"
@@ -348,6 +352,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Doctor(args) => doctor::run(args, &globals).await,
         Command::Backup(args) => backup::back_up(args, &globals).await,
         Command::Restore(args) => backup::restore(args, &globals).await,
+        Command::Audio(args) => audio::run(args, &globals).await,
         Command::Health(args) => health::run(args, &globals).await,
         Command::Compare(args) => compare::run(args, &globals).await,
         Command::Report(args) => report::run(args, &globals).await,

@@ -13,7 +13,7 @@ pub struct Error {
     pub kind: ErrorKind,
     /// What was being done.
     pub operation: &'static str,
-    /// `bucket` or `bucket/key`.
+    /// `bucket` or `bucket/key`, or a URL without its query.
     pub place: String,
     /// Status and code as the store gave them, or what became of the connection.
     pub cause: String,
@@ -50,6 +50,13 @@ impl Asked {
         Self {
             operation,
             place: format!("`{bucket}/{key}`"),
+        }
+    }
+
+    pub(super) fn of_url(operation: &'static str, url: &str) -> Self {
+        Self {
+            operation,
+            place: format!("`{url}`"),
         }
     }
 

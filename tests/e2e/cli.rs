@@ -9,7 +9,7 @@ use switchyard::model::{EnvironmentName, FlagName};
 
 use crate::program::{Process, SECRETS, Site, case};
 
-const COMMANDS: [&str; 40] = [
+const COMMANDS: [&str; 41] = [
     "demo",
     "up",
     "serve",
@@ -48,6 +48,7 @@ const COMMANDS: [&str; 40] = [
     "doctor",
     "backup",
     "restore",
+    "audio",
     "events",
     "sandbox",
 ];

@@ -1,6 +1,7 @@
 //! The program: whole runs over real HTTP.
 
 mod access;
+mod audio;
 mod chaos;
 mod cli;
 #[allow(dead_code, reason = "the other suite uses all of it")]

@@ -170,6 +170,15 @@ impl Process {
         }
     }
 
+    /// As Ctrl-C does.
+    pub fn interrupt(&self) {
+        let id = self.child.id().expect("it runs").to_string();
+        let sent = std::process::Command::new("kill")
+            .args(["-INT", &id])
+            .status();
+        assert!(sent.expect("there is a `kill`").success());
+    }
+
     /// SIGKILL, at once.
     pub async fn kill(mut self) -> Ended {
         self.child.start_kill().expect("it can be killed");
