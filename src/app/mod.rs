@@ -137,7 +137,7 @@ impl App {
 
     /// The object store's client.
     pub fn objects(&self) -> anyhow::Result<Objects> {
-        sound::objects_of(&self.environment)
+        by_hand::objects_of(&self.environment)
     }
 
     /// Daily's client.
