@@ -28,7 +28,7 @@ use crate::{
 const KEPT: Duration = Duration::from_secs(5);
 
 /// … the gate's verdict, which looks at all the evidence, so long …
-const GATE_KEPT: Duration = Duration::from_secs(60);
+const GATE_KEPT: Duration = Duration::from_mins(1);
 
 /// … and either so many times as long as reading it took: asking takes a twentieth of one connection.
 const TIMES: u32 = 20;

@@ -48,7 +48,7 @@ impl Gateway {
             };
             match self.tell_failure(&run, &live).await {
                 Ok(()) => {
-                    info!(run.id = %run.id, recording.id = %run.recording_id, "told users that run `{}` failed", run.id)
+                    info!(run.id = %run.id, recording.id = %run.recording_id, "told users that run `{}` failed", run.id);
                 }
                 Err(GatewayError::Fenced) => {}
                 Err(error) => {

@@ -82,13 +82,13 @@ impl Collector {
     /// Sends them, once. A collector knows spans again by their ids.
     pub async fn send(&self, traces: &[Trace]) -> Result<Taken, Error> {
         let started = Instant::now();
-        let sent = self.once(traces).await;
+        let answered = self.once(traces).await;
         let spent = started.elapsed();
-        let outcome = sent
+        let outcome = answered
             .as_ref()
             .map_or_else(Cause::outcome, |_| meters::Outcome::Ok);
         meters::call(meters::Service::Collector, outcome, spent);
-        sent.map_err(|cause| Error {
+        answered.map_err(|cause| Error {
             service: Service::Collector,
             asked: format!(
                 "telling `{}` of recordings",

@@ -49,11 +49,13 @@ impl Notifier {
     /// Sends one, once. Whoever is told knows it again by its id.
     pub async fn send(&self, id: &str, body: &str, now: DateTime<Utc>) -> Result<(), Error> {
         let started = Instant::now();
-        let sent = self.once(id, body, now).await;
+        let answered = self.once(id, body, now).await;
         let spent = started.elapsed();
-        let outcome = sent.as_ref().map_or_else(Cause::outcome, |()| Outcome::Ok);
+        let outcome = answered
+            .as_ref()
+            .map_or_else(Cause::outcome, |()| Outcome::Ok);
         meters::call(meters::Service::Notices, outcome, spent);
-        sent.map_err(|cause| Error {
+        answered.map_err(|cause| Error {
             service: Service::Notices,
             asked: format!(
                 "telling `{}`",

@@ -71,14 +71,14 @@ impl Webhook {
             "delivering the webhook of run `{}` to `{host}`", live.run()
         );
         let started = Instant::now();
-        let sent = self.once(request).await;
+        let answered = self.once(request).await;
         let spent = started.elapsed();
-        let outcome = match &sent {
+        let outcome = match &answered {
             Ok(status) => Outcome::of_status(*status),
             Err(cause) => cause.outcome(),
         };
         meters::call(meters::Service::Webhook, outcome, spent);
-        sent.map_err(|cause| Error {
+        answered.map_err(|cause| Error {
             service: Service::Webhook,
             asked: format!("delivering to `{host}`"),
             cause,

@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::model::RecordingId;
+
 use super::{
     Arrived, Attempted, Compared, Control, Effected, Event, Material, Of, Ran, Routed, Span,
     SpanId, Status, Trace, TraceId, Value,
@@ -128,10 +130,7 @@ fn whole(material: &Material, root: SpanId, parts: &[Span]) -> Span {
         .with("transcript.id", material.transcript.as_str())
         .with_if(
             "recording.id",
-            material
-                .recording
-                .as_ref()
-                .map(|recording| recording.as_str()),
+            material.recording.as_ref().map(RecordingId::as_str),
         )
         .with_if("run.id", run.map(|run| run.id.as_str()))
         .with_if("route.owner", routed.map(|routed| routed.owner))
