@@ -5,6 +5,11 @@
     unsafe_code,
     reason = "libopus has no safe binding that encodes with these settings"
 )]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "samples and places of samples are small"
+)]
 
 use std::{
     ffi::c_int,
@@ -173,21 +178,14 @@ fn upsampled(samples: &[f32], pitch: f64) -> Vec<f32> {
     let mut out = Vec::new();
     let mut position = 1.0;
     while position < last {
-        #[allow(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "it is below the length"
-        )]
         let at = position as usize;
-        let t = (position - at as f64) as f32;
-        let [a, b, c, d] = [
-            samples[at - 1],
-            samples[at],
-            samples[at + 1],
-            samples[at + 2],
-        ];
-        let curve = (3.0 * (b - c) - a + d).mul_add(t, 2.0 * a - 5.0 * b + 4.0 * c - d);
-        out.push(curve.mul_add(t, c - a).mul_add(t * 0.5, b));
+        let part = (position - at as f64) as f32;
+        let near = &samples[at - 1..at + 3];
+        let cubic = 3.0f32.mul_add(near[1] - near[2], near[3] - near[0]);
+        let square = 2.0 * near[0] - 5.0 * near[1] + 4.0 * near[2] - near[3];
+        let slope = near[2] - near[0];
+        let curve = cubic.mul_add(part, square).mul_add(part, slope);
+        out.push(curve.mul_add(part * 0.5, near[1]));
         position += step;
     }
     out

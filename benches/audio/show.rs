@@ -70,9 +70,10 @@ impl Measured {
     /// Takes in one turn's step.
     pub fn take(&mut self, side: usize, step: usize, cost: Cost) {
         let step = &mut self.sides[side].steps[step];
-        step.least = match step.rounds.is_empty() {
-            true => cost,
-            false => step.least.least(cost),
+        step.least = if step.rounds.is_empty() {
+            cost
+        } else {
+            step.least.least(cost)
         };
         step.rounds.push(cost);
     }

@@ -1,4 +1,4 @@
-//! Who is measured, step by step: ours, the legacy's graph through PyAV, ffmpeg's program, and the
+//! Who is measured, step by step: ours, the legacy's graph through `PyAV`, ffmpeg's program, and the
 //! floors under all of them: LAME and libopus alone.
 
 use std::path::{Path, PathBuf};

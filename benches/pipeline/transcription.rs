@@ -8,6 +8,7 @@ use std::{
 use serde::Serialize;
 use switchyard::{
     app::{Demo, DemoSettings, put_tracks, run_all},
+    audio::yardstick,
     conductor::Client,
     controller::{self, Again, Shadow, Wanted},
     model::{Origin, RunId, Subject},
@@ -82,7 +83,7 @@ impl World {
         let (store, service) = (app.store.clone(), app.transcription().expect("a client"));
         let stop = CancellationToken::new();
         let roles = tokio::spawn(run_all(app, doors, stop.clone()));
-        lengthen(&mut kept, tracks);
+        lengthen(&mut kept, tracks, folder.path());
         put_tracks(&objects, &kept).await.expect("tracks are put");
         controller::register(&client)
             .await
@@ -209,22 +210,24 @@ impl World {
     }
 }
 
-/// More tracks with the first one's content, under names of their own.
-fn lengthen(kept: &mut switchyard::app::Kept, tracks: usize) {
-    let known = kept.subject.track_keys.len();
-    for index in known..tracks {
+/// More tracks, each with a sound of its own: equal ones are transcribed once.
+fn lengthen(kept: &mut switchyard::app::Kept, tracks: usize, folder: &Path) {
+    const SECONDS: u64 = 60;
+    let first = &kept.subject.track_keys[0];
+    let first = kept.sources.iter().find(|source| source.key == *first);
+    let first = &first.expect("the meeting has its tracks").path;
+    let sound = std::fs::read(first).expect("a track");
+    for index in kept.subject.track_keys.len()..tracks {
+        let path = folder.join(format!("track-{index}.webm"));
+        let file = std::fs::File::create(&path).expect("a file can be made");
+        let start_ms = 1000 + 20 * index as u64;
+        yardstick::lengthen(&sound, SECONDS, start_ms, &[], file).expect("it is read");
         let key = format!(
             "example/standup/1760954400000-5f1c2d3e-0a1b-4c2d-8e3f-{index:012}-cam-audio-1760954400438"
         );
-        let first = kept
-            .sources
-            .iter()
-            .find(|source| source.key == kept.subject.track_keys[0])
-            .expect("the meeting has its tracks")
-            .clone();
         kept.sources.push(switchyard::legacy::recorded::Source {
             key: key.clone(),
-            ..first
+            path,
         });
         kept.subject.track_keys.push(key);
     }

@@ -433,7 +433,8 @@ async fn a_url_that_fails_is_an_error_and_no_short_track() {
         let said = said
             .expect("an error")
             .replace(port.expect("a port"), "[port]");
-        told += &format!("{said}\n");
+        told += &said;
+        told.push('\n');
     }
     assert_snapshot!(told);
     assert_eq!(desk.names(), Vec::<String>::new());
