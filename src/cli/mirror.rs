@@ -169,14 +169,13 @@ fn print(mirror: &Mirror, json: bool) -> anyhow::Result<()> {
     let comparison: Comparison =
         serde_json::from_value(comparison).context("reading a mirror's comparison")?;
     let verdict = comparison.verdict.as_str().replace('_', " ");
-    match &mirror.reverse_of {
-        None => {
-            say!("transcript `{original}` against its mirror `{id}`, which was removed: {verdict}")
-        }
-        Some(run) => say!(
-            "what the control made in mirror `{id}`, which was removed, against what run `{run}` served as transcript `{original}`: {verdict}"
+    let of = match &mirror.reverse_of {
+        None => format!("transcript `{original}` against its mirror `{id}`, which was removed"),
+        Some(run) => format!(
+            "what the control made in mirror `{id}`, which was removed, against what run `{run}` served as transcript `{original}`"
         ),
-    }
+    };
+    say!("{of}: {verdict}");
     say!();
     let mut table = table::table(&["field", "verdict", "measured", "why"]);
     for field in &comparison.fields {

@@ -220,39 +220,6 @@ async fn check_names_the_one_thing_that_is_wrong_and_its_remedy() {
     );
     site.reset();
 
-    // What is asked beside the pipeline.
-    let section = |text: &str| format!("[environments.test.{text}\n\n[environments.test.llm]");
-    let llm = format!("http://127.0.0.1:{}/llm/v1", site.sandbox_port);
-    let embeddings = format!("embeddings]\nurl = \"{llm}\"\nmodel = \"no-such-model\"");
-    site.change("[environments.test.llm]", &section(&embeddings));
-    let said = only("model of meanings", checked(&site).await);
-    assert!(
-        said.contains("404") && said.contains("`embeddings.url`"),
-        "{said}"
-    );
-    site.reset();
-    let nobody = "embeddings]\nurl = \"http://127.0.0.1:1/v1\"\nmodel = \"m\"";
-    site.change("[environments.test.llm]", &section(nobody));
-    let said = only("model of meanings", checked(&site).await);
-    assert!(said.contains("Connection refused"), "{said}");
-    site.reset();
-    let nobody = "sharing]\nlisten = \"127.0.0.1:1\"";
-    site.change("[environments.test.llm]", &section(nobody));
-    let said = only("sharing proxy", checked(&site).await);
-    assert!(
-        said.contains("Connection refused") && said.contains("start `switchyard share`"),
-        "{said}"
-    );
-    site.reset();
-    let other = format!("sharing]\nlisten = \"127.0.0.1:{}\"", site.sandbox_port);
-    site.change("[environments.test.llm]", &section(&other));
-    let said = only("sharing proxy", checked(&site).await);
-    assert!(
-        said.contains("404") && said.contains("whether it is `switchyard share`"),
-        "{said}"
-    );
-    site.reset();
-
     // Files that replace ours.
     let prompts = site.path("prompts");
     std::fs::create_dir(&prompts).expect("a folder");
@@ -294,6 +261,45 @@ async fn check_names_the_one_thing_that_is_wrong_and_its_remedy() {
         said.contains("`conductor.url`") && said.contains("Connection refused"),
         "{said}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn check_asks_what_is_beside_the_pipeline_where_the_settings_name_it() {
+    let site = Site::new();
+    let (_objects, _sandbox) = (site.objects().await, site.sandbox().await);
+    let _engine = site.engine().await;
+    site.run(&["register"]).await.well();
+    let section = |text: &str| format!("[environments.test.{text}\n\n[environments.test.llm]");
+    let llm = format!("http://127.0.0.1:{}/llm/v1", site.sandbox_port);
+    let embeddings = format!("embeddings]\nurl = \"{llm}\"\nmodel = \"no-such-model\"");
+    site.change("[environments.test.llm]", &section(&embeddings));
+    let said = only("model of meanings", checked(&site).await);
+    assert!(
+        said.contains("404") && said.contains("`embeddings.url`"),
+        "{said}"
+    );
+    site.reset();
+    let nobody = "embeddings]\nurl = \"http://127.0.0.1:1/v1\"\nmodel = \"m\"";
+    site.change("[environments.test.llm]", &section(nobody));
+    let said = only("model of meanings", checked(&site).await);
+    assert!(said.contains("Connection refused"), "{said}");
+    site.reset();
+    let nobody = "sharing]\nlisten = \"127.0.0.1:1\"";
+    site.change("[environments.test.llm]", &section(nobody));
+    let said = only("sharing proxy", checked(&site).await);
+    assert!(
+        said.contains("Connection refused") && said.contains("start `switchyard share`"),
+        "{said}"
+    );
+    site.reset();
+    let other = format!("sharing]\nlisten = \"127.0.0.1:{}\"", site.sandbox_port);
+    site.change("[environments.test.llm]", &section(&other));
+    let said = only("sharing proxy", checked(&site).await);
+    assert!(
+        said.contains("404") && said.contains("whether it is `switchyard share`"),
+        "{said}"
+    );
+    site.reset();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
