@@ -15,7 +15,7 @@ use crate::{config::Config, model::digest, store::FailedStep};
 /// How far back failures are told.
 const LATELY: TimeDelta = TimeDelta::days(7);
 /// How long everything that is no check may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Everything there is to tell.
 #[derive(Debug, Serialize)]

@@ -67,7 +67,6 @@ pub use mirror::{
 };
 pub use roles::{Doors, listen, listen_for_objects, make_bucket, run_all};
 
-
 /// Prepares the process: the one TLS provider that all clients use.
 pub fn prepare() {
     conductor::install_crypto();

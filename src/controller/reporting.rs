@@ -11,8 +11,8 @@ use crate::{
     gate::{Ended, Rules},
     model::{FlagName, RunId},
     report::evidence::{
-        self, Blind, ClassCount, Earlier, EvidenceReport, Hides, LookedAt, Material, NewSort, REACH,
-        StepsOfRun, Timeline, Waiver,
+        self, Blind, ClassCount, Earlier, EvidenceReport, Hides, LookedAt, Material, NewSort,
+        REACH, StepsOfRun, Timeline, Waiver,
     },
     report::{Borne, BorneHow, ReportData},
     reviews::{Act, Book, ClusterStanding, Item, Says, Standing, Tally},

@@ -25,8 +25,8 @@ use crate::{
     },
     cost::PriceTable,
     model::{
-        EnvironmentName, Outcome, Pipeline, RunState, StepStatus, TaskName, Usage,
-        UsageKind, digest,
+        EnvironmentName, Outcome, Pipeline, RunState, StepStatus, TaskName, Usage, UsageKind,
+        digest,
     },
     progress::{self, Progress},
     report::{CostLine, ReportData, SharedLine},

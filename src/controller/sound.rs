@@ -38,9 +38,8 @@ impl TakenBack {
 }
 
 /// Says whether people took a meeting's sound back, as Reflector's rows say now.
-pub type AskConsent = Arc<
-    dyn Fn(Subject) -> BoxFuture<'static, anyhow::Result<Option<TakenBack>>> + Send + Sync,
->;
+pub type AskConsent =
+    Arc<dyn Fn(Subject) -> BoxFuture<'static, anyhow::Result<Option<TakenBack>>> + Send + Sync>;
 
 /// An object of Reflector's bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -213,9 +212,7 @@ impl Sound {
         let live_key = format!("{}/audio.mp3", run.transcript_id);
         let (key, size) = match (of, run.epoch, &run.control_id) {
             (Pipeline::Candidate, None, _) => (Isolation::of(&run.id).key(&live_key), None),
-            (Pipeline::Candidate, Some(_), _) => {
-                (Isolation::of_live(&run.id).key(&live_key), None)
-            }
+            (Pipeline::Candidate, Some(_), _) => (Isolation::of_live(&run.id).key(&live_key), None),
             (Pipeline::Control, None, Some(control)) => {
                 let Some(control) = self.store.control(control).await? else {
                     return Ok(Err(Silence::NoControl));

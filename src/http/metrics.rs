@@ -50,14 +50,13 @@ pub fn metrics_router(metering: Metering) -> Router {
 
 pub(super) fn routes<S: Clone + Send + Sync + 'static>(metering: Metering) -> Router<S> {
     let routes = Router::new().route("/metrics", get(metrics));
-    let routes = match &metering.token_digest {
-        Some(_) => routes.layer(middleware::from_fn_with_state(metering.clone(), with_token)),
-        None => {
-            let names = host::Names::of(None);
-            routes.layer(middleware::from_fn(move |request, next| {
-                host::only_ours(names.clone(), request, next)
-            }))
-        }
+    let routes = if metering.token_digest.is_some() {
+        routes.layer(middleware::from_fn_with_state(metering.clone(), with_token))
+    } else {
+        let names = host::Names::of(None);
+        routes.layer(middleware::from_fn(move |request, next| {
+            host::only_ours(names.clone(), request, next)
+        }))
     };
     routes.with_state(metering)
 }

@@ -52,7 +52,10 @@ impl Heard {
 
     /// Whether a side can be heard.
     pub fn is_playable(&self) -> bool {
-        self.control.address().or(self.candidate.address()).is_some()
+        self.control
+            .address()
+            .or(self.candidate.address())
+            .is_some()
     }
 
     /// Where a word is played that the control has, the candidate, or both.

@@ -106,6 +106,12 @@ fn side_by_sides(name: &'static str, tally: &Tally) -> Obligation {
     }
 }
 
+/// Whether an item is about a difference of severity S0.
+fn is_gravest(item: &&Item) -> bool {
+    let about = item.about.as_ref();
+    about.is_some_and(|about| about.severity == Severity::S0)
+}
+
 impl Book {
     /// How the reviews stand.
     pub fn summary(&self, now: DateTime<Utc>) -> Summary {
@@ -121,10 +127,6 @@ impl Book {
         let is_open = |id: &str| !standing(id).is_settled();
         let open = || severe().filter(|item| is_open(&item.id));
         let open_severe = open().count();
-        let is_gravest = |item: &&Item| {
-            let about = item.about.as_ref();
-            about.is_some_and(|about| about.severity == Severity::S0)
-        };
         let open_gravest = open().filter(is_gravest).count();
         let (titles, summaries) = (
             self.tally_of(ItemKind::Title),

@@ -252,12 +252,15 @@ impl Store {
         }
         let fenced = fence(&mut tx, now).await.context(doing)?;
         // Who has signed out since is not to be signed in again.
-        for sql in ["-- end_sessions\n delete from sessions", "-- end_sign_ins\n delete from sign_ins"] {
+        for sql in [
+            "-- end_sessions\n delete from sessions",
+            "-- end_sign_ins\n delete from sign_ins",
+        ] {
             sqlx::query(sql).execute(&mut *tx).await.context(doing)?;
         }
         let mut held = Vec::new();
         for about in migrations_of(&mut tx).await.context(doing)? {
-            let hold = NewHold {
+            let placed = NewHold {
                 owner: by.to_owned(),
                 reason: format!(
                     "restored from the backup of {}: {reason}",
@@ -265,7 +268,7 @@ impl Store {
                 ),
                 expires_at: now + HELD,
             };
-            holds::place(&mut tx, &about, &hold, now).await?;
+            holds::place(&mut tx, &about, &placed, now).await?;
             held.push(about.environment);
         }
         tx.commit().await.context(doing)?;

@@ -98,8 +98,8 @@ pub use standing::{Spent, Standing};
 pub use sweeps::Unswept;
 pub use throughput::Throughput;
 pub use tokens::{NOTED_EVERY, NewToken, Token};
-pub use trail::{Attempt, FailedStep, MeteredUsage, UsageOfRun};
 pub use traces::{Untold, Window};
+pub use trail::{Attempt, FailedStep, MeteredUsage, UsageOfRun};
 
 /// The migrations, applied in order by [`Store::open`].
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();

@@ -19,11 +19,7 @@ const HOLDS: i64 = 200;
 
 impl Store {
     /// What happened to a migration since `from`.
-    pub async fn history(
-        &self,
-        about: &About,
-        from: DateTime<Utc>,
-    ) -> anyhow::Result<History> {
+    pub async fn history(&self, about: &About, from: DateTime<Utc>) -> anyhow::Result<History> {
         let phase = phases::read_phase(&self.pool, &about.environment, &about.flag).await?;
         let breaker = health::read_breaker(&self.pool, &about.environment).await?;
         Ok(History {

@@ -40,7 +40,7 @@ def decode(path, decoder):
 
 def compare(case, decoder):
     raw, padded = decode(case["raw"], decoder), decode(case["padded"], decoder)
-    start, same = case["start"], min(case["same"], len(raw))
+    start, same = int(case["start"]), min(round(case["same"]), len(raw))
     # A decoder fades from one mode to the next for 5 ms, which the pre-skip usually hides.
     skip = max(0, 240 - case["pre_skip"])
     # FFmpeg's own decoder rounds otherwise for some samples, by a fraction of a thousandth of a step.

@@ -1,4 +1,4 @@
-//! Padded tracks as other programs read them: FFmpeg through PyAV (`SWITCHYARD_TEST_LEGACY` names
+//! Padded tracks as other programs read them: `FFmpeg` through `PyAV` (`SWITCHYARD_TEST_LEGACY` names
 //! the Python that has it), and mkvinfo and ffprobe where they are installed.
 
 use std::{
@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 use switchyard::audio::{inspect::inspect, pad::pad, source::Source};
 use tempfile::TempDir;
 
-/// Names the Python with PyAV.
+/// Names the Python with `PyAV`.
 const PYTHON: &str = "SWITCHYARD_TEST_LEGACY";
 
-/// All that hold packets and are undamaged but `empty_payload`, whose empty blocks FFmpeg reads as
+/// All that hold packets and are undamaged but `empty_payload`, whose empty blocks `FFmpeg` reads as
 /// losses of its own.
 const TRACKS: [&str; 29] = [
     "mono_off0",
@@ -72,13 +72,13 @@ fn padded(folder: &TempDir, name: &'static str) -> Padded {
     let facts = inspect(source(&raw(name)), 1, &|| false).expect("it is read");
     let start = (report.track.start_ms * 48.0).round();
     let first_hole = facts.holes.first();
-    let same = first_hole.map_or(u64::MAX, |hole| (hole.start_ms * 48.0 - start) as u64);
+    let same = first_hole.map_or(1e12, |hole| hole.start_ms * 48.0 - start);
     Padded {
         name,
         samples: report.track.samples,
         case: json!({
-            "raw": raw(name), "padded": path, "start": start as u64,
-            "pre_skip": facts.pre_skip, "same": same.min(u64::from(u32::MAX)),
+            "raw": raw(name), "padded": path, "start": start,
+            "pre_skip": facts.pre_skip, "same": same,
         }),
         path,
     }

@@ -260,7 +260,8 @@ fn fields(report: &EvidenceReport) -> Vec<Field> {
 /// `0 of 10000`, and `(0 %)` each stay on one line.
 fn unbroken(text: &str) -> String {
     let text = text.replace(" %", "\u{a0}%").replace("< ", "<\u{a0}");
-    text.replace("> ", ">\u{a0}").replace(" of ", "\u{a0}of\u{a0}")
+    text.replace("> ", ">\u{a0}")
+        .replace(" of ", "\u{a0}of\u{a0}")
 }
 
 fn forest_row(field: &SoftField) -> [String; 4] {

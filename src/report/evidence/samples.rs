@@ -3,8 +3,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    About, Blind, Change, ClassCount, EvidenceReport, Gathered, Held, Hides, History, How, LookedAt, Material, StepsOfRun,
-    Timeline, Waiver, sentences::whole,
+    About, Blind, Change, ClassCount, EvidenceReport, Gathered, Held, Hides, History, How,
+    LookedAt, Material, StepsOfRun, Timeline, Waiver, sentences::whole,
 };
 use crate::{
     gate::{

@@ -209,7 +209,11 @@ impl Timeline {
             from,
             to: now,
             phases: states(&history.moves, Some(&history.phase), (from, now)),
-            breaker: states(&history.breaker, history.breaker_now.as_deref(), (from, now)),
+            breaker: states(
+                &history.breaker,
+                history.breaker_now.as_deref(),
+                (from, now),
+            ),
             holds: holds.collect(),
             versions: versions.collect(),
             outcomes: outcomes(&history.runs, (from, now)),
@@ -238,12 +242,13 @@ impl Timeline {
     /// How runs ended, newest first, without the whiles in which none began.
     pub(super) fn counted(&self) -> Vec<[String; 6]> {
         let begun = self.outcomes.iter().rev().filter(|one| one.all() > 0);
-        begun.map(|one| {
-            let parts = one.parts().map(|part| part.2.to_string());
-            let [same, served, differs, failed, nothing] = parts;
-            [stamp(one.from), same, served, differs, failed, nothing]
-        })
-        .collect()
+        begun
+            .map(|one| {
+                let parts = one.parts().map(|part| part.2.to_string());
+                let [same, served, differs, failed, nothing] = parts;
+                [stamp(one.from), same, served, differs, failed, nothing]
+            })
+            .collect()
     }
 }
 
@@ -391,7 +396,12 @@ pub(super) fn drawn(timeline: &Timeline) -> String {
     let most = timeline.outcomes.iter().map(Outcomes::all).max();
     let most = most.unwrap_or(0).max(1);
     let height = |count: i64| BARS_HIGH * count as f64 / most as f64;
-    svg.text("t", Anchor::End, (LEFT - 12.0, base - BARS_HIGH / 2.0 + 4.0), "Runs");
+    svg.text(
+        "t",
+        Anchor::End,
+        (LEFT - 12.0, base - BARS_HIGH / 2.0 + 4.0),
+        "Runs",
+    );
     svg.text("ts", Anchor::End, (LEFT - 12.0, base + 4.0), "0");
     svg.text(
         "ts",
