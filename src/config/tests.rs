@@ -72,8 +72,8 @@ fn a_secret_in_the_file_is_refused_with_the_remedy() {
 #[test]
 fn a_missing_variable_is_named() {
     let text = example().replacen(
-        "{ env = \"PATH\" }",
-        "{ env = \"NO_SUCH_VARIABLE_HERE\" }",
+        "daily]\n# url = \"https://api.daily.co/v1\"\napi_key = { env = \"PATH\" }",
+        "daily]\napi_key = { env = \"NO_SUCH_VARIABLE_HERE\" }",
         1,
     );
     assert!(refusal(&text).contains("NO_SUCH_VARIABLE_HERE"));
