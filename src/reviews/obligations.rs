@@ -107,7 +107,7 @@ fn side_by_sides(name: &'static str, tally: &Tally) -> Obligation {
 }
 
 /// Whether an item is about a difference of severity S0.
-fn is_gravest(item: &&Item) -> bool {
+fn is_gravest(item: &Item) -> bool {
     let about = item.about.as_ref();
     about.is_some_and(|about| about.severity == Severity::S0)
 }
@@ -127,7 +127,7 @@ impl Book {
         let is_open = |id: &str| !standing(id).is_settled();
         let open = || severe().filter(|item| is_open(&item.id));
         let open_severe = open().count();
-        let open_gravest = open().filter(is_gravest).count();
+        let open_gravest = open().filter(|item| is_gravest(item)).count();
         let (titles, summaries) = (
             self.tally_of(ItemKind::Title),
             self.tally_of(ItemKind::Summary),

@@ -421,6 +421,12 @@ pub(super) fn drawn(timeline: &Timeline) -> String {
             svg.rect(class, (from, y), size, &told);
         }
     }
+    axis(&mut svg, timeline, base);
+    svg.done("Timeline: phase, breaker, holds and versions above, how runs ended below; the tables have all of it")
+}
+
+/// Five dates below the bars.
+fn axis(svg: &mut Svg, timeline: &Timeline, base: f64) {
     svg.line("axis-line", (LEFT, base), (RIGHT, base));
     for tick in 0..=4 {
         let at = timeline.from + (timeline.to - timeline.from) * tick / 4;
@@ -429,12 +435,11 @@ pub(super) fn drawn(timeline: &Timeline) -> String {
             4 => Anchor::End,
             _ => Anchor::Middle,
         };
-        let place = x.at(seconds(at));
+        let place = LEFT + (RIGHT - LEFT) * f64::from(tick) / 4.0;
         svg.line("tick", (place, base), (place, base + 5.0));
         let label = at.format("%d %b %H:%M").to_string();
         svg.text("ts", anchor, (place, base + 21.0), &label);
     }
-    svg.done("Timeline: phase, breaker, holds and versions above, how runs ended below; the tables have all of it")
 }
 
 fn class_of(lane: &str, place: usize, what: &str) -> &'static str {

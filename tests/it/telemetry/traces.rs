@@ -154,8 +154,8 @@ async fn a_shadowed_recording_is_told_span_by_span() {
             .all(|span| span.trace_id.len() == 16 && span.span_id.len() == 8)
     );
     let seconds = |nanos: u64| {
-        let begun = u64::try_from(begin.timestamp_millis()).expect("it is later") * 1_000_000;
-        (nanos - begun) / 1_000_000_000
+        let zero = u64::try_from(begin.timestamp_millis()).expect("it is later") * 1_000_000;
+        (nanos - zero) / 1_000_000_000
     };
     let timed: Vec<String> = tree(&spans)
         .into_iter()
