@@ -6,7 +6,7 @@ use std::{collections::HashSet, path::Path};
 use serde_json::{Value, json};
 
 use crate::{
-    program::{Process, SECRETS, Site, case, dump},
+    program::{Ended, Process, SECRETS, Site, case, dump},
     world::fixtures,
 };
 
@@ -157,6 +157,16 @@ async fn a_demo_that_logs_everything_tells_nothing() {
     assert!(page.contains("Northwind"));
 }
 
+/// Writes the file for whoever helps, which tells of failures and not of the meeting.
+async fn helped(site: &Site, meeting: &Meeting) -> (&'static str, Ended) {
+    let path = site.path("doctor.json");
+    let ended = site.run(&["doctor", path.to_str().expect("UTF-8")]).await;
+    let bundle = std::fs::read_to_string(path).expect("a file");
+    assert!(bundle.contains("generate_title"), "failures are not told");
+    meeting.is_not_in("the file for whoever helps", &bundle);
+    ("doctor", ended)
+}
+
 /// Failures quote what they were about; nothing of it may be the meeting's.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn failing_services_are_told_of_without_what_they_said() {
@@ -240,9 +250,7 @@ async fn failing_services_are_told_of_without_what_they_said() {
         told.push(("runs", site.run(&["runs", id, "--json"]).await));
         told.push(("compare", site.run(&["compare", id]).await));
     }
-    let bundle = site.path("doctor.json");
-    let bundle = bundle.to_str().expect("it is UTF-8");
-    told.push(("doctor", site.run(&["doctor", bundle]).await));
+    told.push(helped(&site, &meeting).await);
     told.push(("worker", worker.kill().await));
     told.push(("serve", serve.kill().await));
     told.push(("engine", engine.kill().await));
@@ -251,9 +259,6 @@ async fn failing_services_are_told_of_without_what_they_said() {
         meeting.is_not_in(what, &ended.stdout);
     }
     meeting.is_not_in("runs --json", &runs.to_string());
-    let bundle = std::fs::read_to_string(bundle).expect("a file");
-    assert!(bundle.contains("generate_title"), "failures are not told");
-    meeting.is_not_in("the file for whoever helps", &bundle);
     is_kept_from_the_engine(&meeting, &site.path("switchyard.db")).await;
     let (_, worker) = told
         .iter()
