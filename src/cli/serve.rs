@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
@@ -171,24 +172,38 @@ pub(super) async fn up(globals: &Globals) -> anyhow::Result<ExitStatus> {
 
 /// Cancels the token at Ctrl-C or SIGTERM. A second one ends the process at once.
 pub(super) fn stop_on_signal(shutdown: CancellationToken) {
+    // Caught from here on: a signal that comes before the task below runs ends nothing by itself.
+    let mut signals = Signals::caught();
     tokio::spawn(async move {
-        signal().await;
+        signals.next().await;
         info!("stopping; once more to stop at once");
         shutdown.cancel();
-        signal().await;
+        signals.next().await;
         std::process::exit(130);
     });
 }
 
-async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
+/// What tells a process to stop; none of a kind that the system does not let us catch.
+struct Signals([Option<Signal>; 2]);
+
+impl Signals {
+    fn caught() -> Self {
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate()];
+        Self(kinds.map(|kind| signal(kind).ok()))
+    }
+
+    async fn next(&mut self) {
+        let [interrupt, terminate] = &mut self.0;
+        tokio::select! {
+            () = received(interrupt) => {}
+            () = received(terminate) => {}
         }
-        Err(_) => drop(tokio::signal::ctrl_c().await),
+    }
+}
+
+async fn received(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
     }
 }

@@ -96,7 +96,8 @@ async fn the_dictionary_of_events_is_for_people_and_for_programs() {
 /// What `check` says of each connection: nothing if it is well, else what was found and the remedy.
 async fn checked(site: &Site) -> BTreeMap<String, Option<String>> {
     let ended = site.run(&["check", "--json"]).await;
-    let findings: Value = serde_json::from_str(&ended.stdout).expect("JSON");
+    let findings: Value =
+        serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {ended:?}"));
     let mut all = BTreeMap::new();
     for finding in findings.as_array().expect("a list") {
         let what = finding["what"].as_str().expect("a name").to_owned();
@@ -292,7 +293,7 @@ async fn check_asks_what_is_beside_the_pipeline_where_the_settings_name_it() {
         "{said}"
     );
     site.reset();
-    let other = format!("sharing]\nlisten = \"127.0.0.1:{}\"", site.sandbox_port);
+    let other = format!("sharing]\nlisten = \"127.0.0.1:{}\"", site.engine_port);
     site.change("[environments.test.llm]", &section(&other));
     let said = only("sharing proxy", checked(&site).await);
     assert!(
