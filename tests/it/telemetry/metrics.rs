@@ -183,7 +183,8 @@ async fn no_id_name_or_path_is_a_label() {
         }
     }
     let series = text.lines().filter(|line| !line.starts_with('#')).count();
-    assert!(series < 1000, "{series} series");
+    // Other tests of this process ask other routes, which count here too.
+    assert!(series < 4000, "{series} series");
 }
 
 #[tokio::test]
