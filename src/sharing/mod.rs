@@ -16,7 +16,7 @@ pub mod key;
 mod pass;
 mod tee;
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use axum::{
@@ -234,11 +234,28 @@ async fn any(State(sharing): State<Sharing>, request: Request) -> Response {
     match place(&path) {
         Some((Door::Control, service, rest)) => sharing.control(service, rest, request).await,
         Some((Door::Candidate, service, rest)) => sharing.candidate(service, rest, request).await,
-        None => told(
-            StatusCode::NOT_FOUND,
-            "there are `/control/llm`, `/control/transcription` and the same below `/candidate`",
-        ),
+        None => told(StatusCode::NOT_FOUND, DOORS),
     }
+}
+
+/// What is told whoever asks at neither door.
+const DOORS: &str =
+    "there are `/control/llm`, `/control/transcription` and the same below `/candidate`";
+
+/// Whether it is this proxy that listens there; fails where nobody answers in time.
+pub async fn is_proxy(address: SocketAddr, patience: Duration) -> anyhow::Result<bool> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let http = pass::client().context("setting up an HTTP client")?;
+    let asked = http.get(format!("http://{address}/")).timeout(patience);
+    let answer = asked.send().await.map_err(|error| {
+        // What went wrong stands in the innermost one.
+        let mut why: &dyn std::error::Error = &error;
+        while let Some(source) = why.source() {
+            why = source;
+        }
+        anyhow::anyhow!("{address}: {why}")
+    })?;
+    Ok(answer.text().await.is_ok_and(|text| text.contains(DOORS)))
 }
 
 /// An answer of our own, which says whose it is.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sqlx::{AnyConnection, Connection};
 use switchyard::model::{EnvironmentName, FlagName};
 
-use crate::program::{Process, SECRETS, Site, case};
+use crate::program::{Process, SECRETS, Site, case, own_port};
 
 const COMMANDS: [&str; 41] = [
     "demo",
@@ -297,7 +297,26 @@ async fn check_asks_what_is_beside_the_pipeline_where_the_settings_name_it() {
     site.change("[environments.test.llm]", &section(&other));
     let said = only("sharing proxy", checked(&site).await);
     assert!(
-        said.contains("404") && said.contains("whether it is `switchyard share`"),
+        said.contains("something else answers") && said.contains("start `switchyard share`"),
+        "{said}"
+    );
+    site.reset();
+    // The real one, before services that answer, and then before one that does not.
+    let port = own_port();
+    let proxy = format!("sharing]\nlisten = \"127.0.0.1:{port}\"");
+    site.change("[environments.test.llm]", &section(&proxy));
+    let share = site.start(&["share"]);
+    share.logs("the control asks at").await;
+    assert!(checked(&site).await.values().all(Option::is_none));
+    share.kill().await;
+    let lost = format!("{proxy}\nllm_url = \"http://127.0.0.1:1/v1\"");
+    site.reset();
+    site.change("[environments.test.llm]", &section(&lost));
+    let share = site.start(&["share"]);
+    share.logs("the control asks at").await;
+    let said = only("sharing proxy", checked(&site).await);
+    assert!(
+        said.contains("502") && said.contains("`sharing.llm_url`"),
         "{said}"
     );
     site.reset();

@@ -1,7 +1,9 @@
 //! What is asked beside the pipeline: the model of `embeddings`, and the proxy for shared answers.
 
+use std::time::Duration;
+
 use super::{Finding, within};
-use crate::{app::App, config, model::SharedService, providers};
+use crate::{app::App, config, model::SharedService, providers, sharing::is_proxy};
 
 /// Whatever of it the settings name.
 pub(super) async fn all(app: &App) -> Vec<Finding> {
@@ -44,31 +46,38 @@ async fn embeddings(app: &App) -> Finding {
     }
 }
 
-/// Asked as the control would be, at both doors: what is behind has to answer as well.
+/// Asked as the control would be, at both its doors: what is behind has to answer as well.
 async fn proxy(app: &App, sharing: &config::Sharing) -> Finding {
     const WHAT: &str = "sharing proxy";
     let address = sharing.listen;
-    for service in [SharedService::Llm, SharedService::Transcription] {
-        let reached = match app.reach_through_proxy(service).await {
-            Ok(reached) => reached,
-            Err(error) => {
-                let remedy = "change `sharing.listen` in the settings";
-                return Finding::bad(WHAT, format!("{error:#}"), remedy);
-            }
-        };
-        if let Err(error) = reached {
-            let remedy = match error.status() {
-                None => {
-                    "start `switchyard share`, which the control's requests go through, or change `sharing.listen`".to_owned()
-                }
-                Some(502) => {
-                    let name = service.as_str();
-                    format!("the proxy is there, and what it asks is not: check `sharing.{name}_url`, or `{name}.url` where that is not set")
-                }
-                Some(_) => format!("see whether it is `switchyard share` that listens at {address}, and check the service's key"),
-            };
-            return Finding::bad(WHAT, format!("{}: {error}", service.as_str()), remedy);
+    match is_proxy(address, Duration::from_secs(5)).await {
+        Ok(true) => {}
+        Ok(false) => {
+            return Finding::bad(
+                WHAT,
+                format!("something else answers at {address}"),
+                "stop what is there and start `switchyard share`, or change `sharing.listen`",
+            );
         }
+        Err(error) => {
+            return Finding::bad(
+                WHAT,
+                format!("{error:#}"),
+                "start `switchyard share`, which the control's requests go through, or change `sharing.listen`",
+            );
+        }
+    }
+    for service in [SharedService::Llm, SharedService::Transcription] {
+        let name = service.as_str();
+        let problem = match app.reach_through_proxy(service).await {
+            Ok(Ok(())) => continue,
+            Ok(Err(error)) => format!("{name} through {address}: {error}"),
+            Err(error) => format!("{name}: {error:#}"),
+        };
+        let remedy = format!(
+            "the proxy is there, and what it asks is not well: check `sharing.{name}_url`, or `{name}` where that is not set"
+        );
+        return Finding::bad(WHAT, problem, remedy);
     }
     Finding::good(WHAT, format!("both services answer through {address}"))
 }
