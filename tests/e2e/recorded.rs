@@ -138,17 +138,12 @@ async fn a_gap_in_a_track_from_the_beginning_is_filled_and_that_differs_from_the
     let comparison = compared(&world).await;
     let differs = reasons(&comparison, FieldVerdict::Differs);
     let fields: Vec<_> = differs.keys().map(String::as_str).collect();
-    assert_eq!(
-        fields,
-        ["duration", "events", "messages", "waveform", "webhook"]
-    );
+    // Events, messages and webhook repeat the duration, whose field answers for it.
+    assert_eq!(fields, ["duration", "waveform"]);
     assert_eq!(
         differs["duration"],
         "difference 187 ms must be at most 50 ms"
     );
-    assert!(differs["events"].starts_with("/DURATION/0/duration changed, and 1 more"));
-    assert!(differs["messages"].starts_with("/ts/DURATION/0/data/duration changed, and 1 more"));
-    assert_eq!(differs["webhook"], "/body/transcript/duration changed");
     assert_eq!(comparison.verdict, Verdict::Differs);
     world.end().await;
 }
