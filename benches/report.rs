@@ -24,7 +24,7 @@ use switchyard::{
     },
     model::{Bounds, GateBounds, Origin, RecordingId, RunId, StepTiming},
     report::evidence::{
-        About, Change, ClassCount, EvidenceReport, Gathered, Held, History, How, Links, LookedAt,
+        About, Beside, Change, ClassCount, EvidenceReport, Gathered, Held, History, How, Links, LookedAt,
         Material, StepsOfRun, Timeline, html, json, markdown,
     },
     rollout::Surroundings,
@@ -358,6 +358,7 @@ async fn from_the_store(folder: &Path) {
                     }
                 })
             }),
+            prices: Arc::default(),
             clock: Arc::new(now),
         };
         let report = mover.evidence_report(None).await.expect("it is made");
@@ -421,6 +422,7 @@ fn main() {
             classes: &classes,
             looked_at: &LookedAt::default(),
             timeline: &Timeline::of(&history(&facts), now()),
+            beside: &Beside::default(),
             earlier: None,
         });
         let made = begun.elapsed();

@@ -313,6 +313,7 @@ fn state(store: &Store, shutdown: CancellationToken) -> http::State {
                 }
             })
         }),
+        prices: Arc::default(),
         clock: Arc::new(now),
     };
     let reviews = Reviews {

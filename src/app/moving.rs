@@ -37,6 +37,7 @@ impl App {
             store: self.store.clone(),
             bounds: self.environment.rollout.clone(),
             around: self.around()?,
+            prices: Arc::new(self.prices()?),
             clock: Arc::clone(&self.clock),
         })
     }

@@ -3,6 +3,7 @@
 //! One thread per track decodes into a bounded channel, this thread mixes, and as many threads as
 //! allowed encode: memory depends on the number of tracks and encoders and not on length.
 
+use std::fs::File;
 use std::io::{Seek, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, Scope, ScopedJoinHandle};
@@ -12,9 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use super::mix::{Block, Mixer};
 use super::mp3::{self, DELAY, Layout, Mp3Settings};
-use super::source::{Meter, Source};
+use super::source::{Meter, Source, Timing};
 use super::track::{Track, TrackReport};
-use super::{Error, SAMPLE_RATE, milliseconds};
+use super::{Error, SAMPLE_RATE, milliseconds, waveform};
 use crate::model::AudioFacts;
 
 /// Frames mixed at a time: a quarter of a second.
@@ -164,6 +165,26 @@ pub fn mixdown(
         envelope: envelope.into_iter().map(|rms| rms * scale).collect(),
         tracks: reports,
     })
+}
+
+/// The same into a file, which is then at its beginning. In the legacy's timing its waveform is the
+/// legacy's, too: that of the finished MP3 decoded again, where a peak at the edge of a part may lie
+/// in the other one. That takes a decoding more.
+pub fn mixdown_to_file(
+    tracks: Vec<Source>,
+    settings: MixSettings,
+    timing: Timing,
+    progress: &dyn Fn(&Progress),
+    cancelled: &dyn Fn() -> bool,
+    mp3: &mut File,
+) -> Result<MixReport, Error> {
+    let mut report = mixdown(tracks, settings, progress, cancelled, &mut *mp3)?;
+    mp3.rewind()?;
+    if timing == Timing::Legacy {
+        report.waveform_legacy = waveform::of_mp3(Source::new(mp3.try_clone()?))?;
+        mp3.rewind()?;
+    }
+    Ok(report)
 }
 
 /// Decodes the tracks side by side, mixes block after block and hands each to `take`.

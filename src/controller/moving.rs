@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::shadow::Clock;
 use crate::{
+    cost::PriceTable,
     gate::{Decision, Soak},
     model::Bounds,
     rollout::{
@@ -33,6 +34,8 @@ pub struct Mover {
     pub bounds: Bounds,
     /// Looks at what our database does not know.
     pub around: Around,
+    /// What things cost.
+    pub prices: Arc<PriceTable>,
     /// The time.
     pub clock: Clock,
 }

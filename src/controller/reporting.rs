@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Mover, Shadow};
 use crate::{
@@ -11,8 +11,8 @@ use crate::{
     gate::{Ended, Rules},
     model::{FlagName, RunId},
     report::evidence::{
-        self, Blind, ClassCount, Earlier, EvidenceReport, Hides, LookedAt, Material, NewSort,
-        REACH, StepsOfRun, Timeline, Waiver,
+        self, Beside, Blind, ClassCount, Earlier, EvidenceReport, Hides, LastRehearsal, LookedAt,
+        Material, NewSort, REACH, SPENT_DAYS, Spent, StepsOfRun, Timeline, Waiver,
     },
     report::{Borne, BorneHow, ReportData},
     reviews::{Act, Book, ClusterStanding, Item, Says, Standing, Tally},
@@ -86,6 +86,7 @@ impl Mover {
             None => None,
         };
         let history = self.store.history(&self.about, now - REACH).await?;
+        let beside = self.beside(now).await?;
         let rules = self.about.gate.clone();
         tokio::task::spawn_blocking(move || {
             // One that cannot be read tells of no steps; its comparison counts all the same.
@@ -102,11 +103,39 @@ impl Mover {
                 classes: &classes,
                 looked_at: &looked_at,
                 timeline: &Timeline::of(&history, now),
+                beside: &beside,
                 earlier: earlier.as_ref(),
             })
         })
         .await
         .context("making the report on the evidence")
+    }
+
+    /// The last rehearsal, and what shadow runs cost.
+    async fn beside(&self, now: DateTime<Utc>) -> anyhow::Result<Beside> {
+        let About {
+            environment, flag, ..
+        } = &self.about;
+        let mut rehearsals = self.store.rehearsals(&self.about, 1).await?;
+        let since = now - TimeDelta::days(SPENT_DAYS);
+        let used = self.store.shadow_usage(environment, flag, (since, now));
+        let costs: Vec<Option<f64>> = used
+            .await?
+            .iter()
+            .map(|usage| self.prices.cost(usage))
+            .collect();
+        Ok(Beside {
+            rehearsal: rehearsals.pop().map(|last| LastRehearsal {
+                at: shown(last.started_at),
+                id: last.id,
+                passed: last.passed,
+            }),
+            spent: Spent {
+                usd: costs.iter().flatten().copied().reduce(|sum, usd| sum + usd),
+                kinds: costs.len(),
+                unpriced: costs.iter().filter(|cost| cost.is_none()).count(),
+            },
+        })
     }
 
     /// How the evidence stood then, and which sorts of differences were seen first after that.

@@ -120,17 +120,18 @@ pub(super) async fn mix(
     settings: MixSettings,
     legacy: bool,
     stop: &CancellationToken,
-    sink: std::fs::File,
+    mut file: std::fs::File,
 ) -> anyhow::Result<MixReport> {
+    let timing = timing(legacy);
     let mut sources = Vec::with_capacity(tracks.len());
     for track in tracks {
-        sources.push(track.source(timing(legacy), stop)?);
+        sources.push(track.source(timing, stop)?);
     }
     let all: Vec<_> = tracks.iter().collect();
     let until = stop.clone();
     let done = on_tracks("mixing", &all, stop, move || {
         let cancelled = || until.is_cancelled();
-        mixdown::mixdown(sources, settings, &|_| {}, &cancelled, sink)
+        mixdown::mixdown_to_file(sources, settings, timing, &|_| {}, &cancelled, &mut file)
     });
     done.await?.map_err(|error| tracks::explain(error, tracks))
 }

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::payload::{self, Payload};
 use super::document::{Documents, Order, bytes_changed, patterns};
 use super::{Finding, Measuring};
 use crate::compare::comparison::DIFFERENCES_KEPT;
 use crate::compare::difference::{Difference, DifferenceKind};
 use crate::compare::metrics::json::{self as json_metric, Found, Pattern, Place};
-use crate::compare::metrics::{bytes, event_order};
+use crate::compare::metrics::{bytes, event_order, json_text};
 use crate::compare::policy::FieldPolicy;
 use crate::model::{Outcome, Published};
 
@@ -28,22 +29,14 @@ pub(super) fn messages(policy: &FieldPolicy, control: &Outcome, candidate: &Outc
     if control.published.is_empty() && !candidate.published.is_empty() {
         return Finding::not_comparable("the control's live messages were not recorded").into();
     }
-    let read = |outcome: &Outcome| -> Vec<Option<Value>> {
-        let payloads = outcome.published.iter();
-        payloads
-            .map(|message| serde_json::from_str(&message.payload).ok())
-            .collect()
-    };
-    let (left_payloads, right_payloads) = (read(control), read(candidate));
+    let (left_payloads, right_payloads) = (payloads(control), payloads(candidate));
     let left = read_messages(&control.published, &left_payloads);
     let right = read_messages(&candidate.published, &right_payloads);
     let (found, mut more, order) = sequence(policy, &left, &right);
-    let forms = |told: &[Told<'_>], outcome: &Outcome, payloads: &[Option<Value>]| {
+    let forms = |told: &[Told<'_>], outcome: &Outcome, payloads: &[Option<Payload<'_>>]| {
         let mut forms: BTreeMap<String, Vec<Option<bytes::Form>>> = BTreeMap::new();
         for ((told, message), payload) in told.iter().zip(&outcome.published).zip(payloads) {
-            let form = payload
-                .as_ref()
-                .map(|payload| bytes::form_of(&message.payload, payload));
+            let form = payload.as_ref().map(|_| bytes::form_of(&message.payload));
             forms.entry(told.label.clone()).or_default().push(form);
         }
         forms
@@ -64,6 +57,13 @@ pub(super) fn messages(policy: &FieldPolicy, control: &Outcome, candidate: &Outc
     Measuring::Documents(Documents::new(found, more, order))
 }
 
+fn payloads(outcome: &Outcome) -> Vec<Option<Payload<'_>>> {
+    let messages = outcome.published.iter();
+    messages
+        .map(|message| Payload::read(&message.payload))
+        .collect()
+}
+
 /// An event with what tells it from others, and its data.
 struct Told<'a> {
     /// `TOPIC`, or `ts/TOPIC` for a live message.
@@ -73,6 +73,8 @@ struct Told<'a> {
     /// The whole channel's name, of a live message.
     channel: Option<&'a str>,
     data: Cow<'a, Value>,
+    /// What is long in its data and not in it here.
+    long: &'a [(String, &'a str)],
 }
 
 impl<'a> Told<'a> {
@@ -91,6 +93,7 @@ impl<'a> Told<'a> {
             step,
             channel: whole_channel,
             data: Cow::Borrowed(data),
+            long: &[],
         }
     }
 
@@ -129,34 +132,68 @@ impl<'a> Told<'a> {
         let below = |name: &str| path.iter().cloned().chain([name.to_owned()]).collect();
         let (channel, others) = (json!(self.channel), json!(other.channel));
         compare(below("channel"), &channel, &others);
+        if !self.long.iter().map(|one| &one.0).eq(other.long.iter().map(|one| &one.0)) {
+            let (control, candidate) = (self.whole_data(), other.whole_data());
+            compare(below("data"), &control, &candidate);
+            return;
+        }
         compare(below("data"), &self.data, &other.data);
+        for ((key, control), (_, candidate)) in self.long.iter().zip(other.long) {
+            let told = json_text::same(control, candidate);
+            if told == Some(true) {
+                continue;
+            }
+            let mut path: Vec<String> = below("data");
+            path.push(key.clone());
+            let pattern = patterns.iter().position(|pattern| pattern.fits(&path));
+            if told == Some(false) && pattern.is_some() {
+                found.push(Found {
+                    path: json_metric::pointer(&path),
+                    control: Some(Value::Null),
+                    candidate: Some(Value::Null),
+                    pattern,
+                });
+            } else {
+                let place = Place {
+                    path,
+                    patterns,
+                    values: DIFFERENCES_KEPT,
+                };
+                let (control, candidate) = (payload::value(control), payload::value(candidate));
+                place.differences(&control, &candidate, found);
+            }
+        }
+    }
+
+    fn whole_data(&self) -> Value {
+        payload::whole(&self.data, self.long)
     }
 
     /// Its data, with the channel where there is one.
     fn whole(&self) -> Value {
         let Some(channel) = self.channel else {
-            return self.data.clone().into_owned();
+            return self.whole_data();
         };
-        json!({"channel": channel, "data": *self.data})
+        json!({"channel": channel, "data": self.whole_data()})
     }
 }
 
-fn read_messages<'a>(messages: &'a [Published], payloads: &'a [Option<Value>]) -> Vec<Told<'a>> {
-    let read = |(message, payload): (&'a Published, &'a Option<Value>)| {
+fn read_messages<'a>(
+    messages: &'a [Published],
+    payloads: &'a [Option<Payload<'a>>],
+) -> Vec<Told<'a>> {
+    let read = |(message, payload): (&'a Published, &'a Option<Payload<'a>>)| {
         let channel = message.channel.split(':').next().unwrap_or_default();
         let Some(payload) = payload else {
             let mut told = Told::new("not JSON", channel, None, &Value::Null);
             told.data = Cow::Owned(json!(message.payload));
             return told;
         };
-        let event = payload.get("event").and_then(Value::as_str);
-        let data = payload.get("data").unwrap_or(&Value::Null);
-        Told::new(
-            event.unwrap_or("no event"),
-            channel,
-            Some(&message.channel),
-            data,
-        )
+        let event = payload.event.as_deref().unwrap_or("no event");
+        Told {
+            long: &payload.long,
+            ..Told::new(event, channel, Some(&message.channel), &payload.data)
+        }
     };
     messages.iter().zip(payloads).map(read).collect()
 }

@@ -2,11 +2,12 @@
 
 use std::sync::OnceLock;
 
-use super::spoken::{Spoken, spoken};
+use super::spoken::{Spoken, normalised_names, spoken};
 use crate::compare::metrics::Map;
 use crate::compare::metrics::alignment::{Step, align_numbers, numbered};
 use crate::compare::metrics::cp::{SpeakerErrors, cp};
 use crate::compare::metrics::facts;
+use crate::compare::metrics::ties;
 use crate::compare::metrics::transcript::{Pair, TimedWord};
 use crate::model::{Outcome, text_of};
 
@@ -52,10 +53,13 @@ impl<'a> Heard<'a> {
         self.words.get_or_init(|| {
             let (left, right) = (spoken(&self.control.words), spoken(&self.candidate.words));
             let (left_numbers, right_numbers) = numbers(&left, &right);
+            let names = normalised_names(self.control);
+            let steps = align_numbers(&left_numbers, &right_numbers);
+            let is_fact = |at: usize| left[at].is_fact(&names);
             Words {
                 left_text: text_of(&self.control.words),
                 right_text: text_of(&self.candidate.words),
-                steps: align_numbers(&left_numbers, &right_numbers),
+                steps: ties::keep(steps, &left_numbers, &right_numbers, &is_fact),
                 left,
                 right,
                 left_numbers,

@@ -4,6 +4,7 @@ mod captions;
 mod document;
 mod events;
 mod heard;
+mod payload;
 mod plain;
 mod prose;
 mod requests;

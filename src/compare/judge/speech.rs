@@ -13,7 +13,7 @@ use crate::compare::metrics::diarization::{Forgiveness, Speech, diarization};
 use crate::compare::metrics::drift::drift;
 use crate::compare::metrics::orc::orc_after;
 use crate::compare::metrics::tcp::{COLLAR_S, tcp};
-use crate::compare::metrics::{characters, facts, speakers as speakers_metric};
+use crate::compare::metrics::{characters, speakers as speakers_metric};
 use crate::model::Outcome;
 
 pub(super) fn words(control: &Outcome, heard: &Heard<'_>) -> Finding {
@@ -228,14 +228,10 @@ fn changed_words(steps: &[Step], left: &[Spoken], right: &[Spoken]) -> Vec<Diffe
 }
 
 fn is_fact_changed(step: &Step, left: &[Spoken], right: &[Spoken], names: &[String]) -> bool {
-    let is_fact = |word: &Spoken| {
-        word.text.contains(char::is_numeric)
-            || facts::is_negation(&word.text)
-            || names.contains(&word.text)
-    };
     let (l, r) = sides(step);
     !matches!(step, Step::Equal(..))
-        && (l.is_some_and(|at| is_fact(&left[at])) || r.is_some_and(|at| is_fact(&right[at])))
+        && (l.is_some_and(|at| left[at].is_fact(names))
+            || r.is_some_and(|at| right[at].is_fact(names)))
 }
 
 /// Half a millisecond: below it times are the same, however they were computed.

@@ -2,6 +2,7 @@
 
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
+use crate::compare::metrics::facts;
 use crate::compare::metrics::normaliser::norm_v1;
 use crate::model::{Outcome, Word};
 
@@ -12,6 +13,15 @@ pub(super) struct Spoken {
     pub(super) speaker: i64,
     pub(super) start: f64,
     pub(super) end: f64,
+}
+
+impl Spoken {
+    /// Whether it is a number, a negation or one of these names.
+    pub(super) fn is_fact(&self, names: &[String]) -> bool {
+        self.text.contains(char::is_numeric)
+            || facts::is_negation(&self.text)
+            || names.contains(&self.text)
+    }
 }
 
 /// Splits the words' running text at blanks. A service may cut a word in pieces without a blank

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde::de::IgnoredAny;
+
+use super::json_text::{Separators, Token, Tokens};
 
 /// How a JSON text was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,146 +21,124 @@ pub struct Form {
     pub keys: Vec<(String, Vec<String>)>,
 }
 
-/// Blanks after commas and colons.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Separators {
-    /// `,` and `:`.
-    Compact,
-    /// `, ` and `: `, Python's default.
-    Spaced,
-    /// Both or neither, line ends included.
-    Mixed,
-}
-
 /// Reads the form of a text; none when it is not JSON.
 pub fn form(text: &str) -> Option<Form> {
-    let value: Value = serde_json::from_str(text).ok()?;
-    Some(form_of(text, &value))
+    serde_json::from_str::<IgnoredAny>(text).ok()?;
+    Some(form_of(text))
 }
 
-/// The form of a text that says this value.
-pub fn form_of(text: &str, value: &Value) -> Form {
-    let outside = outside_strings(text);
-    let (mut keys, mut fractions) = (Vec::new(), BTreeSet::new());
-    collect(value, &mut String::new(), &mut keys, &mut fractions);
+/// The form of a text that is known to be JSON.
+pub fn form_of(text: &str) -> Form {
+    let mut tokens = Tokens::of(text);
+    let mut places = Places::default();
+    let mut wide_exponents = true;
+    while let Some(token) = tokens.next() {
+        if let Token::Number(number) = token {
+            wide_exponents &= is_wide(number);
+        }
+        places.take(token);
+    }
     Form {
-        separators: separators(&outside),
-        wide_exponents: wide_exponents(&outside),
-        fractions,
+        separators: tokens.separators(),
         ascii: text.is_ascii(),
-        keys,
+        wide_exponents,
+        fractions: places.fractions,
+        keys: places.keys,
     }
 }
 
-/// The text without the insides of its strings. Outside of them JSON is ASCII.
-fn outside_strings(text: &str) -> String {
-    let mut outside = String::with_capacity(text.len() / 2);
-    let mut rest = text;
-    while let Some((before, said)) = rest.split_once('"') {
-        outside.extend([before, "\""]);
-        rest = behind_string(said);
-    }
-    outside.push_str(rest);
-    outside
+/// Whether its exponent, if it has one, has more than one digit.
+fn is_wide(number: &str) -> bool {
+    let exponent = number.find(['e', 'E']).map(|at| &number[at + 1..]);
+    exponent.is_none_or(|digits| digits.trim_start_matches(['+', '-']).len() != 1)
 }
 
-/// What follows the string that this is the inside of.
-fn behind_string(said: &str) -> &str {
-    let mut from = 0;
-    while let Some(quote) = said[from..].find('"').map(|at| from + at) {
-        let before = said[from..quote].bytes().rev();
-        let slashes = before.take_while(|byte| *byte == b'\\').count();
-        if slashes % 2 == 0 {
-            return &said[quote + 1..];
-        }
-        from = quote + 1;
-    }
-    ""
+/// What stands where in a text, by JSON pointer with indexes as `*`.
+#[derive(Default)]
+struct Places<'a> {
+    /// Where the text is.
+    path: String,
+    /// Objects and arrays that are open.
+    open: Vec<Open>,
+    /// Keys of the open objects so far.
+    written: Vec<&'a str>,
+    keys: Vec<(String, Vec<String>)>,
+    fractions: BTreeSet<(String, bool)>,
 }
 
-fn separators(outside: &str) -> Separators {
-    let (mut spaced, mut compact) = (0, 0);
-    let mut bytes = outside.bytes().peekable();
-    while let Some(byte) = bytes.next() {
-        if byte == b',' || byte == b':' {
-            if bytes.next_if_eq(&b' ').is_some() {
-                spaced += 1;
-            } else {
-                compact += 1;
-            }
-        } else if byte.is_ascii_whitespace() {
-            return Separators::Mixed;
-        }
-    }
-    match (spaced, compact) {
-        (_, 0) => Separators::Spaced,
-        (0, _) => Separators::Compact,
-        (_, _) => Separators::Mixed,
-    }
+/// An object or array that is open.
+struct Open {
+    is_array: bool,
+    /// How long the path to it is.
+    path: usize,
+    /// How many keys of those around it were written.
+    written: usize,
 }
 
-/// `true` and `false` have an `e` too, with no digit after it.
-fn wide_exponents(outside: &str) -> bool {
-    let bytes = outside.as_bytes();
-    let mut exponents = (0..bytes.len()).filter(|&at| matches!(bytes[at], b'e' | b'E'));
-    exponents.all(|at| {
-        let digits = bytes[at + 1..]
-            .iter()
-            .skip_while(|byte| matches!(byte, b'+' | b'-'));
-        digits.take_while(|byte| byte.is_ascii_digit()).count() != 1
-    })
-}
+impl<'a> Places<'a> {
+    fn take(&mut self, token: Token<'a>) {
+        match token {
+            Token::Open(is_array) => {
+                self.open.push(Open {
+                    is_array,
+                    path: self.path.len(),
+                    written: self.written.len(),
+                });
+                if is_array {
+                    self.path.push_str("/*");
+                }
+            }
+            Token::Close => {
+                if let Some(closed) = self.open.pop() {
+                    self.path.truncate(closed.path);
+                    if !closed.is_array {
+                        self.close(closed.written);
+                    }
+                }
+                self.back();
+            }
+            Token::Key(key) => {
+                self.written.push(key);
+                self.path.extend(["/", key]);
+            }
+            Token::Number(number) => {
+                let is_fraction = number.contains(['.', 'e', 'E']);
+                let is_known =
+                    |known: &(String, bool)| known.0 == self.path && known.1 == is_fraction;
+                if !self.fractions.iter().any(is_known) {
+                    self.fractions.insert((self.path.clone(), is_fraction));
+                }
+                self.back();
+            }
+            Token::Text(_) | Token::Word(_) => self.back(),
+        }
+    }
 
-fn collect(
-    value: &Value,
-    path: &mut String,
-    keys: &mut Vec<(String, Vec<String>)>,
-    fractions: &mut BTreeSet<(String, bool)>,
-) {
-    let above = path.len();
-    match value {
-        Value::Object(members) => {
-            let is_known = |known: &(String, Vec<String>)| {
-                known.0 == *path && known.1.iter().eq(members.keys())
-            };
-            if !keys.iter().any(is_known) {
-                keys.push((path.clone(), members.keys().cloned().collect()));
-            }
-            for (key, member) in members {
-                path.extend(["/", key]);
-                collect(member, path, keys, fractions);
-                path.truncate(above);
-            }
+    /// Ends an object whose keys were written from there on.
+    fn close(&mut self, written: usize) {
+        let keys = &self.written[written..];
+        let is_known = |known: &(String, Vec<String>)| {
+            known.0 == self.path && known.1.iter().eq(keys.iter().copied())
+        };
+        if !self.keys.iter().any(is_known) {
+            let keys = keys.iter().map(|key| (*key).to_owned()).collect();
+            self.keys.push((self.path.clone(), keys));
         }
-        Value::Array(elements) => {
-            path.push_str("/*");
-            for element in elements {
-                collect(element, path, keys, fractions);
-            }
-            path.truncate(above);
+        self.written.truncate(written);
+    }
+
+    /// After a value, to where what it stands in begins.
+    fn back(&mut self) {
+        if let Some(around) = self.open.last() {
+            let indexes = if around.is_array { "/*".len() } else { 0 };
+            self.path.truncate(around.path + indexes);
         }
-        Value::Number(number) => {
-            let is_known = |known: &(String, bool)| known.0 == *path && known.1 == number.is_f64();
-            if !fractions.iter().any(is_known) {
-                fractions.insert((path.clone(), number.is_f64()));
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::String(_) => {}
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_string_ends_at_a_quote_that_no_slash_is_for() {
-        assert_eq!(
-            outside_strings(r#"["a\\", "b\"c, ", "", 1]"#),
-            r#"[", ", ", 1]"#
-        );
-        assert_eq!(outside_strings(r#"{"a\\\" ,": 1e5}"#), r#"{": 1e5}"#);
-    }
 
     #[test]
     fn separators_inside_strings_do_not_count() {

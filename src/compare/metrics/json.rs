@@ -26,7 +26,8 @@ impl Pattern {
                 .all(|(pattern, segment)| pattern == "*" || pattern == segment)
     }
 
-    fn fits(&self, path: &[String]) -> bool {
+    /// Whether it names exactly this place.
+    pub fn fits(&self, path: &[String]) -> bool {
         self.0.len() == path.len() && self.covers(path)
     }
 }
@@ -36,9 +37,9 @@ impl Pattern {
 pub struct Found {
     /// JSON pointer; empty for the whole value.
     pub path: String,
-    /// The control's value.
+    /// The control's value; `null` for an array or object that a pattern covers.
     pub control: Option<Value>,
-    /// The candidate's value.
+    /// The candidate's value, likewise.
     pub candidate: Option<Value>,
     /// Which of the patterns covers it.
     pub pattern: Option<usize>,
@@ -100,7 +101,12 @@ impl Walk<'_> {
             }
             (left, right) => {
                 let is_kept = self.found.len() < self.place.values;
-                let value = |value: &Value| if is_kept { value.clone() } else { Value::Null };
+                let value = |value: &Value| match value {
+                    // Others judge it, and show it.
+                    Value::Array(_) | Value::Object(_) if pattern.is_some() => Value::Null,
+                    value if is_kept => value.clone(),
+                    _ => Value::Null,
+                };
                 self.found.push(Found {
                     path: pointer(path),
                     control: left.map(value),

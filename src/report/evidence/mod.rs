@@ -10,6 +10,7 @@ pub mod json;
 pub mod markdown;
 pub mod terminal;
 
+mod beside;
 mod changes;
 mod charts;
 mod looked_at;
@@ -32,6 +33,7 @@ use crate::gate::{
     Decision, Facts, Interval, Reviews, Rules, SelfTest, Severity, Step, course, wilcoxon,
 };
 
+pub use beside::{Beside, LastRehearsal, SPENT_DAYS, Spent};
 pub use changes::{Changes, Count, Earlier, NewSort, Turned, since};
 pub use looked_at::{Blind, Hides, LookedAt, Waiver};
 pub use points::{Bin, Scatter};
@@ -58,6 +60,8 @@ pub struct Material<'a> {
     pub looked_at: &'a LookedAt,
     /// What happened to the migration.
     pub timeline: &'a Timeline,
+    /// What stands beside the evidence.
+    pub beside: &'a Beside,
     /// How the evidence stood at the time that changes are to be told since, if they are.
     pub earlier: Option<&'a Earlier>,
 }
@@ -110,6 +114,8 @@ pub struct EvidenceReport {
     pub looked_at: LookedAt,
     /// How runs ended.
     pub reliability: Reliability,
+    /// The last rehearsal, and what shadow runs cost.
+    pub beside: Beside,
     /// The recordings that speak most against the candidate, worst first, at most ten.
     pub worst: Vec<Worst>,
 }
@@ -190,6 +196,7 @@ impl EvidenceReport {
             classes,
             looked_at,
             timeline,
+            beside,
             earlier,
         } = material;
         let course = course(rules, facts, STEPS);
@@ -218,6 +225,7 @@ impl EvidenceReport {
             reviews: facts.reviews,
             looked_at: looked_at.clone(),
             reliability: points::reliability(facts, decision),
+            beside: beside.clone(),
             worst: worst::ten(rules, facts, &course.failed_by),
             decision: decision.clone(),
         }

@@ -1,12 +1,19 @@
 //! What the page shows, in its order, as plain values: the template decides nothing.
 
+mod coverage;
+mod soft;
+mod times;
+
 use serde::Serialize;
 
-use super::{Changes, EvidenceReport, Links, SoftField, TypicalStep, charts, sentences, timeline};
+use super::{Changes, EvidenceReport, Links, TypicalStep, beside, charts, sentences, timeline};
 use crate::{
-    gate::{Cell, FAR_SLOWER, Line, Severity},
-    report::words::{Face, number, span},
+    gate::{Line, Severity},
+    report::words::{Face, span},
 };
+use coverage::{Language, languages};
+use soft::{Soft, forest_row, soft, without_mirrors};
+use times::{Times, times};
 
 #[derive(Serialize)]
 pub(super) struct Page<'a> {
@@ -29,6 +36,7 @@ pub(super) struct Page<'a> {
     without_mirrors: String,
     times: Option<Times>,
     cost: String,
+    spent: String,
     waterfall: Option<String>,
     steps_of: usize,
     steps: Vec<[String; 3]>,
@@ -70,38 +78,6 @@ struct Field {
     way: f64,
     remark: String,
     mix: String,
-}
-
-#[derive(Serialize)]
-struct Soft {
-    label: String,
-    shares: String,
-    evidence: String,
-    rows: Vec<[String; 3]>,
-    tests: String,
-    unmeasured: usize,
-}
-
-#[derive(Serialize)]
-struct Times {
-    drawing: String,
-    shown: String,
-    rows: Vec<(&'static str, String)>,
-}
-
-/// Recordings of one language by tracks and duration.
-#[derive(Serialize)]
-struct Language {
-    name: String,
-    durations: Vec<String>,
-    rows: Vec<(String, Vec<Option<Spot>>)>,
-}
-
-#[derive(Serialize)]
-struct Spot {
-    recordings: i64,
-    /// 0 to 4, by which it is coloured.
-    level: usize,
 }
 
 #[derive(Serialize)]
@@ -164,6 +140,7 @@ pub(super) fn page(report: &EvidenceReport, links: Links) -> Page<'_> {
         without_mirrors: without_mirrors(report),
         times: times(report),
         cost: line_of(report, "cost"),
+        spent: beside::spent(report.beside.spent),
         waterfall: (!report.steps.steps.is_empty()).then(|| charts::waterfall(&report.steps)),
         steps_of: report.steps.recordings,
         steps: report.steps.steps.iter().map(step).collect(),
@@ -215,6 +192,15 @@ const HAPPENED: usize = 100;
 /// Languages whose coverage is drawn.
 const LANGUAGES: usize = 6;
 
+/// About twenty of them, the last among them: a table is for reading.
+fn thin<T>(all: &[T]) -> impl Iterator<Item = &T> {
+    let every = all.len().div_ceil(20).max(1);
+    let last = all.len();
+    let kept = all.iter().zip(1..);
+    kept.filter(move |(_, at)| usize::is_multiple_of(*at, every) || *at == last)
+        .map(|(one, _)| one)
+}
+
 fn about(report: &EvidenceReport) -> Vec<(&'static str, String)> {
     let about = &report.about;
     vec![
@@ -264,145 +250,11 @@ fn unbroken(text: &str) -> String {
         .replace(" of ", "\u{a0}of\u{a0}")
 }
 
-fn forest_row(field: &SoftField) -> [String; 4] {
-    [
-        field.label.clone(),
-        format!("{:+.4}", field.excess.value),
-        format!("{:+.4} to {:+.4}", field.excess.low, field.excess.high),
-        number(field.margin),
-    ]
-}
-
-/// About twenty of them, the last among them: a table is for reading.
-fn thin<T>(all: &[T]) -> impl Iterator<Item = &T> {
-    let every = all.len().div_ceil(20).max(1);
-    let last = all.len();
-    let kept = all.iter().zip(1..);
-    kept.filter(move |(_, at)| usize::is_multiple_of(*at, every) || *at == last)
-        .map(|(one, _)| one)
-}
-
-fn soft(report: &EvidenceReport, field: &SoftField) -> Soft {
-    let at = |all: &[(f64, f64)], share: f64| {
-        let found = all.iter().find(|one| one.1 >= share).or(all.last());
-        found.map_or_else(|| "–".to_owned(), |one| number(one.0))
-    };
-    let row = |name: &str, share: f64| {
-        [
-            name.to_owned(),
-            at(&field.candidate, share),
-            at(&field.control, share),
-        ]
-    };
-    let threshold = report
-        .decision
-        .fields
-        .iter()
-        .find(|row| row.name == field.name)
-        .map_or(report.decision.counts.threshold, |row| row.threshold);
-    let tests = field.steps.last().map_or_else(String::new, |last| {
-        format!(
-            "After {} mirrors {:.1} for the candidate and {:.1} against it, of {threshold:.1}.",
-            last.n, last.evidence, last.against
-        )
-    });
-    Soft {
-        label: field.label.clone(),
-        shares: charts::shares(field),
-        evidence: charts::evidence(&field.steps, threshold, "mirrors", (480.0, 230.0)),
-        rows: vec![
-            row("a quarter within", 0.25),
-            row("half within", 0.5),
-            row("three quarters within", 0.75),
-            row("95 % within", 0.95),
-            row("all within", 1.0),
-        ],
-        tests: tests.replace('-', "−"),
-        unmeasured: field.unmeasured,
-    }
-}
-
-/// Soft fields of which nothing can be drawn.
-fn without_mirrors(report: &EvidenceReport) -> String {
-    let is_drawn = |name: &str| report.soft.iter().any(|field| field.name == name);
-    let rows = report.decision.fields.iter();
-    let without: Vec<&str> = rows
-        .filter(|row| matches!(row.kind, crate::gate::FieldKind::Soft(_)) && !is_drawn(&row.name))
-        .map(|row| row.label.as_str())
-        .collect();
-    without.join(", ")
-}
-
 fn line_of(report: &EvidenceReport, name: &str) -> String {
     let mut lines = report.decision.lines.iter();
     let line = lines.find(|line| line.name == name);
     line.map_or_else(String::new, |line| {
         format!("{} ({}): {}", line.name, line.state.label(), line.observed)
-    })
-}
-
-fn times(report: &EvidenceReport) -> Option<Times> {
-    let scatter = report.times.as_ref()?;
-    let paired = report.decision.latency.as_ref()?;
-    let bound =
-        |bound: Option<f64>| bound.map_or_else(|| "unknown".to_owned(), |one| format!("{one:.2}"));
-    let shown = if scatter.bins.is_empty() {
-        format!("{} recordings, a point each", scatter.recordings)
-    } else {
-        let rest = match scatter.left_out {
-            0 => String::new(),
-            more => format!("; {more} more of these are in the hexagons only"),
-        };
-        format!(
-            "{} recordings in hexagons, the darker the more; points are {} that took over {FAR_SLOWER} times as long, or less than {:.2} times{rest}",
-            scatter.recordings,
-            scatter.points.len(),
-            FAR_SLOWER.recip()
-        )
-    };
-    let mut rows = vec![
-        ("Recordings with both times", paired.n.to_string()),
-        (
-            "Median of candidate / control",
-            format!(
-                "{:.3} ({} to {}, 95 % at either end)",
-                paired.median_ratio,
-                bound(paired.median_lower),
-                bound(paired.median_upper)
-            ),
-        ),
-        (
-            "Hodges-Lehmann ratio",
-            format!("{:.3}", paired.hodges_lehmann_ratio),
-        ),
-        (
-            "Over 1.5 times as long",
-            format!(
-                "{} ({} to {})",
-                sentences::rate(
-                    sentences::whole(paired.far_slower),
-                    sentences::whole(paired.n)
-                ),
-                sentences::percent(paired.far_slower_lower),
-                sentences::percent(paired.far_slower_upper)
-            ),
-        ),
-    ];
-    if let Some(p) = report.times_p {
-        let p = if p < 0.001 {
-            "p below 0.001".to_owned()
-        } else {
-            format!("p = {p:.3}")
-        };
-        rows.push((
-            "Signed-rank test that both take as long",
-            format!("{p}; shown, and decides nothing"),
-        ));
-    }
-    Some(Times {
-        drawing: charts::times(scatter),
-        shown,
-        rows,
     })
 }
 
@@ -414,61 +266,6 @@ fn step(step: &TypicalStep) -> [String; 3] {
         told(step.control_s),
         told(step.candidate_s),
     ]
-}
-
-fn languages(cells: &[Cell]) -> Vec<Language> {
-    let most = cells.iter().map(|cell| cell.recordings).max().unwrap_or(0);
-    let mut durations: Vec<_> = cells.iter().map(|cell| cell.stratum.duration).collect();
-    durations.sort_unstable();
-    durations.dedup();
-    let mut tracks: Vec<_> = cells.iter().map(|cell| cell.stratum.tracks).collect();
-    tracks.sort_unstable();
-    tracks.dedup();
-    let mut names: Vec<(&str, i64)> = Vec::new();
-    for cell in cells {
-        let name = cell.stratum.language.as_str();
-        match names.iter_mut().find(|known| known.0 == name) {
-            Some(known) => known.1 += cell.recordings,
-            None => names.push((name, cell.recordings)),
-        }
-    }
-    names.sort_by(|one, other| (other.1, one.0).cmp(&(one.1, other.0)));
-    let spot = |name: &str, track, duration| {
-        let cell = cells.iter().find(|cell| {
-            let of = &cell.stratum;
-            of.language == name && of.tracks == track && of.duration == duration
-        })?;
-        let share = (cell.recordings as f64).ln_1p() / (most as f64).ln_1p();
-        let from = [0.4, 0.6, 0.8].iter().filter(|from| share > **from);
-        Some(Spot {
-            recordings: cell.recordings,
-            level: if cell.recordings == 0 {
-                0
-            } else {
-                1 + from.count()
-            },
-        })
-    };
-    names
-        .into_iter()
-        .map(|(name, _)| Language {
-            name: if name.is_empty() {
-                "unknown language".to_owned()
-            } else {
-                name.to_owned()
-            },
-            durations: durations.iter().map(ToString::to_string).collect(),
-            rows: tracks
-                .iter()
-                .map(|track| {
-                    let spots = durations
-                        .iter()
-                        .map(|duration| spot(name, *track, *duration));
-                    (track.to_string(), spots.collect())
-                })
-                .collect(),
-        })
-        .collect()
 }
 
 fn classes(report: &EvidenceReport) -> Vec<[String; 4]> {
@@ -552,5 +349,6 @@ fn reliability(report: &EvidenceReport) -> Vec<(&'static str, String)> {
         ),
         ("Latency", line_of(report, "latency")),
         ("Self-test", line_of(report, "self-test")),
+        ("Last rehearsal", beside::rehearsed(report.beside.rehearsal.as_ref())),
     ]
 }

@@ -3,8 +3,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    About, Blind, Change, ClassCount, EvidenceReport, Gathered, Held, Hides, History, How,
-    LookedAt, Material, StepsOfRun, Timeline, Waiver, sentences::whole,
+    About, Beside, Blind, Change, ClassCount, EvidenceReport, Gathered, Held, Hides, History, How,
+    LastRehearsal, LookedAt, Material, Spent, StepsOfRun, Timeline, Waiver, sentences::whole,
 };
 use crate::{
     gate::{
@@ -203,6 +203,7 @@ pub fn report(facts: &Facts, steps: &[StepsOfRun], classes: &[ClassCount]) -> Ev
         classes,
         looked_at: &looked_at(facts),
         timeline: &Timeline::of(&history(facts), now()),
+        beside: &beside(facts),
         earlier: None,
     })
 }
@@ -262,6 +263,25 @@ fn history(facts: &Facts) -> History {
                 (pair.at, how)
             })
             .collect(),
+    }
+}
+
+/// A rehearsal of yesterday, and a month of shadow runs.
+fn beside(facts: &Facts) -> Beside {
+    if facts.pairs.is_empty() {
+        return Beside::default();
+    }
+    Beside {
+        rehearsal: Some(LastRehearsal {
+            id: "reh_0123".to_owned(),
+            at: "2026-03-19 12:00 UTC".to_owned(),
+            passed: Some(true),
+        }),
+        spent: Spent {
+            usd: Some(18.25),
+            kinds: 4,
+            unpriced: 1,
+        },
     }
 }
 

@@ -194,6 +194,7 @@ fn the_chat_hears_nothing_of_the_meeting() {
         classes: &classes(),
         looked_at: &super::LookedAt::default(),
         timeline: &super::Timeline::default(),
+        beside: &super::Beside::default(),
         earlier: None,
     });
     let texts = [

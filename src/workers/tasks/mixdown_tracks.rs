@@ -1,6 +1,6 @@
 //! Mixes the padded tracks into one MP3, and measures its length and waveform.
 
-use std::{cell::Cell, collections::BTreeMap, io::Seek};
+use std::{cell::Cell, collections::BTreeMap};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -105,6 +105,7 @@ impl Task for MixdownTracks {
         }
         let (span, told) = (tracing::Span::current(), Cell::new(0.0));
         let bit_rate_kbps = services.tuning.mp3_bitrate / 1000;
+        let timing = services.tuning.audio_timing;
         let (report, file) = services
             .processors
             .work(MAX_ENCODERS, move |leave| {
@@ -113,14 +114,14 @@ impl Task for MixdownTracks {
                     mp3: Mp3Settings { bit_rate_kbps },
                     encoders: leave.processors,
                 };
-                let report = audio::mixdown::mixdown(
+                let report = audio::mixdown::mixdown_to_file(
                     sources,
                     settings,
+                    timing,
                     &|progress| span.in_scope(|| tell(progress, &told)),
                     &|| leave.is_unwanted(),
                     &mut mp3,
                 )?;
-                mp3.rewind()?;
                 Ok((report, mp3))
             })
             .await?;

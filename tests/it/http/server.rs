@@ -182,6 +182,7 @@ impl Server {
                     }
                 })
             }),
+            prices: Arc::default(),
             clock: Arc::clone(&shadow.clock),
         };
         let metrics = Metrics::new(mover.clone(), Caps::default());
