@@ -2,6 +2,7 @@
 
 mod access;
 mod audio;
+mod browser;
 mod chaos;
 mod cli;
 #[allow(dead_code, reason = "the other suite uses all of it")]
