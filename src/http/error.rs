@@ -48,6 +48,12 @@ impl Error {
         Self::NotFound(format!("there is no run `{id}`"))
     }
 
+    pub(super) fn no_recording(id: impl Display) -> Self {
+        Self::NotFound(format!(
+            "no recording and no transcript `{id}` was routed or run here"
+        ))
+    }
+
     pub(super) fn not_compared(id: impl Display) -> Self {
         Self::NotFound(format!("run `{id}` has not been compared yet"))
     }

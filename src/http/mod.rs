@@ -15,6 +15,7 @@ mod host;
 mod metrics;
 mod ofrep;
 mod routes;
+mod seeking;
 mod ui;
 
 use axum::{Router, middleware};
@@ -23,7 +24,7 @@ use tracing::error;
 
 use crate::{
     access::{Action, Caller},
-    controller::{Mover, Reviews, Shadow, Sound, access::Access, intake::Intake},
+    controller::{Mending, Mover, Reviews, Shadow, Sound, access::Access, intake::Intake},
     model::{HealthLimits, RunId},
     report::ReportData,
     store::Run,
@@ -40,6 +41,8 @@ pub use routes::{Declared, Needs};
 pub struct State {
     /// Follows and compares runs.
     pub shadow: Shadow,
+    /// Mends runs.
+    pub mending: Mending,
     /// Answers who serves a recording.
     pub intake: Intake,
     /// Moves the migration.
@@ -62,6 +65,7 @@ pub struct State {
 #[derive(Clone)]
 struct Door {
     shadow: Shadow,
+    mending: Mending,
     intake: Intake,
     mover: Mover,
     reviews: Reviews,
@@ -120,6 +124,7 @@ pub fn router(state: State) -> Router {
         events: Events::new(state.shadow.clone(), state.shutdown.clone()),
         changes: Changes::new(state.intake.clone(), state.shutdown),
         shadow: state.shadow,
+        mending: state.mending,
         intake: state.intake,
         mover: state.mover,
         reviews: state.reviews,

@@ -6,6 +6,7 @@ pub mod audit;
 mod breaker;
 mod celery;
 mod effects;
+mod mending;
 mod mirroring;
 mod ownership;
 mod pace;
@@ -26,6 +27,7 @@ pub use advance::{
 pub use breaker::{Admission, Breaker, BreakerState, NotClosed, STALE};
 pub use celery::MayDispatch;
 pub use effects::Isolation;
+pub use mending::{Mend, RunFacts, Stands, Unmendable, mendable};
 pub use mirroring::{Direction, MirrorsToday, is_drawn, paused, withheld};
 pub use ownership::{Live, Owner, Ownership};
 pub use pace::{Next, Pace};

@@ -3,7 +3,9 @@
 pub mod access;
 mod flags;
 mod gate;
+mod mending;
 mod phases;
+mod recordings;
 mod reviews;
 pub mod server;
 mod sign_in;

@@ -6,6 +6,7 @@ pub(super) mod gate;
 pub(super) mod health;
 mod holds;
 mod me;
+pub(super) mod mending;
 mod phases;
 mod recordings;
 mod reviews;
@@ -20,6 +21,7 @@ pub(super) fn routes() -> Routes {
         .nest(
             "/v1",
             runs::routes()
+                .merge(mending::routes())
                 .merge(recordings::routes())
                 .merge(phases::routes())
                 .merge(holds::routes())

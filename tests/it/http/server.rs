@@ -16,7 +16,7 @@ use switchyard::{
     compare::Policy,
     conductor::{Client, ClientConfig, RetryPolicy},
     controller::{
-        Metrics, Mover, Reviews, Shadow, Sound,
+        Mending, Metrics, Mover, Reviews, Shadow, Sound,
         access::{Access, SignIn},
         intake::{Budget, Intake, Standing},
     },
@@ -188,6 +188,10 @@ impl Server {
         let router = http::router(http::State {
             access: access.clone(),
             shadow: shadow.clone(),
+            mending: Mending {
+                shadow: shadow.clone(),
+                giving_back: Err("these tests have no Celery".to_owned()),
+            },
             intake,
             mover,
             metering: http::Metering::new(Some(metrics), token),
