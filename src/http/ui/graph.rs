@@ -3,7 +3,10 @@
 
 use serde::Serialize;
 
-use super::words;
+use super::{
+    run_words::{step_name, step_sign},
+    words,
+};
 use crate::controller::status::{Graph, Members, Node, StepState};
 
 /// As wide as the narrowest window has room for.
@@ -207,7 +210,7 @@ fn detail(node: &Node) -> String {
     if let Some(milliseconds) = node.duration_ms {
         parts.push(words::took(milliseconds));
     }
-    let state = words::label(words::step_name(node.state));
+    let state = words::label(step_name(node.state));
     let said = match (parts.is_empty(), node.state) {
         (true, _) | (_, StepState::Failed) => {
             parts.insert(0, state);
@@ -215,12 +218,12 @@ fn detail(node: &Node) -> String {
         }
         (false, _) => parts.join(", "),
     };
-    format!("{} {said}", words::step_sign(node.state))
+    format!("{} {said}", step_sign(node.state))
 }
 
 /// Everything a step says, in words.
 fn told(node: &Node) -> String {
-    let state = words::label(words::step_name(node.state)).to_lowercase();
+    let state = words::label(step_name(node.state)).to_lowercase();
     let mut told = format!("{}: {state}", node.label);
     if let Some(members) = node.members {
         let Members {
