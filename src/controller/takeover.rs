@@ -141,7 +141,7 @@ impl GiveBack {
         if self.may_dispatch(place).await?.is_none() {
             return Ok(Err(Refusal::NoCelery(run.environment.clone())));
         }
-        let epoch = match self.fence(run, reason, entry).await? {
+        let epoch = match self.fence(run, reason, entry.clone()).await? {
             Ok(epoch) => epoch,
             Err(refusal) => return Ok(Err(refusal)),
         };
@@ -165,6 +165,8 @@ impl GiveBack {
         let published = published.context("publishing a Celery task; run the takeover again")?;
         let now = (self.clock)();
         self.store.note_given(&run.id, epoch, now).await?;
+        let restored = self.store.note_restored_given(&run.id, epoch, reason, entry);
+        restored.await?;
         let ended = self
             .store
             .finish_run(&run.id, RunState::Terminated, Some(reason), now);

@@ -4,7 +4,7 @@ use anyhow::Context;
 use chrono::{DateTime, Utc};
 use sqlx::{Any, Row, Transaction};
 
-use super::{Store, audit, millis, plain};
+use super::{Store, audit, backup::RESTORED, millis, plain};
 use crate::{
     model::{EnvironmentName, FlagName, RecordingId, RunId},
     rollout::{Live, Owner, Ownership, audit::Entry},
@@ -146,13 +146,46 @@ impl Store {
         Ok(())
     }
 
-    /// Whether Celery has the recording that was taken from a run.
+    /// Notes the same of a recording that a restored backup took from its run and gave to nobody;
+    /// `entry` is on record then. False where it was another's.
+    pub async fn note_restored_given(
+        &self,
+        run: &RunId,
+        epoch: i64,
+        reason: &str,
+        entry: Option<Entry>,
+    ) -> anyhow::Result<bool> {
+        let doing = "noting that Celery has a recording";
+        let mut tx = self.begin().await.context(doing)?;
+        let sql = "-- note_restored_given
+            update ownership set reason = $3
+            where run_id = $1 and epoch = $2 and owner = 'control' and reason = $4";
+        let updated = sqlx::query(sql)
+            .bind(run.as_str())
+            .bind(epoch)
+            .bind(plain(reason).as_ref())
+            .bind(RESTORED)
+            .execute(&mut *tx)
+            .await
+            .context(doing)?;
+        if updated.rows_affected() == 0 {
+            return Ok(false);
+        }
+        if let Some(entry) = entry {
+            audit::append(&mut tx, entry).await?;
+        }
+        tx.commit().await.context(doing)?;
+        Ok(true)
+    }
+
+    /// Whether Celery has the recording that was taken from a run. A restored backup gives none.
     pub async fn is_given(&self, run: &RunId) -> anyhow::Result<bool> {
         let sql = "-- is_given
             select count(*) from ownership
-            where run_id = $1 and owner = 'control' and given_at is not null";
+            where run_id = $1 and owner = 'control' and given_at is not null and reason <> $2";
         let found: i64 = sqlx::query_scalar(sql)
             .bind(run.as_str())
+            .bind(RESTORED)
             .fetch_one(&self.pool)
             .await
             .context("asking whether Celery has a recording")?;

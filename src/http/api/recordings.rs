@@ -64,8 +64,8 @@ async fn one(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<RecordingDetail>, Error> {
-    let found = door.shadow.recording(&id, &caller.reach(Action::View));
-    let found = found.await?;
+    let reach = caller.reach(Action::View);
+    let found = door.shadow.recording(&id, &reach).await?;
     found.map(Json).ok_or_else(|| Error::no_recording(&id))
 }
 

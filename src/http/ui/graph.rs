@@ -179,12 +179,11 @@ fn cut(x: usize, y: usize, width: usize) -> String {
 fn wrapped(label: &str, letters: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in label.split(' ') {
+        let count = lines.len();
         match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= letters => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            Some(line) if lines.len() == 2 => {
+            Some(line)
+                if count == 2 || line.chars().count() + 1 + word.chars().count() <= letters =>
+            {
                 line.push(' ');
                 line.push_str(word);
             }

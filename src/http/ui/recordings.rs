@@ -102,8 +102,8 @@ pub(super) async fn one(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Page, PageError> {
-    let found = door.shadow.recording(&id, &caller.reach(Action::View));
-    let found = found.await?;
+    let reach = caller.reach(Action::View);
+    let found = door.shadow.recording(&id, &reach).await?;
     let shown = OnePage {
         frame: Frame::below(Place::Recordings, &door, &caller),
         detail: found.ok_or_else(|| Error::no_recording(&id))?,
