@@ -1,7 +1,12 @@
 //! The pages. They are complete as they come from the server; `live.js` only keeps them fresh.
+//!
+//! A page is a module with its handlers, a template beside the others, and a [`frame::Frame`] around both.
 
 mod assets;
+mod done;
 mod evidence;
+mod form;
+mod frame;
 mod runs;
 mod sign_in;
 mod sound;
@@ -27,6 +32,7 @@ use visitor::Visitor;
 pub(super) fn routes() -> Routes {
     Routes::new()
         .get("/", Action::View, runs::list)
+        .get("/runs", Action::View, runs::list)
         .get("/evidence", Action::View, evidence::page)
         .get("/runs/{id}", Action::View, runs::one)
         .get("/runs/{id}/report", Action::ReadReports, runs::report_of)

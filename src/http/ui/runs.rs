@@ -6,48 +6,42 @@ use axum::{
     http::header,
     response::Html,
 };
-use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::{
     super::{Door, Error, api::runs::RunList, error::PageError, headers, unreadable},
-    Page, Visitor, page, sound,
+    Page,
+    frame::{Frame, Place},
+    page, sound,
 };
 use crate::{
     access::{Action, Caller},
     controller::status::RunDetail,
-    model::{EnvironmentName, RunId},
+    model::RunId,
     report,
 };
 
 #[derive(Serialize)]
 struct ListPage<'a> {
-    visitor: Visitor<'a>,
-    environment: &'a EnvironmentName,
-    now: DateTime<Utc>,
-    events: &'static str,
+    #[serde(flatten)]
+    frame: Frame<'a>,
     #[serde(flatten)]
     list: RunList,
 }
 
 #[derive(Serialize)]
 struct RunPage<'a> {
-    visitor: Visitor<'a>,
-    environment: &'a EnvironmentName,
-    now: DateTime<Utc>,
-    /// None when nothing on the page will change any more.
-    events: Option<String>,
+    #[serde(flatten)]
+    frame: Frame<'a>,
     #[serde(flatten)]
     detail: RunDetail,
 }
 
 pub(super) async fn list(State(door): State<Door>, caller: Caller) -> Result<Page, PageError> {
     let shown = ListPage {
-        visitor: Visitor::of(&caller, &door),
+        frame: Frame::below(Place::Recordings, &door, &caller)
+            .told_by(Some("/api/v1/events".to_owned())),
         list: RunList::newest(&door.shadow, &caller.reach(Action::View)).await?,
-        environment: &door.shadow.environment,
-        now: (door.shadow.clock)(),
-        events: "/api/v1/events",
     };
     Ok(page("runs.html", &shown)?)
 }
@@ -60,11 +54,10 @@ pub(super) async fn one(
     door.run_of(&id, &caller, Action::View).await?;
     let detail = door.shadow.detail(&id).await?;
     let detail = detail.ok_or_else(|| Error::no_run(&id))?;
+    // Nothing says when a page has changed that will not change any more.
+    let events = (!detail.run.is_settled()).then(|| format!("/api/v1/runs/{id}/events"));
     let shown = RunPage {
-        visitor: Visitor::of(&caller, &door),
-        environment: &door.shadow.environment,
-        now: (door.shadow.clock)(),
-        events: (!detail.run.is_settled()).then(|| format!("/api/v1/runs/{id}/events")),
+        frame: Frame::below(Place::Recordings, &door, &caller).told_by(events),
         detail,
     };
     Ok(page("run.html", &shown)?)

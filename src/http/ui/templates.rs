@@ -3,10 +3,12 @@
 use std::sync::LazyLock;
 
 use anyhow::Context;
-use minijinja::{AutoEscape, Environment, UndefinedBehavior, syntax::SyntaxConfig, value::Serde};
+use minijinja::{
+    AutoEscape, Environment, UndefinedBehavior, context, syntax::SyntaxConfig, value::Serde,
+};
 use serde::Serialize;
 
-use super::{assets, words};
+use super::{assets, frame::Place, words};
 
 const TEMPLATES: [(&str, &str); 6] = [
     ("layout.html", include_str!("templates/layout.html")),
@@ -31,12 +33,18 @@ fn environment() -> Result<Environment<'static>, minijinja::Error> {
             .build()?,
     );
     environment.add_global("version", assets::VERSION.as_str());
+    let places =
+        Place::ALL.map(|place| context! { path => place.path(), label => place.label() });
+    environment.add_global("places", places.to_vec());
     environment.add_filter("moment", words::moment);
     environment.add_filter("took", words::took);
     environment.add_filter("sentence", words::sentence);
     environment.add_function("since", words::since);
     environment.add_filter("verdict", words::verdict);
     environment.add_filter("state", words::state);
+    environment.add_filter("gate", words::gate);
+    environment.add_filter("breaker", words::breaker);
+    environment.add_filter("standing", words::standing);
     for (name, text) in TEMPLATES {
         environment.add_template(name, text)?;
     }
