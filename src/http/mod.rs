@@ -17,13 +17,18 @@ mod ofrep;
 mod routes;
 mod ui;
 
-use axum::{Router, middleware};
+use axum::{
+    Router,
+    http::Uri,
+    middleware,
+    response::{IntoResponse, Response},
+};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use crate::{
     access::{Action, Caller},
-    controller::{Mover, Reviews, Shadow, Sound, access::Access, intake::Intake},
+    controller::{Mover, Overview, Reviews, Shadow, Sound, access::Access, intake::Intake},
     model::{HealthLimits, RunId},
     report::ReportData,
     store::Run,
@@ -67,6 +72,7 @@ struct Door {
     reviews: Reviews,
     sound: Sound,
     health: HealthLimits,
+    overview: Overview,
     access: Access,
     events: Events,
     changes: Changes,
@@ -99,6 +105,15 @@ fn unreadable(id: &RunId, error: &impl std::fmt::Display) -> Error {
     Error::Internal
 }
 
+/// Where an address is asked by a method that it does not answer: that of a form, typed, is a page.
+async fn not_allowed(address: Uri) -> Response {
+    if caller::is_page(address.path()) {
+        error::PageError::from(Error::MethodNotAllowed).into_response()
+    } else {
+        Error::MethodNotAllowed.into_response()
+    }
+}
+
 /// All routes but the one for probes.
 fn guarded() -> Routes {
     ui::routes()
@@ -119,6 +134,7 @@ pub fn router(state: State) -> Router {
     let door = Door {
         events: Events::new(state.shadow.clone(), state.shutdown.clone()),
         changes: Changes::new(state.intake.clone(), state.shutdown),
+        overview: Overview::new(state.mover.clone(), state.health),
         shadow: state.shadow,
         intake: state.intake,
         mover: state.mover,
@@ -130,7 +146,7 @@ pub fn router(state: State) -> Router {
     // Health is asked by probes, which know the machine by other names, and gives nothing away.
     let guarded = guarded()
         .into_router()
-        .method_not_allowed_fallback(|| async { Error::MethodNotAllowed })
+        .method_not_allowed_fallback(not_allowed)
         .layer(middleware::from_fn(move |request, next| {
             host::only_ours(names.clone(), request, next)
         }));

@@ -5,6 +5,7 @@ mod advance;
 pub mod audit;
 mod breaker;
 mod celery;
+mod consequence;
 mod effects;
 mod mirroring;
 mod ownership;
@@ -25,6 +26,7 @@ pub use advance::{
 };
 pub use breaker::{Admission, Breaker, BreakerState, NotClosed, STALE};
 pub use celery::MayDispatch;
+pub use consequence::consequences;
 pub use effects::Isolation;
 pub use mirroring::{Direction, MirrorsToday, is_drawn, paused, withheld};
 pub use ownership::{Live, Owner, Ownership};

@@ -7,6 +7,8 @@ mod done;
 mod evidence;
 mod form;
 mod frame;
+mod overview;
+mod phases;
 mod runs;
 mod sign_in;
 mod sound;
@@ -31,12 +33,13 @@ use visitor::Visitor;
 /// Everything but the API.
 pub(super) fn routes() -> Routes {
     Routes::new()
-        .get("/", Action::View, runs::list)
+        .get("/", Action::View, overview::show)
         .get("/runs", Action::View, runs::list)
         .get("/evidence", Action::View, evidence::page)
         .get("/runs/{id}", Action::View, runs::one)
         .get("/runs/{id}/report", Action::ReadReports, runs::report_of)
         .get("/runs/{id}/audio/{side}", Action::ReadReports, sound::mix)
+        .merge(phases::routes())
         .merge(sign_in::routes())
         .nest("/assets", assets::routes())
         .fallback(|| async { PageError::from(Error::NotFound("there is no such page".to_owned())) })

@@ -10,9 +10,12 @@ use serde::Serialize;
 
 use super::{assets, frame::Place, words};
 
-const TEMPLATES: [(&str, &str); 6] = [
+const TEMPLATES: [(&str, &str); 9] = [
     ("layout.html", include_str!("templates/layout.html")),
     ("parts.html", include_str!("templates/parts.html")),
+    ("standing.html", include_str!("templates/standing.html")),
+    ("overview.html", include_str!("templates/overview.html")),
+    ("phase.html", include_str!("templates/phase.html")),
     ("runs.html", include_str!("templates/runs.html")),
     ("run.html", include_str!("templates/run.html")),
     ("sign_in.html", include_str!("templates/sign_in.html")),
@@ -33,8 +36,7 @@ fn environment() -> Result<Environment<'static>, minijinja::Error> {
             .build()?,
     );
     environment.add_global("version", assets::VERSION.as_str());
-    let places =
-        Place::ALL.map(|place| context! { path => place.path(), label => place.label() });
+    let places = Place::ALL.map(|place| context! { path => place.path(), label => place.label() });
     environment.add_global("places", places.to_vec());
     environment.add_filter("moment", words::moment);
     environment.add_filter("took", words::took);
