@@ -5,6 +5,7 @@ mod advance;
 pub mod audit;
 mod breaker;
 mod celery;
+mod consequence;
 mod effects;
 mod mending;
 mod mirroring;
@@ -26,6 +27,7 @@ pub use advance::{
 };
 pub use breaker::{Admission, Breaker, BreakerState, NotClosed, STALE};
 pub use celery::MayDispatch;
+pub use consequence::consequences;
 pub use effects::Isolation;
 pub use mending::{Mend, RunFacts, Stands, Unmendable, mendable};
 pub use mirroring::{Direction, MirrorsToday, is_drawn, paused, withheld};

@@ -94,7 +94,7 @@ pub use replays::{EarlierRun, ItemState, Replay, ReplayItem, ReplayState, Skippe
 pub use requests::Request;
 pub use routes::{RouteRow, RouteState};
 pub use rules::{NotChanged, RulesRow};
-pub use runs::{Effects, NewRun, Run};
+pub use runs::{Effects, NewRun, OpenRuns, Run};
 pub use selftests::SelfTest;
 pub use sessions::{Session, SigningIn};
 pub use sharing::{AnswerCost, GivenAnswer, Savings, SharedAnswer};

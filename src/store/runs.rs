@@ -98,6 +98,19 @@ pub struct Run {
     pub verdict: Option<String>,
 }
 
+/// How many runs of a migration are under way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenRuns {
+    /// Where.
+    pub environment: EnvironmentName,
+    /// Which migration.
+    pub flag: FlagName,
+    /// Starting or running.
+    pub open: i64,
+    /// Of these, those that serve users.
+    pub live: i64,
+}
+
 const COLUMNS: &str = "id, environment, flag, recording_id, transcript_id, generation, phase, state, \
      workflow_id, failure, subject, cache_scope, control_id, started_at, finished_at, epoch, \
      withdrawn_at, origin, failed_at, start_tried_at, verdict";
@@ -286,6 +299,28 @@ impl Store {
         );
         let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(environment.as_str());
         read_all(query.fetch_all(&self.pool).await)
+    }
+
+    /// How many runs are starting or running, of each migration that has any.
+    pub async fn open_counts(&self) -> anyhow::Result<Vec<OpenRuns>> {
+        let sql = "-- open_counts
+            select environment, flag, count(*) as open, count(epoch) as live from runs
+            where state in ('starting', 'running')
+            group by environment, flag order by environment, flag";
+        let rows = sqlx::query(sql)
+            .fetch_all(&self.pool)
+            .await
+            .context("counting runs")?;
+        rows.iter()
+            .map(|row| {
+                Ok(OpenRuns {
+                    environment: EnvironmentName::new(row.try_get::<String, _>("environment")?),
+                    flag: FlagName::new(row.try_get::<String, _>("flag")?),
+                    open: row.try_get("open")?,
+                    live: row.try_get("live")?,
+                })
+            })
+            .collect()
     }
 
     /// The engines' ids of the runs under way, of all environments.

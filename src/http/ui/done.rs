@@ -100,6 +100,7 @@ impl Done {
 }
 
 /// What the address says was done, if that is one of ours.
+#[derive(Clone, Copy, Default)]
 pub(in crate::http) struct Said(pub(super) Option<Done>);
 
 impl<S: Sync> FromRequestParts<S> for Said {

@@ -4,6 +4,8 @@
 //! form that does what it says ends with [`Done::at`](super::done::Done::at), so that loading the page
 //! again sends nothing twice.
 
+use std::fmt::Display;
+
 use axum::{
     body::Bytes,
     extract::{FromRequest, Request},
@@ -114,33 +116,57 @@ pub(in crate::http) fn by(caller: &Caller, typed: &str) -> Result<String, Error>
 /// Why what a form asked for was not done, as the page it came from shows it.
 #[derive(Serialize)]
 pub(in crate::http) struct Refused {
-    /// Which form of the page.
-    form: &'static str,
+    /// The id of the form on its page.
+    form: String,
     /// That it was not done, in few words.
     headline: &'static str,
     /// Why, and what helps.
     detail: String,
+    /// The same in more than one part, where it has parts.
+    parts: Vec<String>,
     #[serde(skip)]
     status: StatusCode,
 }
 
 impl Refused {
     /// What is a fault of ours, or of what was shown to sign in, is a page of its own.
-    pub(in crate::http) fn of(form: &'static str, error: Error) -> Result<Self, PageError> {
+    pub(in crate::http) fn of(form: impl Display, error: Error) -> Result<Self, PageError> {
         if matches!(error, Error::Internal | Error::Unauthorized(_)) {
             return Err(error.into());
         }
         let headline = match &error {
             Error::BadRequest(_) => "Something is missing or cannot be read",
-            Error::Forbidden(_) => "You may not",
+            Error::Forbidden(_) => "You may not do that",
             _ => "Nothing was changed",
         };
         Ok(Self {
-            form,
+            form: form.to_string(),
             headline,
             status: error.status(),
             detail: error.into_detail(),
+            parts: Vec::new(),
         })
+    }
+
+    /// What contradicts how things are, in parts.
+    pub(in crate::http) fn in_parts(
+        form: impl Display,
+        headline: &'static str,
+        detail: String,
+        parts: Vec<String>,
+    ) -> Self {
+        Self {
+            form: form.to_string(),
+            headline,
+            detail,
+            parts,
+            status: StatusCode::CONFLICT,
+        }
+    }
+
+    /// Whether it was that form.
+    pub(in crate::http) fn is_of(&self, form: &str) -> bool {
+        self.form == form
     }
 
     /// The page that shows it, with its status.
@@ -171,7 +197,10 @@ mod tests {
             ("", fields("", &[])),
             ("csrf=0&reason=a+b%26c", fields("a b&c", &[])),
             ("takes=health", fields("", &["health"])),
-            ("takes=a&reason=r&takes=b&takes=c", fields("r", &["a", "b", "c"])),
+            (
+                "takes=a&reason=r&takes=b&takes=c",
+                fields("r", &["a", "b", "c"]),
+            ),
         ] {
             let read: Fields = read(sent.as_bytes()).expect("it is read");
             assert_eq!(read, expected, "{sent}");
@@ -195,6 +224,9 @@ mod tests {
         assert_eq!(told(" because "), "because");
         assert_eq!(told(" \n"), "reason is empty; write why");
         let long = told(&"x".repeat(LONGEST + 1));
-        assert!(long.starts_with("reason is longer than 1024 bytes"), "{long}");
+        assert!(
+            long.starts_with("reason is longer than 1024 bytes"),
+            "{long}"
+        );
     }
 }

@@ -9,6 +9,8 @@ mod form;
 mod frame;
 mod graph;
 mod mending;
+mod overview;
+mod phases;
 mod recordings;
 mod run_words;
 mod runs;
@@ -35,7 +37,7 @@ use visitor::Visitor;
 /// Everything but the API.
 pub(super) fn routes() -> Routes {
     Routes::new()
-        .get("/", Action::View, runs::list)
+        .get("/", Action::View, overview::show)
         .get("/recordings", Action::View, recordings::list)
         .get("/recordings/{id}", Action::View, recordings::one)
         .get("/runs", Action::View, runs::list)
@@ -44,6 +46,7 @@ pub(super) fn routes() -> Routes {
         .get("/runs/{id}/report", Action::ReadReports, runs::report_of)
         .get("/runs/{id}/audio/{side}", Action::ReadReports, sound::mix)
         .merge(mending::routes())
+        .merge(phases::routes())
         .merge(sign_in::routes())
         .nest("/assets", assets::routes())
         .fallback(|| async { PageError::from(Error::NotFound("there is no such page".to_owned())) })

@@ -10,9 +10,12 @@ use serde::Serialize;
 
 use super::{assets, frame::Place, run_words, words};
 
-const TEMPLATES: [(&str, &str); 11] = [
+const TEMPLATES: [(&str, &str); 14] = [
     ("layout.html", include_str!("templates/layout.html")),
     ("parts.html", include_str!("templates/parts.html")),
+    ("standing.html", include_str!("templates/standing.html")),
+    ("overview.html", include_str!("templates/overview.html")),
+    ("phase.html", include_str!("templates/phase.html")),
     ("runs.html", include_str!("templates/runs.html")),
     ("run.html", include_str!("templates/run.html")),
     ("graph.html", include_str!("templates/graph.html")),
@@ -41,8 +44,7 @@ fn environment() -> Result<Environment<'static>, minijinja::Error> {
             .build()?,
     );
     environment.add_global("version", assets::VERSION.as_str());
-    let places =
-        Place::ALL.map(|place| context! { path => place.path(), label => place.label() });
+    let places = Place::ALL.map(|place| context! { path => place.path(), label => place.label() });
     environment.add_global("places", places.to_vec());
     environment.add_filter("moment", words::moment);
     environment.add_filter("took", words::took);

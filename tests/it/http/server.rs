@@ -321,16 +321,13 @@ impl Server {
         if let Some(host) = host {
             request = request.header("host", host);
         }
-        let response = request.send().await.expect("it answers");
-        let headers = response.headers().iter();
-        let headers = headers
-            .map(|(name, value)| (name.to_string(), value.to_str().expect("text").to_owned()))
-            .collect();
-        Answer {
-            status: response.status().as_u16(),
-            headers,
-            body: response.text().await.expect("a body"),
-        }
+        Answer::of(request.send().await.expect("it answers")).await
+    }
+
+    /// Sends a form as it is, and goes nowhere by itself.
+    pub async fn send(&self, path: &str, form: &[(&str, &str)]) -> Answer {
+        let request = super::access::client().post(format!("{}{path}", self.root));
+        Answer::of(request.form(form).send().await.expect("it answers")).await
     }
 
     /// The events of a stream.
@@ -365,6 +362,27 @@ pub struct Answer {
 }
 
 impl Answer {
+    async fn of(response: reqwest::Response) -> Self {
+        let headers = response.headers().iter();
+        let headers = headers
+            .map(|(name, value)| (name.to_string(), value.to_str().expect("text").to_owned()))
+            .collect();
+        Self {
+            status: response.status().as_u16(),
+            headers,
+            body: response.text().await.expect("a body"),
+        }
+    }
+
+    /// What a form of the page sends back.
+    pub fn csrf(&self) -> String {
+        let (_, rest) = self
+            .body
+            .split_once("name=\"csrf\" value=\"")
+            .expect("a form");
+        rest.split('"').next().expect("a value").to_owned()
+    }
+
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", String::as_str)
     }

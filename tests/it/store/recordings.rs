@@ -89,8 +89,9 @@ pub async fn a_page_goes_on_where_the_one_before_ended_however_many_have_come_si
         let mut seen = Vec::new();
         let mut before: Option<Place> = None;
         loop {
-            let page = store.recordings(&Sought::default(), before.as_ref(), size);
-            let page = page.await.expect("it is read");
+            let all = Sought::default();
+            let page = store.recordings(&all, before.as_ref(), size).await;
+            let page = page.expect("it is read");
             let Some(last) = page.last() else {
                 break;
             };
