@@ -234,7 +234,7 @@ async fn note_verdict(
     comparison: &StoredComparison,
 ) -> anyhow::Result<()> {
     let sql = "-- note_verdict
-        update runs set verdict = $2
+        update runs set newest_verdict = $2
         where id = $1 and finished_at is not null and finished_at <= $3
           and not exists (select 1 from comparisons
               where comparisons.run_id = runs.id

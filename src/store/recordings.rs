@@ -145,7 +145,7 @@ impl Statement {
         }
         if let Some(verdict) = &sought.verdict {
             let verdict = self.text(verdict.as_str());
-            self.and(&format!("runs.verdict = {verdict}"));
+            self.and(&format!("runs.newest_verdict = {verdict}"));
         }
     }
 
@@ -169,7 +169,7 @@ impl Statement {
 }
 
 const OF_RUN: &str = "runs.id as run, runs.state as run_state, runs.origin, runs.started_at, \
-     runs.finished_at, runs.verdict, runs.control_id as compared_with";
+     runs.finished_at, runs.newest_verdict, runs.control_id as compared_with";
 
 impl Store {
     /// Recordings that came before a place of the list, the newest first; from the newest on without one.
@@ -400,7 +400,7 @@ fn listed_run_of(row: &AnyRow) -> anyhow::Result<Option<ListedRun>> {
             .with_context(|| format!("`{origin}` is no origin of a run"))?,
         started_at: time(row.try_get("started_at")?),
         finished_at: row.try_get::<Option<i64>, _>("finished_at")?.map(time),
-        verdict: row.try_get("verdict")?,
+        verdict: row.try_get("newest_verdict")?,
         has_control: row.try_get::<Option<String>, _>("compared_with")?.is_some(),
     }))
 }

@@ -113,7 +113,7 @@ pub struct OpenRuns {
 
 const COLUMNS: &str = "id, environment, flag, recording_id, transcript_id, generation, phase, state, \
      workflow_id, failure, subject, cache_scope, control_id, started_at, finished_at, epoch, \
-     withdrawn_at, origin, failed_at, start_tried_at, verdict";
+     withdrawn_at, origin, failed_at, start_tried_at, newest_verdict";
 
 impl Run {
     /// Whether it is to serve the recording's users.
@@ -155,7 +155,7 @@ impl Run {
                 .with_context(|| format!("`{origin}` is no origin of a run"))?,
             failed_at: row.try_get::<Option<i64>, _>("failed_at")?.map(time),
             start_tried_at: time(row.try_get("start_tried_at")?),
-            verdict: row.try_get("verdict")?,
+            verdict: row.try_get("newest_verdict")?,
         })
     }
 }
@@ -372,7 +372,7 @@ impl Store {
         let sql = "-- claim_start
             update runs
             set state = 'starting', start_tried_at = $3, failure = null, finished_at = null,
-                withdrawn_at = null, verdict = null
+                withdrawn_at = null, newest_verdict = null
             where id = $1
               and (state in ('failed', 'terminated')
                    or (state in ('starting', 'running') and start_tried_at <= $2))
@@ -404,7 +404,7 @@ impl Store {
         let sql = "-- take_up
             update runs
             set state = 'starting', start_tried_at = $3, failure = null, finished_at = null,
-                withdrawn_at = null, verdict = null
+                withdrawn_at = null, newest_verdict = null
             where id = $1 and state = $4 and coalesce(finished_at, -1) = $5 and start_tried_at = $6
               and (state in ('failed', 'terminated')
                    or (state = 'starting' and start_tried_at <= $2))

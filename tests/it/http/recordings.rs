@@ -164,7 +164,7 @@ async fn a_recording_has_its_route_runs_controls_and_times_and_nothing_of_its_pe
     let subject = subject.expect("a recording").subject;
     let routed = server.get("/recordings/recording-0").await;
     routed
-        .says("phase shadow: bucket")
+        .says("Phase shadow: bucket")
         .says("Arrived: the control serves, the candidate runs beside")
         .says("The new pipeline did not work on it.");
     let same = server.get("/recordings/transcript-0").await;
