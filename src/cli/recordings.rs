@@ -178,7 +178,11 @@ async fn one(app: &App, id: &str, args: &Args, globals: &Globals) -> anyhow::Res
     }
     for mirror in mirrors {
         let outcome = mirror.outcome.unwrap_or("under way");
-        say!("mirror     {} {}, {outcome}", mirror.transcript_id, mirror.state);
+        say!(
+            "mirror     {} {}, {outcome}",
+            mirror.transcript_id,
+            mirror.state
+        );
     }
     say!();
     let mut table = table::table(&["at", "what", "run"]);
@@ -186,7 +190,10 @@ async fn one(app: &App, id: &str, args: &Args, globals: &Globals) -> anyhow::Res
         table.add_row([
             moment.at.format("%Y-%m-%d %H:%M:%S").to_string(),
             moment.what.clone(),
-            moment.run_id.as_ref().map_or_else(String::new, ToString::to_string),
+            moment
+                .run_id
+                .as_ref()
+                .map_or_else(String::new, ToString::to_string),
         ]);
     }
     table::print(&table);

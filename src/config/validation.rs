@@ -242,8 +242,12 @@ impl Environment {
         ]
         .into_iter()
         .chain(embeddings.map(|embeddings| ("embeddings.url", &embeddings.url)))
-        .chain(self.conductor.ui_url.iter().map(|url| ("conductor.ui_url", url)))
-        {
+        .chain(
+            self.conductor
+                .ui_url
+                .iter()
+                .map(|url| ("conductor.ui_url", url)),
+        ) {
             if !matches!(url.scheme(), "http" | "https") {
                 return invalid(
                     key,

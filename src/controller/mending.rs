@@ -91,7 +91,9 @@ pub enum NotMended {
     #[error(transparent)]
     Stays(#[from] Refusal),
     /// Somebody else was faster, or it went on by itself.
-    #[error("run `{0}` has changed since you looked; look again, and repeat it if it is still wanted")]
+    #[error(
+        "run `{0}` has changed since you looked; look again, and repeat it if it is still wanted"
+    )]
     Changed(RunId),
     /// Somebody else is at it.
     #[error("somebody else is at run `{0}` this moment; look again in half a minute")]
@@ -190,8 +192,7 @@ impl Mending {
             state: run.state,
             stands: self.stands(run).await?,
             is_paused,
-            is_stranded: run.state == RunState::Starting
-                && now - run.start_tried_at >= START_TAKES,
+            is_stranded: run.state == RunState::Starting && now - run.start_tried_at >= START_TAKES,
             is_withdrawn: run.withdrawn_at.is_some(),
             has_control: run.control_id.is_some(),
             unwell: unwell
@@ -237,7 +238,11 @@ impl Mending {
         let now = (self.shadow.clock)();
         let mut before = format!("{} {}", run.id, run.state.as_str());
         // Step and attempt. The cause is in the run's trail, and may be long.
-        if let Some((step, _)) = run.failure.as_deref().and_then(|told| told.split_once(": ")) {
+        if let Some((step, _)) = run
+            .failure
+            .as_deref()
+            .and_then(|told| told.split_once(": "))
+        {
             before = format!("{before}: {step}");
         }
         let entry = self.entry(mend, run, signed, (before, format!("{} starting", run.id)));
@@ -313,7 +318,9 @@ impl Mending {
             format!("{} given back to Celery by {}", run.recording_id, run.id),
         );
         let entry = self.entry(Mend::Takeover, run, signed, states);
-        let given = giving_back.give_back_for(run, &signed.reason, entry).await?;
+        let given = giving_back
+            .give_back_for(run, &signed.reason, entry)
+            .await?;
         Ok(match given {
             Ok(given) => Ok(Mended::GaveBack {
                 task_id: given.task_id,

@@ -165,7 +165,9 @@ impl GiveBack {
         let published = published.context("publishing a Celery task; run the takeover again")?;
         let now = (self.clock)();
         self.store.note_given(&run.id, epoch, now).await?;
-        let restored = self.store.note_restored_given(&run.id, epoch, reason, entry);
+        let restored = self
+            .store
+            .note_restored_given(&run.id, epoch, reason, entry);
         restored.await?;
         let ended = self
             .store

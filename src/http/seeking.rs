@@ -49,7 +49,9 @@ impl Seeking {
             )));
         }
         let time = |name: &str, text: &str| {
-            let at = given(text).map(|text| evidence::since(text, now)).transpose();
+            let at = given(text)
+                .map(|text| evidence::since(text, now))
+                .transpose();
             at.map_err(|problem| Error::BadRequest(problem.replace("since", name)))
         };
         Ok(Sought {

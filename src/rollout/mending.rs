@@ -85,10 +85,14 @@ pub struct RunFacts {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unmendable {
     /// It is at work.
-    #[error("the run is under way; there is nothing to take up before it has failed or been stopped")]
+    #[error(
+        "the run is under way; there is nothing to take up before it has failed or been stopped"
+    )]
     UnderWay,
     /// Somebody is just starting it.
-    #[error("the run is just being started; wait a minute, and resume it if it has not begun by then")]
+    #[error(
+        "the run is just being started; wait a minute, and resume it if it has not begun by then"
+    )]
     Starting,
     /// It has done everything.
     #[error(
@@ -107,9 +111,7 @@ pub enum Unmendable {
     )]
     Withdrawn,
     /// Celery serves its recording.
-    #[error(
-        "the run's recording was given back to Celery, which serves it; the run never goes on"
-    )]
+    #[error("the run's recording was given back to Celery, which serves it; the run never goes on")]
     TakenOver,
     /// Another run serves its recording.
     #[error("the run's recording belongs to another run by now, so this one never goes on")]
@@ -135,12 +137,12 @@ pub enum Unmendable {
     #[error("the run has not ended; it is compared once it has")]
     Unfinished,
     /// A stopped run says nothing of what it would have made.
-    #[error("the run was stopped, which says nothing about what it would have made; resume it first")]
+    #[error(
+        "the run was stopped, which says nothing about what it would have made; resume it first"
+    )]
     StoppedMidway,
     /// There is nothing to compare with.
-    #[error(
-        "the run has no control: the control has not ended, or what it made is not kept"
-    )]
+    #[error("the run has no control: the control has not ended, or what it made is not kept")]
     NoControl,
 }
 
@@ -324,9 +326,6 @@ mod tests {
             has_control: false,
             ..run(Completed, Stands::Beside)
         };
-        assert_eq!(
-            mendable(Mend::Compare, &alone),
-            Err(Unmendable::NoControl)
-        );
+        assert_eq!(mendable(Mend::Compare, &alone), Err(Unmendable::NoControl));
     }
 }

@@ -39,12 +39,18 @@ impl Store {
             ..AllOf::default()
         };
         let of_runs = all.runs.first().map(|run| run.recording_id.clone());
-        let of_routes = all.routes.iter().find_map(|route| route.recording_id.clone());
+        let of_routes = all
+            .routes
+            .iter()
+            .find_map(|route| route.recording_id.clone());
         if let Some(recording) = of_runs.or(of_routes) {
             all.mirrors = self.mirrors_of(&recording).await?;
         }
         let of_runs = all.runs.iter().filter_map(|run| run.control_id.as_deref());
-        let of_routes = all.routes.iter().filter_map(|route| route.control_id.as_deref());
+        let of_routes = all
+            .routes
+            .iter()
+            .filter_map(|route| route.control_id.as_deref());
         let mut ids: Vec<&str> = of_runs.chain(of_routes).collect();
         ids.sort_unstable();
         ids.dedup();

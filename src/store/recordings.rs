@@ -149,20 +149,12 @@ impl Statement {
         }
     }
 
-    /// Ids of these columns that have the text in them.
+    /// Ids of these columns that have the text in them, letter by letter on both databases.
     fn look_for(&mut self, text: &str, columns: &[&str]) {
-        let mut like = String::from("%");
-        for letter in text.to_lowercase().chars() {
-            if ['%', '_', '\\'].contains(&letter) {
-                like.push('\\');
-            }
-            like.push(letter);
-        }
-        like.push('%');
-        let like = self.text(like);
+        let text = self.text(text);
         let each: Vec<_> = columns
             .iter()
-            .map(|column| format!("lower({column}) like {like} escape '\\'"))
+            .map(|column| format!("replace({column}, {text}, '') <> {column}"))
             .collect();
         self.and(&format!("({})", each.join(" or ")));
     }

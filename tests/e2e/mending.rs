@@ -56,11 +56,16 @@ async fn a_step_that_failed_is_retried_from_its_page_and_nothing_done_is_done_ag
         .await
         .refused();
     assert!(refused.contains("retry the step that did"), "{refused}");
-    let listed = site.run(&["recordings", "--state", "failed", "--json"]).await;
+    let listed = site
+        .run(&["recordings", "--state", "failed", "--json"])
+        .await;
     let listed = listed.json();
     assert_eq!(listed["recordings"][0]["run_id"], json!(id));
     let failed = site.page("/recordings?state=failed").await;
-    assert!(failed.contains(&id) || failed.contains("/runs/"), "{failed}");
+    assert!(
+        failed.contains(&id) || failed.contains("/runs/"),
+        "{failed}"
+    );
 
     // The key is put right, and somebody presses the button; twice, as people do.
     site.ask_sandbox("DELETE", "faults", json!(null)).await;
@@ -94,8 +99,13 @@ async fn a_step_that_failed_is_retried_from_its_page_and_nothing_done_is_done_ag
     assert_eq!(after.attempts_at("detect_topics"), 2);
     let page = site.page(&format!("/runs/{id}")).await;
     assert!(page.contains("Send webhook: completed"), "{page}");
-    let recording = site.page(&format!("/recordings/{}", run.recording_id)).await;
-    assert!(recording.contains("The run ended: completed"), "{recording}");
+    let recording = site
+        .page(&format!("/recordings/{}", run.recording_id))
+        .await;
+    assert!(
+        recording.contains("The run ended: completed"),
+        "{recording}"
+    );
     let trail = site.run(&["audit", "--json"]).await.json();
     let mends: Vec<_> = trail
         .as_array()

@@ -100,7 +100,11 @@ impl World {
         let id = self.running(id, effects).await;
         let run = self.run(&id).await;
         let workflow = run.workflow_id.unwrap();
-        self.engine.client.terminate(&workflow, "a test").await.unwrap();
+        self.engine
+            .client
+            .terminate(&workflow, "a test")
+            .await
+            .unwrap();
         let failure = Some("generate_summary, attempt 4: the model answers 500");
         let ended = self
             .store
@@ -377,7 +381,11 @@ async fn what_cannot_be_done_says_why_and_changes_nothing() {
     let live = world.running("run_live", Effects::Live).await;
     for (mend, id, told) in [
         (Mend::Retry, &shadow, "the run is under way"),
-        (Mend::Takeover, &shadow, "Celery serves its recording already"),
+        (
+            Mend::Takeover,
+            &shadow,
+            "Celery serves its recording already",
+        ),
         (Mend::Takeover, &live, "the settings name no broker"),
         (Mend::Compare, &shadow, "the run has not ended"),
     ] {

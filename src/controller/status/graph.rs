@@ -167,7 +167,9 @@ impl<'a> Walk<'a> {
 
     /// Adds a node behind those before it.
     fn add(&mut self, mut node: Node, before: &[usize]) -> Vec<usize> {
-        let layers = before.iter().map(|index| self.graph.nodes[*index].layer + 1);
+        let layers = before
+            .iter()
+            .map(|index| self.graph.nodes[*index].layer + 1);
         node.layer = layers.max().unwrap_or(0);
         let index = self.graph.nodes.len();
         self.graph.nodes.push(node);
@@ -224,7 +226,10 @@ fn node_of_all(kind: TaskName, lines: &[&StepLine], at: Lane) -> Node {
         .or(lines.first());
     Node {
         task_ref: kind.to_string(),
-        label: step.map_or_else(|| in_words(kind.as_str()), |step| format!("{}s", step.doing)),
+        label: step.map_or_else(
+            || in_words(kind.as_str()),
+            |step| format!("{}s", step.doing),
+        ),
         layer: 0,
         lane: at.lane,
         lanes: at.lanes,

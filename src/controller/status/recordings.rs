@@ -78,11 +78,17 @@ impl Shadow {
         }
         // A control may be of an environment that is none of these.
         let of_runs = all.runs.iter().filter_map(|run| run.control_id.as_deref());
-        let of_routes = all.routes.iter().filter_map(|route| route.control_id.as_deref());
+        let of_routes = all
+            .routes
+            .iter()
+            .filter_map(|route| route.control_id.as_deref());
         let theirs: Vec<_> = of_runs.chain(of_routes).map(str::to_owned).collect();
         all.controls.retain(|control| theirs.contains(&control.id));
         let of_runs = all.runs.first().map(|run| run.recording_id.clone());
-        let of_routes = all.routes.iter().find_map(|route| route.recording_id.clone());
+        let of_routes = all
+            .routes
+            .iter()
+            .find_map(|route| route.recording_id.clone());
         Ok(Some(RecordingDetail {
             id: id.to_owned(),
             recording_id: of_runs.or(of_routes),

@@ -22,7 +22,7 @@ const STEP: usize = 84;
 const MARGIN: usize = 4;
 /// Letters on a line of a step that nothing goes on beside.
 const LETTERS_ALONE: usize = 30;
-const LETTERS: usize = 19;
+const LETTERS: usize = 16;
 
 /// A run to be drawn.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -115,7 +115,7 @@ fn step(node: &Node) -> Step {
     };
     let x = MARGIN + node.lane * share + (share - width) / 2;
     let y = MARGIN + node.layer * STEP;
-    let (shape, radius) = match node.state {
+    let (outline, radius) = match node.state {
         StepState::Completed => ("round", 10),
         StepState::Running | StepState::Retrying => ("pill", HEIGHT / 2),
         StepState::Failed => ("cut", 0),
@@ -130,8 +130,8 @@ fn step(node: &Node) -> Step {
         width,
         height: HEIGHT,
         middle: x + width / 2,
-        shape,
-        corners: if shape == "cut" {
+        shape: outline,
+        corners: if outline == "cut" {
             cut(x, y, width)
         } else {
             String::new()
@@ -286,7 +286,9 @@ mod tests {
             (step.shape, step.detail.text)
         });
         assert_eq!(
-            shown.each_ref().map(|(shape, said)| (*shape, said.as_str())),
+            shown
+                .each_ref()
+                .map(|(shape, said)| (*shape, said.as_str())),
             [
                 ("round", "✓ Completed"),
                 ("pill", "● Running"),
@@ -350,7 +352,10 @@ mod tests {
         assert!(right.y + right.height < drawing.height);
         assert_eq!(left.lines.len(), 2, "a long label has two lines");
         assert!(drawing.edges.iter().all(|edge| edge.is_done));
-        assert!(drawing.edges[0].path.starts_with("M168 62C168 "), "{drawing:?}");
+        assert!(
+            drawing.edges[0].path.starts_with("M168 62C168 "),
+            "{drawing:?}"
+        );
     }
 
     #[test]

@@ -24,12 +24,7 @@ pub enum Serves {
 
 impl Serves {
     /// All of them.
-    pub const ALL: [Self; 4] = [
-        Self::Control,
-        Self::Beside,
-        Self::Candidate,
-        Self::Unrouted,
-    ];
+    pub const ALL: [Self; 4] = [Self::Control, Self::Beside, Self::Candidate, Self::Unrouted];
 
     /// The name in JSON and in addresses.
     pub const fn as_str(self) -> &'static str {

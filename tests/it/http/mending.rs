@@ -11,7 +11,9 @@ use super::{
 
 async fn failed(server: &Server, id: &str) -> RunId {
     let run = server.running(id, 1).await;
-    server.fail(&run, "finalize, attempt 4: Reflector does not answer").await;
+    server
+        .fail(&run, "finalize, attempt 4: Reflector does not answer")
+        .await;
     run
 }
 
@@ -50,7 +52,11 @@ async fn a_failed_step_is_retried_from_its_page_with_a_name_and_a_reason() {
     let page = server.get("/runs/run_a").await;
     page.says("href=\"/runs/run_a/retry\"")
         .says("href=\"/runs/run_a/compare\"")
-        .says("it is a shadow run; Celery serves its recording already".replace("it is", "It is").as_str());
+        .says(
+            "it is a shadow run; Celery serves its recording already"
+                .replace("it is", "It is")
+                .as_str(),
+        );
     assert!(!page.body.contains("href=\"/runs/run_a/takeover\""));
     let form = server.get("/runs/run_a/retry").await;
     form.says("Retry the step that failed")
@@ -73,14 +79,20 @@ async fn a_failed_step_is_retried_from_its_page_with_a_name_and_a_reason() {
     let blank = sent("ana", " ", csrf.clone(), seen.clone()).await;
     assert_eq!(blank.status().as_u16(), 400);
     let told = blank.text().await.expect("a page");
-    assert!(told.contains("Reason is empty") && told.contains("value=\"ana\""), "{told}");
+    assert!(
+        told.contains("Reason is empty") && told.contains("value=\"ana\""),
+        "{told}"
+    );
     let stale = sent("ana", "it is back", csrf.clone(), after(1).to_rfc3339()).await;
     assert_eq!(stale.status().as_u16(), 409);
     assert_eq!(state(&server, &run).await, RunState::Failed);
 
     let done = sent("ana", "it is back", csrf.clone(), seen.clone()).await;
     assert_eq!(done.status().as_u16(), 303);
-    let to = done.headers()["location"].to_str().expect("text").to_owned();
+    let to = done.headers()["location"]
+        .to_str()
+        .expect("text")
+        .to_owned();
     assert!(to.starts_with("/runs/run_a?done="), "{to}");
     let said = server.get(&to).await;
     // The engine of these tests is gone.
@@ -100,7 +112,10 @@ async fn a_takeover_has_to_be_typed() {
     let run = failed(&server, "run_a").await;
     let page = server.get("/runs/run_a/takeover").await;
     page.says("It cannot be done now");
-    assert!(!page.body.contains("name=\"confirm\""), "there is nothing to confirm");
+    assert!(
+        !page.body.contains("name=\"confirm\""),
+        "there is nothing to confirm"
+    );
     let csrf = csrf(&server.get("/runs/run_a/compare").await.body);
     for typed in ["", "run_b"] {
         let fields = [
@@ -128,10 +143,20 @@ async fn a_run_is_compared_again_by_one_at_a_time_and_the_newest_counts() {
     let body = json!({ "by": "ana", "reason": "the policy is new" });
     let (status, told) = post(&server, "/api/v1/runs/run_a/compare", body.clone()).await;
     assert_eq!(status, 409);
-    assert!(told["detail"].as_str().is_some_and(|told| told.contains("somebody else is at run")));
-    store.release_lease("compare/run_a", "another").await.expect("it is");
+    assert!(
+        told["detail"]
+            .as_str()
+            .is_some_and(|told| told.contains("somebody else is at run"))
+    );
+    store
+        .release_lease("compare/run_a", "another")
+        .await
+        .expect("it is");
     let (status, told) = post(&server, "/api/v1/runs/run_a/compare", body).await;
-    assert_eq!((status, &told["verdict"]), (200, &json!("candidate_failed")));
+    assert_eq!(
+        (status, &told["verdict"]),
+        (200, &json!("candidate_failed"))
+    );
     assert_eq!(told["did"], "compared");
     let kept = store.run(&run).await.expect("it is read").expect("it is");
     assert_eq!(kept.verdict.as_deref(), Some("candidate_failed"));
@@ -153,14 +178,38 @@ async fn programs_are_told_what_may_be_done_and_why_not() {
     };
     assert_eq!([of("retry"), of("compare")], [Value::Null, Value::Null]);
     assert_eq!(of("resume"), "the run has failed; retry the step that did");
-    assert!(told["seen"].as_str().is_some_and(|seen| seen.starts_with("2026-03-02T12:01:00")));
+    assert!(
+        told["seen"]
+            .as_str()
+            .is_some_and(|seen| seen.starts_with("2026-03-02T12:01:00"))
+    );
     for (path, body, status, part) in [
-        ("resume", json!({ "by": "ana", "reason": "x" }), 409, "retry the step"),
+        (
+            "resume",
+            json!({ "by": "ana", "reason": "x" }),
+            409,
+            "retry the step",
+        ),
         ("retry", json!({ "by": "ana" }), 400, "`reason`"),
         ("retry", json!({ "reason": "x" }), 400, "`by`"),
-        ("retry", json!({ "by": "a", "reason": "x", "seen": "then" }), 400, "`seen`"),
-        ("retry", json!({ "by": "a", "reason": "x", "force": true }), 400, "`force`"),
-        ("takeover", json!({ "by": "ana", "reason": "x" }), 409, "shadow run"),
+        (
+            "retry",
+            json!({ "by": "a", "reason": "x", "seen": "then" }),
+            400,
+            "`seen`",
+        ),
+        (
+            "retry",
+            json!({ "by": "a", "reason": "x", "force": true }),
+            400,
+            "`force`",
+        ),
+        (
+            "takeover",
+            json!({ "by": "ana", "reason": "x" }),
+            409,
+            "shadow run",
+        ),
     ] {
         let (found, told) = post(&server, &format!("/api/v1/runs/run_a/{path}"), body).await;
         let detail = told["detail"].as_str().expect("a sentence");
@@ -183,7 +232,10 @@ async fn only_operators_mend_and_a_page_shows_others_no_way_to() {
     let get = async |path: &str, token: &str| {
         let request = server.asks(&Method::GET, path).bearer_auth(token);
         let answer = request.send().await.expect("an answer");
-        (answer.status().as_u16(), answer.text().await.expect("a body"))
+        (
+            answer.status().as_u16(),
+            answer.text().await.expect("a body"),
+        )
     };
     let (_, page) = get("/runs/run_a", &viewer).await;
     assert!(!page.contains("/runs/run_a/retry"));

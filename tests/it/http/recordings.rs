@@ -119,9 +119,9 @@ async fn an_address_says_what_is_seen() {
     let run = server.running("run_by_hand", 9).await;
     server.fail(&run, "finalize, attempt 4: gone").await;
     let page = server
-        .get("/recordings?q=RECORDING-1&pipeline=beside&environment=&state=no_run")
+        .get("/recordings?q=recording-1&pipeline=beside&environment=&state=no_run")
         .await;
-    page.says("value=\"RECORDING-1\"")
+    page.says("value=\"recording-1\"")
         .says("<option value=\"beside\" selected>")
         .says(">recording-1</a>")
         .says("All recordings</a>");
@@ -151,7 +151,10 @@ async fn an_address_says_what_is_seen() {
     let script = server.get("/recordings?q=<script>alert(1)</script>").await;
     assert!(!script.body.contains("<script>alert"));
     let empty = Server::without_engine().await;
-    empty.get("/recordings").await.says("No recording has come yet.");
+    empty
+        .get("/recordings")
+        .await
+        .says("No recording has come yet.");
 }
 
 #[tokio::test]
@@ -207,11 +210,16 @@ async fn who_has_no_role_elsewhere_sees_nothing_from_there() {
         (format!("/recordings/{recording}"), 404),
         ("/recordings".to_owned(), 200),
     ] {
-        let asked = server.asks(&reqwest::Method::GET, &path).bearer_auth(&token);
+        let asked = server
+            .asks(&reqwest::Method::GET, &path)
+            .bearer_auth(&token);
         let answer = asked.send().await.expect("an answer");
         assert_eq!(answer.status().as_u16(), status, "{path}");
         let body = answer.text().await.expect("a body");
-        assert!(!body.contains("run_theirs") && !body.contains(">production<"), "{path}");
+        assert!(
+            !body.contains("run_theirs") && !body.contains(">production<"),
+            "{path}"
+        );
     }
 }
 
@@ -230,12 +238,21 @@ async fn a_run_is_drawn_with_shapes_words_and_links_to_its_steps() {
     for kind in ["get_recording", "get_participants"] {
         server.attempt(&run, (kind, kind, 1), 5, done).await;
     }
-    server.attempt(&run, ("pad_track", "pad_track_0", 1), 10, done).await;
+    server
+        .attempt(&run, ("pad_track", "pad_track_0", 1), 10, done)
+        .await;
     let failed = Some(("failed", 2, Some("the store is full")));
-    server.attempt(&run, ("pad_track", "pad_track_1", 1), 10, failed).await;
-    server.attempt(&run, ("pad_track", "pad_track_1", 2), 20, None).await;
+    server
+        .attempt(&run, ("pad_track", "pad_track_1", 1), 10, failed)
+        .await;
+    server
+        .attempt(&run, ("pad_track", "pad_track_1", 2), 20, None)
+        .await;
     let used = [samples::usage(UsageKind::GpuSeconds, "whisper", 0.1)];
-    let noted = server.shadow.store.note_usage(&run, "pad_track_0", "task", &used);
+    let noted = server
+        .shadow
+        .store
+        .note_usage(&run, "pad_track_0", "task", &used);
     noted.await.expect("it is noted");
     let page = server.get("/runs/run_a").await;
     page.says("aria-label=\"The steps of run_a and the order between them\"")
@@ -256,7 +273,9 @@ async fn a_run_is_drawn_with_shapes_words_and_links_to_its_steps() {
     let failure = "pad_track_1, attempt 4: the store is full";
     server.fail(&run, failure).await;
     let last = Some(("failed_terminally", 1, Some("the store is full")));
-    server.attempt(&run, ("pad_track", "pad_track_1", 4), 30, last).await;
+    server
+        .attempt(&run, ("pad_track", "pad_track_1", 4), 30, last)
+        .await;
     let page = server.get("/runs/run_a").await;
     page.says("Failed during the alignment of tracks")
         .says("<polygon class=\"shape\"")

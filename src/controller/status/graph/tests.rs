@@ -13,7 +13,9 @@ fn line(task_ref: &str, state: StepState, began: i64, took: Option<i64>) -> Step
     StepLine {
         number,
         task_ref: task_ref.to_owned(),
-        label: number.map_or("", |number| STEPS[number - 1].doing).to_owned(),
+        label: number
+            .map_or("", |number| STEPS[number - 1].doing)
+            .to_owned(),
         during: "it",
         state,
         attempt: (state != StepState::Pending).then_some(1),
@@ -118,10 +120,30 @@ fn members_of_a_fork_are_counted_and_the_worst_is_told() {
     use StepState::{Completed, Failed, Pending, Retrying, Running};
     for (states, state, counts, leads_to) in [
         ([Pending; 3], Pending, [0, 0, 0], "pad_track_0"),
-        ([Completed, Pending, Pending], Running, [1, 0, 0], "pad_track_0"),
-        ([Completed, Running, Pending], Running, [1, 1, 0], "pad_track_1"),
-        ([Running, Retrying, Completed], Retrying, [1, 2, 0], "pad_track_1"),
-        ([Running, Completed, Failed], Failed, [1, 1, 1], "pad_track_2"),
+        (
+            [Completed, Pending, Pending],
+            Running,
+            [1, 0, 0],
+            "pad_track_0",
+        ),
+        (
+            [Completed, Running, Pending],
+            Running,
+            [1, 1, 0],
+            "pad_track_1",
+        ),
+        (
+            [Running, Retrying, Completed],
+            Retrying,
+            [1, 2, 0],
+            "pad_track_1",
+        ),
+        (
+            [Running, Completed, Failed],
+            Failed,
+            [1, 1, 1],
+            "pad_track_2",
+        ),
         ([Completed; 3], Completed, [3, 0, 0], "pad_track_0"),
     ] {
         let known = [

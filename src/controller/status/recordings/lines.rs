@@ -4,15 +4,9 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::{
-    controller::control::{
-        FROM_CANDIDATE, FROM_MIRROR, FROM_ROWS, FROM_ROWS_AND_MESSAGES,
-    },
-    model::{
-        EnvironmentName, FlagName, Origin, RecordingId, RunId, RunState, TranscriptId,
-    },
-    store::{
-        AllOf, ControlHead, ListedRecording, Mirror, MirrorOutcome, RouteRow, Run, Serves,
-    },
+    controller::control::{FROM_CANDIDATE, FROM_MIRROR, FROM_ROWS, FROM_ROWS_AND_MESSAGES},
+    model::{EnvironmentName, FlagName, Origin, RecordingId, RunId, RunState, TranscriptId},
+    store::{AllOf, ControlHead, ListedRecording, Mirror, MirrorOutcome, RouteRow, Run, Serves},
 };
 
 /// A line of the list.
