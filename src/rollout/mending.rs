@@ -62,6 +62,10 @@ pub enum Stands {
 
 /// What it depends on whether something may be done about a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and any of them may go with any other"
+)]
 pub struct RunFacts {
     /// How far it is.
     pub state: RunState,
