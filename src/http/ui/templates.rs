@@ -53,6 +53,7 @@ fn environment() -> Result<Environment<'static>, minijinja::Error> {
     environment.add_filter("verdict", words::verdict);
     environment.add_filter("state", words::state);
     environment.add_filter("gate", words::gate);
+    environment.add_filter("go", words::go);
     environment.add_filter("breaker", words::breaker);
     environment.add_filter("standing", words::standing);
     environment.add_filter("words", run_words::words);

@@ -480,7 +480,7 @@ async fn a_viewer_sees_everything_has_nothing_to_press_and_is_refused() {
     taking[1].1 = "1";
     taking.extend([("percent", "50"), ("takes", "shadow_pairs")]);
     let refused = act(&mut ola, "moves", &taking).await;
-    refused.refuses(403, "to `override`");
+    refused.refuses(403, "To `override`");
     assert!(refused.body.contains("it is time</textarea>"));
     assert_eq!(world.server.on_record("override").await, []);
 }
