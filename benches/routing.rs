@@ -25,7 +25,7 @@ use switchyard::{
     compare::Policy,
     conductor::{Client, ClientConfig},
     controller::{
-        Mover, Reviews, Shadow, Sound,
+        Mending, Mover, Reviews, Shadow, Sound,
         access::Access,
         intake::{Budget, Intake, Standing},
     },
@@ -333,6 +333,10 @@ fn state(store: &Store, shutdown: CancellationToken) -> http::State {
     };
     http::State {
         access: Access::new(mover.about.clone(), store.clone(), Arc::new(now), None),
+        mending: Mending {
+            shadow: shadow.clone(),
+            giving_back: Err("there is no Celery".to_owned()),
+        },
         shadow,
         intake,
         mover,

@@ -4,6 +4,7 @@
 //! Two promises hold whatever the order in which parallel tasks end: with more tasks completed,
 //! neither the percentage nor the step goes back.
 
+mod remaining;
 mod steps;
 mod telling;
 
@@ -11,6 +12,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use remaining::{Past, Usual, usual};
 pub use steps::{STEPS, Step, step_of};
 pub use telling::{Moved, moved_since};
 

@@ -21,6 +21,10 @@ pub enum Action {
     MakeRules,
     /// Ask which pipeline serves a recording, which pins it, and accept the answer.
     AskRoute,
+    /// Retry and resume runs, and compare them again.
+    Mend,
+    /// Give the recordings of live runs back to Celery.
+    TakeOver,
     /// Place and release holds.
     Hold,
     /// Move the migration, forward or back; ask for a move that others approve, and take it back.
@@ -35,13 +39,15 @@ pub enum Action {
 
 impl Action {
     /// All of them, the least role first.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::View,
         Self::EvaluateFlags,
         Self::ReadReports,
         Self::Review,
         Self::MakeRules,
         Self::AskRoute,
+        Self::Mend,
+        Self::TakeOver,
         Self::Hold,
         Self::Move,
         Self::Override,
@@ -81,6 +87,16 @@ impl Action {
                 "ask_route",
                 Role::Operator,
                 "ask which pipeline serves a recording, which pins it, and accept the answer",
+            ),
+            Self::Mend => (
+                "mend",
+                Role::Operator,
+                "retry and resume runs, and compare them again",
+            ),
+            Self::TakeOver => (
+                "take_over",
+                Role::Operator,
+                "give the recordings of live runs back to Celery",
             ),
             Self::Hold => ("hold", Role::Operator, "place and release holds"),
             Self::Move => (

@@ -16,7 +16,7 @@ fn noon() -> DateTime<Utc> {
 }
 
 /// The documented table: for each action whether viewer, reviewer, operator, approver, admin may.
-const MATRIX: [(&str, [bool; 5]); 11] = {
+const MATRIX: [(&str, [bool; 5]); 13] = {
     const N: bool = false;
     const Y: bool = true;
     [
@@ -26,6 +26,8 @@ const MATRIX: [(&str, [bool; 5]); 11] = {
         ("review", [N, Y, Y, Y, Y]),
         ("make_rules", [N, N, Y, Y, Y]),
         ("ask_route", [N, N, Y, Y, Y]),
+        ("mend", [N, N, Y, Y, Y]),
+        ("take_over", [N, N, Y, Y, Y]),
         ("hold", [N, N, Y, Y, Y]),
         ("move", [N, N, Y, Y, Y]),
         ("override", [N, N, N, Y, Y]),

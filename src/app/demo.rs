@@ -108,6 +108,7 @@ fn settings(wanted: &DemoSettings, doors: &Doors, sandbox: &Sandbox) -> anyhow::
                 (Some(conductor), _) => conductor.clone(),
                 (None, None) => anyhow::bail!("the demo has no workflow engine"),
             },
+            ui_url: None,
             timeout_s: 10,
         },
         objects: config::Objects {

@@ -12,7 +12,7 @@ use crate::{
     audio::{self, source::Source},
     config::{Config, Legacy},
     controller::{
-        GiveBack,
+        GiveBack, Mending,
         intake::{Budget, Celery, Intake, Mixes, Standing, Tapping},
     },
     legacy::{
@@ -84,6 +84,15 @@ impl App {
             queue: Queue::new(queue).context("`legacy.tap.legacy`")?,
             publisher: self.publisher()?,
             clock: Arc::clone(&self.clock),
+        })
+    }
+
+    /// What people do about runs.
+    pub fn mending(&self) -> anyhow::Result<Mending> {
+        let giving_back = self.giving_back();
+        Ok(Mending {
+            shadow: self.shadow()?,
+            giving_back: giving_back.map_err(|missing| format!("{missing:#}")),
         })
     }
 

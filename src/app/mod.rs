@@ -131,6 +131,7 @@ impl App {
         let conductor = &self.environment.conductor;
         let mut config = ClientConfig::new(conductor.url.clone());
         config.request_timeout = Duration::from_secs(conductor.timeout_s);
+        config.ui_url.clone_from(&conductor.ui_url);
         Client::new(config)
     }
 
@@ -433,6 +434,7 @@ impl App {
     ) -> anyhow::Result<()> {
         let router = http::router(http::State {
             shadow: self.shadow()?,
+            mending: self.mending()?,
             intake,
             mover: self.mover()?,
             reviews: self.reviews()?,

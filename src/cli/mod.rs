@@ -17,10 +17,12 @@ mod follow;
 mod gate;
 mod health;
 mod hold;
+mod mend;
 mod mirror;
 mod moment;
 mod output;
 mod phase;
+mod recordings;
 mod register;
 mod rehearse;
 mod replay;
@@ -35,7 +37,6 @@ mod serve;
 mod settings;
 mod sweep;
 mod table;
-mod takeover;
 mod token;
 mod top;
 
@@ -50,7 +51,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use crate::{app::App, config::Config};
+use crate::{app::App, config::Config, rollout::Mend};
 
 /// Heads the options that every command takes.
 const EVERYWHERE: &str = "Options of every command";
@@ -138,6 +139,8 @@ enum Command {
     Dispatch(dispatch::Args),
     /// Lists runs, or shows one with its attempts.
     Runs(runs::Args),
+    /// Lists recordings as they were routed, with what became of them, or shows all there is of one.
+    Recordings(recordings::Args),
     /// Lists routes: who serves each recording that was asked for, who runs beside, and why.
     Routes(routes::Args),
     /// Shows by what rules recordings are routed and what shadow runs may still use today; pins,
@@ -183,7 +186,11 @@ enum Command {
     Selftest(selftest::Args),
     /// Gives the recording of a live run back to Celery: stops the run from doing anything more,
     /// then dispatches the legacy task, once.
-    Takeover(takeover::Args),
+    Takeover(mend::Args),
+    /// Runs the step again that a run failed in, and what follows it.
+    Retry(mend::Args),
+    /// Lets a run go on that was stopped, is paused in Conductor, or never got under way.
+    Resume(mend::Args),
     /// Shows what runs used and cost, by step, and what shadow runs cost on top.
     Costs(costs::Args),
     /// Deletes at once what ended runs keep of sound that people took back; workers do it every ten
@@ -277,7 +284,10 @@ pub fn start_tracing(cli: &Cli) {
             | Command::Gate(_)
             | Command::Review(_)
             | Command::Selftest(_)
+            | Command::Compare(_)
             | Command::Takeover(_)
+            | Command::Retry(_)
+            | Command::Resume(_)
             | Command::Token(_)
             | Command::Costs(_)
             | Command::Mirror(_)
@@ -337,6 +347,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Register => register::run(&globals).await,
         Command::Dispatch(args) => dispatch::run(args, &globals).await,
         Command::Runs(args) => runs::run(args, &globals).await,
+        Command::Recordings(args) => recordings::run(args, &globals).await,
         Command::Routes(args) => routes::run(args, &globals).await,
         Command::Routing(args) => routing::run(args, &globals).await,
         Command::Phase(args) => phase::run(args, &globals).await,
@@ -358,7 +369,9 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Report(args) => report::run(args, &globals).await,
         Command::Review(args) => review::run(args, &globals).await,
         Command::Selftest(args) => selftest::run(args, &globals).await,
-        Command::Takeover(args) => takeover::run(args, &globals).await,
+        Command::Takeover(args) => mend::run(Mend::Takeover, args, &globals).await,
+        Command::Retry(args) => mend::run(Mend::Retry, args, &globals).await,
+        Command::Resume(args) => mend::run(Mend::Resume, args, &globals).await,
         Command::Costs(args) => costs::run(args, &globals).await,
         Command::Sweep => sweep::run(&globals).await,
         Command::Mirror(args) => mirror::run(args, &globals).await,

@@ -7,6 +7,7 @@ use super::{ExitStatus, Globals, output::say, table};
 use crate::{
     app::App,
     controller::{Approved, Moved, Plan},
+    model::GateVerdict,
     rollout::{Advance, Check, Move, Percent, Position, Refusal, Standing},
     store::{PhaseRow, Request},
 };
@@ -169,13 +170,10 @@ async fn show_plan(app: &App, args: &PlanArgs, json: bool) -> anyhow::Result<Exi
 }
 
 fn status_of(plan: &Plan) -> ExitStatus {
-    let failed = |state: &Standing| *state == Standing::Failed;
-    if plan.ready {
-        ExitStatus::Success
-    } else if plan.hold.is_some() || plan.preconditions.iter().any(|one| failed(&one.state)) {
-        ExitStatus::NoGo
-    } else {
-        ExitStatus::NotYet
+    match plan.verdict() {
+        GateVerdict::Pass => ExitStatus::Success,
+        GateVerdict::Fail => ExitStatus::NoGo,
+        GateVerdict::NotYet => ExitStatus::NotYet,
     }
 }
 
@@ -220,6 +218,9 @@ pub(super) fn print_plan(plan: &Plan) {
             hold.placed_at.format("%Y-%m-%d %H:%M UTC"),
             hold.reason
         );
+    }
+    for sentence in &plan.consequences {
+        say!("{sentence}");
     }
     if plan.approvals > 0 {
         say!("It takes the approval of {} other people.", plan.approvals);

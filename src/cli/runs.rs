@@ -5,7 +5,8 @@ use anyhow::Context;
 use super::{ExitStatus, Globals, output::say, table};
 use crate::{
     app::App,
-    controller::status::{AttemptLine, RunDetail, RunStatus},
+    controller::status::{AttemptLine, Expected, RunDetail, RunStatus},
+    cost::Sum,
     model::RunId,
     progress::Progress,
 };
@@ -67,6 +68,17 @@ async fn one(app: &App, id: &RunId, json: bool) -> anyhow::Result<()> {
     }
     let RunDetail { run, attempts, .. } = &detail;
     print_facts(run);
+    if detail.cost != Sum::default() {
+        say!("cost       {}", detail.cost);
+    }
+    if let Some(Expected { from, to, runs }) = detail.expected {
+        let time = "%Y-%m-%d %H:%M:%S";
+        let (from, to) = (from.format(time), to.format(time));
+        say!("ends       between {from} and {to}, by {runs} runs of like length");
+    }
+    if let Some(url) = &detail.conductor_url {
+        say!("conductor  {url}");
+    }
     say!();
     let mut table = table::table(&["step", "attempt", "status", "took", "cause"]);
     for attempt in attempts {

@@ -146,6 +146,9 @@ pub struct Comparison {
 pub struct Conductor {
     /// Base URL with `/api` at the end.
     pub url: Url,
+    /// Where people see Conductor's own pages; pages and reports link to them. The embedded engine has
+    /// none.
+    pub ui_url: Option<Url>,
     /// Seconds one request may take.
     #[serde(default = "ten")]
     pub timeout_s: u64,

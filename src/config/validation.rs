@@ -220,6 +220,18 @@ impl Environment {
                 message,
             })
         };
+        if let Some(ui) = &self.conductor.ui_url
+            && (!ui.username().is_empty()
+                || ui.password().is_some()
+                || ui.query().is_some()
+                || ui.fragment().is_some())
+        {
+            return invalid(
+                "conductor.ui_url",
+                "pages link to it, so it holds no name, password, query or fragment; write scheme, host and path"
+                    .to_owned(),
+            );
+        }
         let embeddings = self.embeddings.as_ref();
         for (key, url) in [
             ("conductor.url", &self.conductor.url),
@@ -230,7 +242,12 @@ impl Environment {
         ]
         .into_iter()
         .chain(embeddings.map(|embeddings| ("embeddings.url", &embeddings.url)))
-        {
+        .chain(
+            self.conductor
+                .ui_url
+                .iter()
+                .map(|url| ("conductor.ui_url", url)),
+        ) {
             if !matches!(url.scheme(), "http" | "https") {
                 return invalid(
                     key,

@@ -3,10 +3,8 @@
 //! Our row is written before the engine is asked, and the engine is told the row's id as the
 //! correlation. A start whose answer is lost is therefore looked up, never repeated blindly.
 
-use std::time::Duration;
-
 use anyhow::Context;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 use tracing::warn;
 
@@ -184,7 +182,7 @@ async fn is_taken_over(store: &Store, run: &Run) -> anyhow::Result<bool> {
 
 /// How long a start may be under way before somebody else sets out to start the run. Longer than
 /// any request to the engine takes.
-const START_TAKES: Duration = Duration::from_mins(1);
+pub(super) const START_TAKES: TimeDelta = TimeDelta::minutes(1);
 
 /// Starts the workflow of a run that has none, or none any more, unless somebody else is at it.
 /// False when somebody is, or the run's recording was taken over.
@@ -200,11 +198,16 @@ pub(super) async fn restart(
     if !store.claim_start(&run.id, now - START_TAKES, now).await? {
         return Ok(false);
     }
-    match find_started(client, run).await? {
-        Some(found) => note_started(store, client, run, &found).await?,
-        None => start(store, client, run).await?,
-    }
+    begin(store, client, run).await?;
     Ok(true)
+}
+
+/// Starts the workflow of a run whose start the caller has claimed, unless an earlier start came to one.
+pub(super) async fn begin(store: &Store, client: &Client, run: &Run) -> anyhow::Result<()> {
+    match find_started(client, run).await? {
+        Some(found) => note_started(store, client, run, &found).await,
+        None => start(store, client, run).await,
+    }
 }
 
 /// A workflow of this run that our row does not know yet.
@@ -269,9 +272,11 @@ async fn note_started(
     Ok(())
 }
 
-/// The workflow of a run as the engine has it, if it still does.
+/// The workflow of a run as the engine has it, if it still does. One that is starting has none yet: what
+/// its row names is what an earlier start came to, and says nothing of this one.
 pub(super) async fn workflow_of(client: &Client, run: &Run) -> anyhow::Result<Option<Workflow>> {
-    let Some(id) = &run.workflow_id else {
+    let known = run.workflow_id.as_ref();
+    let Some(id) = known.filter(|_| run.state != RunState::Starting) else {
         return Ok(None);
     };
     match client.workflow(id, true).await {

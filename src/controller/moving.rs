@@ -5,14 +5,14 @@ use std::{pin::Pin, sync::Arc};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
-use super::shadow::Clock;
+use super::{overview::Told, shadow::Clock};
 use crate::{
     cost::PriceTable,
     gate::{Decision, Soak},
-    model::Bounds,
+    model::{Bounds, GateVerdict},
     rollout::{
-        Check, Evidence, Facts, Hold, Move, Override, Percent, Position, Precondition, Refusal,
-        Surroundings, advance, needed_approvals, preconditions,
+        Approvals, Check, Evidence, Facts, Hold, Move, Override, Percent, Position, Precondition,
+        Refusal, Standing, Surroundings, advance, consequences, needed_approvals, preconditions,
     },
     store::{About, Flipped, NewHold, PhaseRow, Request, Store},
 };
@@ -79,6 +79,36 @@ pub struct Plan {
     pub ready: bool,
     /// One line that says why it can or cannot be made.
     pub line: String,
+    /// What it changes for people, in sentences.
+    pub consequences: Vec<String>,
+}
+
+impl Plan {
+    /// The same in a word: whether it can be made, not yet, or not before something is put right.
+    pub fn verdict(&self) -> GateVerdict {
+        let failed = |one: &Precondition| one.state == Standing::Failed;
+        if self.ready {
+            GateVerdict::Pass
+        } else if self.hold.is_some() || self.preconditions.iter().any(failed) {
+            GateVerdict::Fail
+        } else {
+            GateVerdict::NotYet
+        }
+    }
+}
+
+/// Where a migration can be moved to from where it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ways {
+    /// Where it stands.
+    pub stands: PhaseRow,
+    /// Steps forward that can be asked for, the usual one first; each with what it asks for. Where one
+    /// goes by a percentage, that is the usual one.
+    pub forward: Vec<(Position, Plan)>,
+    /// Where it can go back to, the nearest first.
+    pub back: Vec<Position>,
+    /// What the gate says of the evidence that the steps were looked at with.
+    pub gate: Told,
 }
 
 /// What somebody approved came to.
@@ -176,6 +206,42 @@ impl Mover {
             return Ok(None);
         };
         let facts = self.facts(to).await?;
+        Ok(Some(self.plan_of(facts, &around, to, now)))
+    }
+
+    /// Every move that can be asked for from where it stands.
+    pub async fn ways(&self) -> anyhow::Result<Ways> {
+        let around = (self.around)().await;
+        let now = (self.clock)();
+        let stands = self.stands().await?;
+        let steps = steps_forward(stands.position);
+        // What is read is the same for all of them but for who approved, and whoever looks is told how
+        // many it takes.
+        let first = steps.first().copied().unwrap_or(stands.position);
+        let facts = Facts {
+            approvals: Approvals::default(),
+            ..self.facts(first).await?
+        };
+        let plan = |to: Position| (to, self.plan_of(facts.clone(), &around, to, now));
+        Ok(Ways {
+            forward: steps.into_iter().map(plan).collect(),
+            back: steps_back(stands.position),
+            gate: Told {
+                verdict: facts.gate.verdict,
+                line: facts.gate.line,
+                at: now,
+            },
+            stands,
+        })
+    }
+
+    fn plan_of(
+        &self,
+        facts: Facts,
+        around: &Surroundings,
+        to: Position,
+        now: DateTime<Utc>,
+    ) -> Plan {
         let asked = Move {
             to,
             seen: facts.version,
@@ -185,7 +251,7 @@ impl Mover {
             // Whether they type it is theirs to show when they ask.
             typed_name: Some(self.about.environment.to_string()),
         };
-        let answer = advance(&facts, &around, &asked, &self.bounds, now);
+        let answer = advance(&facts, around, &asked, &self.bounds, now);
         let (ready, line) = match &answer {
             Ok(_) => (true, format!("{to} can be gone to")),
             Err(Refusal::Unapproved { need, .. }) => (
@@ -197,7 +263,7 @@ impl Mover {
         let needed = if to > facts.position {
             preconditions(
                 &facts,
-                &around,
+                around,
                 to,
                 asked.typed_name.as_deref(),
                 &self.bounds,
@@ -206,7 +272,8 @@ impl Mover {
         } else {
             Vec::new()
         };
-        Ok(Some(Plan {
+        Plan {
+            consequences: consequences(facts.position, to),
             position: facts.position.to_string(),
             version: facts.version,
             to: to.to_string(),
@@ -220,7 +287,7 @@ impl Mover {
             evidence: facts.evidence,
             ready,
             line,
-        }))
+        }
     }
 
     /// What the gate says of the evidence, and which evidence that is.
@@ -258,6 +325,29 @@ impl Mover {
     }
 }
 
+/// Steps forward that can be asked for, the usual one first.
+fn steps_forward(position: Position) -> Vec<Position> {
+    let mut steps: Vec<_> = usual_next(position).into_iter().collect();
+    // From less than everything in shadow it is one step to cutover as well.
+    if matches!(position, Position::Shadow(percent) if percent < Percent::ALL) {
+        steps.extend(usual_next(Position::Shadow(Percent::ALL)));
+    }
+    steps
+}
+
+/// Positions that can be gone back to, the nearest first; less of the same where there is less.
+fn steps_back(position: Position) -> Vec<Position> {
+    let mut earlier: Vec<_> = Position::all(Percent::ALL)
+        .into_iter()
+        .filter(|step| step.step() < position.step())
+        .collect();
+    if position.has_percent() && position.percent() > Percent::NONE {
+        earlier.push(position.at(Percent::NONE));
+    }
+    earlier.reverse();
+    earlier
+}
+
 /// The step that is usually next; percentages grow tenfold in shadow, and carefully in cutover.
 fn usual_next(position: Position) -> Option<Position> {
     let percent = |whole: u16| Percent::from_hundredths(whole * 100).expect("it is below 100");
@@ -280,5 +370,43 @@ fn usual_next(position: Position) -> Option<Position> {
         Position::Draining => Some(Position::Archived),
         Position::Archived => Some(Position::Removed),
         Position::Removed => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn percent(whole: u16) -> Percent {
+        Percent::from_hundredths(whole * 100).expect("a percentage")
+    }
+
+    #[test]
+    fn every_step_forward_that_is_offered_is_a_single_step_and_every_other_is_back() {
+        let some = [percent(0), percent(10), Percent::ALL];
+        for position in some.into_iter().flat_map(Position::all) {
+            for to in steps_forward(position) {
+                assert!(to > position, "{position} to {to}");
+                assert!(to.step() - position.step() <= 1, "{position} to {to}");
+            }
+            for to in steps_back(position) {
+                assert!(to < position, "{position} to {to}");
+            }
+        }
+        assert_eq!(
+            steps_forward(Position::Shadow(percent(10))),
+            [Position::Shadow(percent(50)), Position::Cutover(percent(1))]
+        );
+        assert_eq!(steps_forward(Position::Removed), []);
+        assert_eq!(steps_back(Position::Infrastructure), []);
+        assert_eq!(
+            steps_back(Position::Cutover(percent(25))),
+            [
+                Position::Cutover(Percent::NONE),
+                Position::Shadow(Percent::ALL),
+                Position::Parallel,
+                Position::Infrastructure
+            ]
+        );
     }
 }

@@ -30,6 +30,7 @@ use crate::{
     },
     progress::{self, Progress},
     report::{CostLine, ReportData, SharedLine},
+    rollout::audit::Entry,
     store::{ComparisonFacts, Run, Store, StoredComparison},
 };
 
@@ -71,6 +72,8 @@ pub struct Followed {
     pub state: RunState,
     /// What its tasks say; none while the engine does not know the run.
     pub progress: Option<Progress>,
+    /// Somebody had the engine schedule nothing of it.
+    pub is_paused: bool,
 }
 
 /// How often runs are looked at.
@@ -87,7 +90,7 @@ const EFFECTS: [Field; 6] = [
 ];
 
 /// How long a process that fell silent while it compared is waited for.
-const COMPARING: TimeDelta = TimeDelta::seconds(30);
+pub(super) const COMPARING: TimeDelta = TimeDelta::seconds(30);
 
 /// What everything says that is logged while a run is looked at.
 fn spoken_of(run: &Run) -> Span {
@@ -140,6 +143,9 @@ impl Shadow {
         let workflow = workflow_of(&self.client, run).await?;
         Ok(Followed {
             state: run.state,
+            is_paused: workflow
+                .as_ref()
+                .is_some_and(|workflow| workflow.status == WorkflowStatus::Paused),
             progress: workflow.map(|workflow| progress_of(&workflow, run)),
         })
     }
@@ -177,6 +183,7 @@ impl Shadow {
         }
         Ok(Followed {
             state,
+            is_paused: workflow.status == WorkflowStatus::Paused,
             progress: Some(progress),
         })
     }
@@ -189,6 +196,7 @@ impl Shadow {
             // It is given back, or found again once the engine is well.
             return Ok(Followed {
                 state: run.state,
+                is_paused: false,
                 progress: None,
             });
         }
@@ -197,6 +205,7 @@ impl Shadow {
         }
         Ok(Followed {
             state: run.state,
+            is_paused: false,
             progress: None,
         })
     }
@@ -252,6 +261,23 @@ impl Shadow {
 
     /// Compares a run that has ended with its control, and keeps the result.
     pub async fn compare(&self, run: &Run) -> anyhow::Result<ReportData> {
+        self.compared(run, None).await
+    }
+
+    /// The same for somebody who asked for it: `on_record` is what of, by the verdict.
+    pub(super) async fn compare_for(
+        &self,
+        run: &Run,
+        on_record: &(dyn Fn(&str) -> Entry + Sync),
+    ) -> anyhow::Result<ReportData> {
+        self.compared(run, Some(on_record)).await
+    }
+
+    async fn compared(
+        &self,
+        run: &Run,
+        on_record: Option<&(dyn Fn(&str) -> Entry + Sync)>,
+    ) -> anyhow::Result<ReportData> {
         let control_id = run
             .control_id
             .as_deref()
@@ -310,7 +336,8 @@ impl Shadow {
             fields: comparison.fields.iter().map(super::noise::stored).collect(),
             facts: self.facts(run, &report).await?,
         };
-        self.store.insert_comparison(&stored).await?;
+        let entry = on_record.map(|on_record| on_record(&stored.verdict));
+        self.store.insert_comparison_of(&stored, entry).await?;
         Ok(report)
     }
 

@@ -16,7 +16,7 @@ use crate::{
         reflector::Publisher,
     },
     model::{EnvironmentName, FlagName, RunId, RunState},
-    rollout::{MayDispatch, Owner},
+    rollout::{MayDispatch, Owner, audit::Entry},
     store::{RouteRow, Run, Stage, Store, Takeover},
 };
 
@@ -102,6 +102,37 @@ impl GiveBack {
         run: &Run,
         reason: &str,
     ) -> anyhow::Result<Result<GaveBack, Refusal>> {
+        self.give(run, reason, None).await
+    }
+
+    /// The same for somebody who asked for it, which is on record as soon as the run is fenced.
+    pub async fn give_back_for(
+        &self,
+        run: &Run,
+        reason: &str,
+        entry: Entry,
+    ) -> anyhow::Result<Result<GaveBack, Refusal>> {
+        self.give(run, reason, Some(entry)).await
+    }
+
+    /// Why nothing of that migration can be given to Celery; none where it can.
+    pub(super) async fn no_celery(
+        &self,
+        place: (&EnvironmentName, &FlagName),
+    ) -> anyhow::Result<Option<String>> {
+        let may = self.may_dispatch(place).await?;
+        let (environment, _) = place;
+        Ok(may.is_none().then(|| {
+            format!("it is removed in {environment}; `switchyard phase set archived` goes back, once legacy workers run again")
+        }))
+    }
+
+    async fn give(
+        &self,
+        run: &Run,
+        reason: &str,
+        entry: Option<Entry>,
+    ) -> anyhow::Result<Result<GaveBack, Refusal>> {
         if run.epoch.is_none() {
             return Ok(Err(Refusal::Shadow(run.id.clone())));
         }
@@ -110,7 +141,7 @@ impl GiveBack {
         if self.may_dispatch(place).await?.is_none() {
             return Ok(Err(Refusal::NoCelery(run.environment.clone())));
         }
-        let epoch = match self.fence(run, reason).await? {
+        let epoch = match self.fence(run, reason, entry.clone()).await? {
             Ok(epoch) => epoch,
             Err(refusal) => return Ok(Err(refusal)),
         };
@@ -134,6 +165,10 @@ impl GiveBack {
         let published = published.context("publishing a Celery task; run the takeover again")?;
         let now = (self.clock)();
         self.store.note_given(&run.id, epoch, now).await?;
+        let restored = self
+            .store
+            .note_restored_given(&run.id, epoch, reason, entry);
+        restored.await?;
         let ended = self
             .store
             .finish_run(&run.id, RunState::Terminated, Some(reason), now);
@@ -208,7 +243,12 @@ impl GiveBack {
     }
 
     /// Raises the epoch, unless an earlier call did.
-    async fn fence(&self, run: &Run, reason: &str) -> anyhow::Result<Result<i64, Refusal>> {
+    async fn fence(
+        &self,
+        run: &Run,
+        reason: &str,
+        entry: Option<Entry>,
+    ) -> anyhow::Result<Result<i64, Refusal>> {
         loop {
             let owned = self
                 .store
@@ -241,6 +281,7 @@ impl GiveBack {
                 owner: Owner::Control,
                 run: Some(&run.id),
                 reason,
+                entry: entry.clone(),
             };
             if self.store.take_over(&takeover, (self.clock)()).await? {
                 return Ok(Ok(ownership.epoch + 1));

@@ -10,8 +10,8 @@ use crate::access::Caller;
 /// send that here unasked.
 pub(super) type Body = Result<Json<Value>, JsonRejection>;
 
-/// The longest text a field may hold.
-const LONGEST: usize = 1024;
+/// The longest text a field may hold, in bytes.
+pub(super) const LONGEST: usize = 1024;
 
 /// The fields of a body.
 pub(super) struct Fields(Map<String, Value>);

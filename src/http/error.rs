@@ -48,11 +48,17 @@ impl Error {
         Self::NotFound(format!("there is no run `{id}`"))
     }
 
+    pub(super) fn no_recording(id: impl Display) -> Self {
+        Self::NotFound(format!(
+            "no recording and no transcript `{id}` was routed or run here"
+        ))
+    }
+
     pub(super) fn not_compared(id: impl Display) -> Self {
         Self::NotFound(format!("run `{id}` has not been compared yet"))
     }
 
-    fn status(&self) -> StatusCode {
+    pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Gone(_) => StatusCode::GONE,
@@ -88,6 +94,11 @@ impl Error {
                 HeaderValue::from(wait.num_seconds().max(1)),
             ),
         })
+    }
+
+    /// Why, and what helps, in a sentence.
+    pub(super) fn into_detail(self) -> String {
+        self.problem().detail
     }
 
     fn problem(self) -> Problem {

@@ -15,15 +15,23 @@ mod host;
 mod metrics;
 mod ofrep;
 mod routes;
+mod seeking;
 mod ui;
 
-use axum::{Router, middleware};
+use axum::{
+    Router,
+    http::Uri,
+    middleware,
+    response::{IntoResponse, Response},
+};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use crate::{
     access::{Action, Caller},
-    controller::{Mover, Reviews, Shadow, Sound, access::Access, intake::Intake},
+    controller::{
+        Mending, Mover, Overview, Reviews, Shadow, Sound, access::Access, intake::Intake,
+    },
     model::{HealthLimits, RunId},
     report::ReportData,
     store::Run,
@@ -40,6 +48,8 @@ pub use routes::{Declared, Needs};
 pub struct State {
     /// Follows and compares runs.
     pub shadow: Shadow,
+    /// Mends runs.
+    pub mending: Mending,
     /// Answers who serves a recording.
     pub intake: Intake,
     /// Moves the migration.
@@ -62,11 +72,13 @@ pub struct State {
 #[derive(Clone)]
 struct Door {
     shadow: Shadow,
+    mending: Mending,
     intake: Intake,
     mover: Mover,
     reviews: Reviews,
     sound: Sound,
     health: HealthLimits,
+    overview: Overview,
     access: Access,
     events: Events,
     changes: Changes,
@@ -99,6 +111,15 @@ fn unreadable(id: &RunId, error: &impl std::fmt::Display) -> Error {
     Error::Internal
 }
 
+/// Where an address is asked by a method that it does not answer: that of a form, typed, is a page.
+async fn not_allowed(address: Uri) -> Response {
+    if caller::is_page(address.path()) {
+        error::PageError::from(Error::MethodNotAllowed).into_response()
+    } else {
+        Error::MethodNotAllowed.into_response()
+    }
+}
+
 /// All routes but the one for probes.
 fn guarded() -> Routes {
     ui::routes()
@@ -119,7 +140,9 @@ pub fn router(state: State) -> Router {
     let door = Door {
         events: Events::new(state.shadow.clone(), state.shutdown.clone()),
         changes: Changes::new(state.intake.clone(), state.shutdown),
+        overview: Overview::new(state.mover.clone(), state.health),
         shadow: state.shadow,
+        mending: state.mending,
         intake: state.intake,
         mover: state.mover,
         reviews: state.reviews,
@@ -130,7 +153,7 @@ pub fn router(state: State) -> Router {
     // Health is asked by probes, which know the machine by other names, and gives nothing away.
     let guarded = guarded()
         .into_router()
-        .method_not_allowed_fallback(|| async { Error::MethodNotAllowed })
+        .method_not_allowed_fallback(not_allowed)
         .layer(middleware::from_fn(move |request, next| {
             host::only_ours(names.clone(), request, next)
         }));

@@ -86,6 +86,14 @@ impl RunState {
         .find(|state| state.as_str() == name)
     }
 
+    /// Whether how it ended says something beside what the control made.
+    pub const fn is_compared(self) -> bool {
+        match self {
+            Self::Starting | Self::Running | Self::Terminated => false,
+            Self::Completed | Self::Failed => true,
+        }
+    }
+
     /// Whether nothing more will happen to the run by itself.
     pub const fn is_final(self) -> bool {
         match self {

@@ -108,6 +108,20 @@ impl Position {
         NAMES.get(self.step() + 1).copied()
     }
 
+    /// All positions in order; those that go by a percentage with that one.
+    pub fn all(percent: Percent) -> [Self; 8] {
+        [
+            Self::Infrastructure,
+            Self::Parallel,
+            Self::Shadow(percent),
+            Self::Cutover(percent),
+            Self::Soak,
+            Self::Draining,
+            Self::Archived,
+            Self::Removed,
+        ]
+    }
+
     /// Whether a percentage is chosen with it.
     pub const fn has_percent(self) -> bool {
         match self {
@@ -181,20 +195,9 @@ impl FromStr for Position {
 
     /// Reads a name without a percentage, which is 0 then.
     fn from_str(name: &str) -> Result<Self, NoPosition> {
-        let none = Percent::NONE;
-        [
-            Self::Infrastructure,
-            Self::Parallel,
-            Self::Shadow(none),
-            Self::Cutover(none),
-            Self::Soak,
-            Self::Draining,
-            Self::Archived,
-            Self::Removed,
-        ]
-        .into_iter()
-        .find(|position| position.name() == name)
-        .ok_or_else(|| NoPosition(name.chars().take(40).collect()))
+        let mut all = Self::all(Percent::NONE).into_iter();
+        all.find(|position| position.name() == name)
+            .ok_or_else(|| NoPosition(name.chars().take(40).collect()))
     }
 }
 

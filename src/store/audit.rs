@@ -115,6 +115,30 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
+    /// The newest entries of one migration that tell of its moves and of what held or let them, newest
+    /// first.
+    pub async fn recent_moves(
+        &self,
+        environment: &EnvironmentName,
+        flag: &FlagName,
+        at_most: i64,
+    ) -> anyhow::Result<Vec<Sealed>> {
+        let sql = format!(
+            "-- recent_moves\n select {COLUMNS} from audit
+             where environment = $1 and flag = $2
+               and action in ('flip', 'request', 'approve', 'withdraw', 'hold', 'release', 'override')
+             order by seq desc limit $3"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(environment.as_str())
+            .bind(flag.as_str())
+            .bind(at_most)
+            .fetch_all(&self.pool)
+            .await
+            .context("reading the audit trail")?;
+        rows.iter().map(read).collect()
+    }
+
     /// The part of the chain, of all migrations, that was written from `since` on and before `until`:
     /// the first entry after `after`, and those that follow it. As many as one reads at once; none
     /// where there are no more. Nothing within is left out, whatever its time says.

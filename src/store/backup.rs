@@ -84,7 +84,7 @@ pub const TABLES: [&str; 56] = [
 const FORMAT: u32 = 1;
 /// For how long a restored migration is held before somebody is reminded.
 const HELD: chrono::TimeDelta = chrono::TimeDelta::days(1);
-const RESTORED: &str = "restored from a backup: nobody may do anything more for it before somebody has looked what was done since";
+pub(super) const RESTORED: &str = "restored from a backup: nobody may do anything more for it before somebody has looked what was done since";
 
 #[derive(Serialize, Deserialize)]
 struct Head {

@@ -2,10 +2,10 @@
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
-use sqlx::{Row, any::AnyRow};
+use sqlx::{Any, Row, Transaction, any::AnyRow};
 
-use super::{Store, known, millis, time};
-use crate::model::RunId;
+use super::{Store, audit, known, millis, time};
+use crate::{model::RunId, rollout::audit::Entry};
 
 /// A row of `comparisons`.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,6 +81,15 @@ pub struct ComparisonFacts {
 impl Store {
     /// Writes a comparison with its fields, all or nothing.
     pub async fn insert_comparison(&self, comparison: &StoredComparison) -> anyhow::Result<()> {
+        self.insert_comparison_of(comparison, None).await
+    }
+
+    /// The same for somebody who asked for it, which is on record then.
+    pub async fn insert_comparison_of(
+        &self,
+        comparison: &StoredComparison,
+        entry: Option<Entry>,
+    ) -> anyhow::Result<()> {
         let mut tx = self.begin().await.context("writing a comparison")?;
         let sql = "-- insert_comparison
             insert into comparisons (id, run_id, verdict, policy_digest, report, compared_at,
@@ -131,6 +140,10 @@ impl Store {
             .execute(&mut *tx)
             .await
             .context("writing what the gate takes from a comparison")?;
+        note_verdict(&mut tx, comparison).await?;
+        if let Some(entry) = entry {
+            audit::append(&mut tx, entry).await?;
+        }
         tx.commit().await.context("writing a comparison")
     }
 
@@ -213,6 +226,29 @@ impl Store {
         row.as_ref()
             .map_or_else(|| Ok(ComparisonFacts::default()), ComparisonFacts::read)
     }
+}
+
+/// The newest comparison since a run ended is what is told of it in lists.
+async fn note_verdict(
+    tx: &mut Transaction<'static, Any>,
+    comparison: &StoredComparison,
+) -> anyhow::Result<()> {
+    let sql = "-- note_verdict
+        update runs set newest_verdict = $2
+        where id = $1 and finished_at is not null and finished_at <= $3
+          and not exists (select 1 from comparisons
+              where comparisons.run_id = runs.id
+                and (comparisons.compared_at > $3
+                     or (comparisons.compared_at = $3 and comparisons.id < $4)))";
+    sqlx::query(sql)
+        .bind(comparison.run_id.as_str())
+        .bind(comparison.verdict.as_str())
+        .bind(millis(comparison.compared_at))
+        .bind(comparison.id.as_str())
+        .execute(&mut **tx)
+        .await
+        .context("noting a run's verdict")?;
+    Ok(())
 }
 
 impl ComparisonFacts {

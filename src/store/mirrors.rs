@@ -181,6 +181,21 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
+    /// The mirrors of a recording, in whatever environment, newest first.
+    pub async fn mirrors_of(&self, recording: &RecordingId) -> anyhow::Result<Vec<Mirror>> {
+        let sql = format!(
+            "-- mirrors_of
+            select {COLUMNS} from mirrors where recording_id = $1
+            order by started_at desc, mirror_transcript_id"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(recording.as_str())
+            .fetch_all(&self.pool)
+            .await
+            .context("reading a recording's mirrors")?;
+        rows.iter().map(read).collect()
+    }
+
     /// Takes a mirror, or keeps it for longer. False where another process is at it, or nothing is
     /// left to do.
     pub async fn hold_mirror(

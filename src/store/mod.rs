@@ -5,6 +5,7 @@
 //! text), placeholders are `$1`, and statements keep to what both speak: `insert … on conflict`,
 //! `update … returning`.
 
+mod all_of;
 mod arrivals;
 mod as_of;
 mod audit;
@@ -12,6 +13,7 @@ mod backup;
 mod cache;
 mod comparisons;
 mod controls;
+mod durations;
 mod effects;
 pub mod engine;
 mod evidence;
@@ -31,6 +33,7 @@ mod phases;
 mod pinnings;
 mod ratios;
 mod readings;
+mod recordings;
 mod rehearsals;
 mod replays;
 mod requests;
@@ -64,6 +67,7 @@ use sqlx::{
     any::{AnyConnectOptions, AnyPoolOptions},
 };
 
+pub use all_of::{AllOf, ControlHead};
 pub use arrivals::{Arrival, NobodyServes, Pinned, Way, Wish};
 pub use backup::{Copied, Restored, TABLES};
 pub use comparisons::{ComparisonFacts, StoredComparison, StoredField};
@@ -84,12 +88,13 @@ pub use ownership::{Stage, Takeover};
 pub use phases::{Flipped, PhaseRow};
 pub use pinnings::Pinning;
 pub use ratios::StoredRatio;
+pub use recordings::{ListedRecording, ListedRun, Place, RunStanding, Serves, Sought};
 pub use rehearsals::Rehearsal;
 pub use replays::{EarlierRun, ItemState, Replay, ReplayItem, ReplayState, Skipped};
 pub use requests::Request;
 pub use routes::{RouteRow, RouteState};
 pub use rules::{NotChanged, RulesRow};
-pub use runs::{Effects, NewRun, Run};
+pub use runs::{Effects, NewRun, OpenRuns, Run};
 pub use selftests::SelfTest;
 pub use sessions::{Session, SigningIn};
 pub use sharing::{AnswerCost, GivenAnswer, Savings, SharedAnswer};

@@ -4,10 +4,10 @@ use anyhow::Context;
 use chrono::{DateTime, Utc};
 use sqlx::{Any, Row, Transaction};
 
-use super::{Store, millis, plain};
+use super::{Store, audit, backup::RESTORED, millis, plain};
 use crate::{
     model::{EnvironmentName, FlagName, RecordingId, RunId},
-    rollout::{Live, Owner, Ownership},
+    rollout::{Live, Owner, Ownership, audit::Entry},
 };
 
 /// How far the owner of a recording is.
@@ -51,6 +51,8 @@ pub struct Takeover<'a> {
     pub run: Option<&'a RunId>,
     /// Why, for people.
     pub reason: &'a str,
+    /// What is on record of it, where a person did it.
+    pub entry: Option<Entry>,
 }
 
 impl Store {
@@ -95,6 +97,8 @@ impl Store {
         takeover: &Takeover<'_>,
         now: DateTime<Utc>,
     ) -> anyhow::Result<bool> {
+        let doing = "handing a recording over";
+        let mut tx = self.begin().await.context(doing)?;
         let sql = "-- take_over
             update ownership
             set owner = $5, run_id = $6, epoch = epoch + 1, reason = $7, changed_at = $8,
@@ -109,10 +113,17 @@ impl Store {
             .bind(takeover.run.map(RunId::as_str))
             .bind(plain(takeover.reason).as_ref())
             .bind(millis(now))
-            .execute(&self.pool)
+            .execute(&mut *tx)
             .await
-            .context("handing a recording over")?;
-        Ok(updated.rows_affected() == 1)
+            .context(doing)?;
+        if updated.rows_affected() == 0 {
+            return Ok(false);
+        }
+        if let Some(entry) = &takeover.entry {
+            audit::append(&mut tx, entry.clone()).await?;
+        }
+        tx.commit().await.context(doing)?;
+        Ok(true)
     }
 
     /// Notes that Celery has the task of a recording that a run was taken from.
@@ -133,6 +144,52 @@ impl Store {
             .await
             .context("noting that Celery has a recording")?;
         Ok(())
+    }
+
+    /// Notes the same of a recording that a restored backup took from its run and gave to nobody;
+    /// `entry` is on record then. False where it was another's.
+    pub async fn note_restored_given(
+        &self,
+        run: &RunId,
+        epoch: i64,
+        reason: &str,
+        entry: Option<Entry>,
+    ) -> anyhow::Result<bool> {
+        let doing = "noting that Celery has a recording";
+        let mut tx = self.begin().await.context(doing)?;
+        let sql = "-- note_restored_given
+            update ownership set reason = $3
+            where run_id = $1 and epoch = $2 and owner = 'control' and reason = $4";
+        let updated = sqlx::query(sql)
+            .bind(run.as_str())
+            .bind(epoch)
+            .bind(plain(reason).as_ref())
+            .bind(RESTORED)
+            .execute(&mut *tx)
+            .await
+            .context(doing)?;
+        if updated.rows_affected() == 0 {
+            return Ok(false);
+        }
+        if let Some(entry) = entry {
+            audit::append(&mut tx, entry).await?;
+        }
+        tx.commit().await.context(doing)?;
+        Ok(true)
+    }
+
+    /// Whether Celery has the recording that was taken from a run. A restored backup gives none.
+    pub async fn is_given(&self, run: &RunId) -> anyhow::Result<bool> {
+        let sql = "-- is_given
+            select count(*) from ownership
+            where run_id = $1 and owner = 'control' and given_at is not null and reason <> $2";
+        let found: i64 = sqlx::query_scalar(sql)
+            .bind(run.as_str())
+            .bind(RESTORED)
+            .fetch_one(&self.pool)
+            .await
+            .context("asking whether Celery has a recording")?;
+        Ok(found > 0)
     }
 
     /// Runs that were taken their recordings from without Celery having these yet, the oldest takeover

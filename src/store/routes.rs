@@ -31,7 +31,8 @@ impl RouteState {
         }
     }
 
-    fn parse(name: &str) -> Option<Self> {
+    /// Reads the name.
+    pub fn parse(name: &str) -> Option<Self> {
         [Self::Offered, Self::Open, Self::Over]
             .into_iter()
             .find(|state| state.as_str() == name)
@@ -577,7 +578,15 @@ pub(super) async fn note_run(
         .bind(recording.as_str())
         .execute(&mut **tx)
         .await;
-    Ok(noted.context("noting a route's run")?.rows_affected() == 1)
+    if noted.context("noting a route's run")?.rows_affected() == 0 {
+        return Ok(false);
+    }
+    sqlx::query("-- note_run\n update runs set routed = 1 where id = $1")
+        .bind(run.as_str())
+        .execute(&mut **tx)
+        .await
+        .context("noting a route's run")?;
+    Ok(true)
 }
 
 /// A statement that changes one route while `guard` holds.

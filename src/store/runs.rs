@@ -5,13 +5,16 @@ use chrono::{DateTime, Utc};
 use sqlx::{Row, any::AnyRow};
 
 use super::{
-    Store, millis, plain,
+    Store, audit, millis, plain,
     routes::{self, RouteRow},
     time,
 };
-use crate::model::{
-    EnvironmentName, FlagName, Origin, RecordingId, RunId, RunState, Subject, TranscriptId,
-    WorkflowId,
+use crate::{
+    model::{
+        EnvironmentName, FlagName, Origin, RecordingId, RunId, RunState, Subject, TranscriptId,
+        WorkflowId,
+    },
+    rollout::audit::Entry,
 };
 
 /// A candidate run about to start.
@@ -87,13 +90,42 @@ pub struct Run {
     pub withdrawn_at: Option<DateTime<Utc>>,
     /// What it was made for.
     pub origin: Origin,
+    /// When it ended without a result first; it stays where the run is taken up again.
+    pub failed_at: Option<DateTime<Utc>>,
+    /// When somebody last set out to start its workflow.
+    pub start_tried_at: DateTime<Utc>,
+    /// What comparing it with its control came to, since it ended.
+    pub verdict: Option<String>,
+}
+
+/// How many runs of a migration are under way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenRuns {
+    /// Where.
+    pub environment: EnvironmentName,
+    /// Which migration.
+    pub flag: FlagName,
+    /// Starting or running.
+    pub open: i64,
+    /// Of these, those that serve users.
+    pub live: i64,
 }
 
 const COLUMNS: &str = "id, environment, flag, recording_id, transcript_id, generation, phase, state, \
      workflow_id, failure, subject, cache_scope, control_id, started_at, finished_at, epoch, \
-     withdrawn_at, origin";
+     withdrawn_at, origin, failed_at, start_tried_at, newest_verdict";
 
 impl Run {
+    /// Whether it is to serve the recording's users.
+    pub const fn is_live(&self) -> bool {
+        self.epoch.is_some()
+    }
+
+    /// Whether it is still to be compared with its control.
+    pub const fn awaits_verdict(&self) -> bool {
+        self.state.is_compared() && self.control_id.is_some() && self.verdict.is_none()
+    }
+
     fn read(row: &AnyRow) -> anyhow::Result<Self> {
         let state: String = row.try_get("state")?;
         let subject: String = row.try_get("subject")?;
@@ -121,6 +153,9 @@ impl Run {
             withdrawn_at: row.try_get::<Option<i64>, _>("withdrawn_at")?.map(time),
             origin: Origin::parse(&origin)
                 .with_context(|| format!("`{origin}` is no origin of a run"))?,
+            failed_at: row.try_get::<Option<i64>, _>("failed_at")?.map(time),
+            start_tried_at: time(row.try_get("start_tried_at")?),
+            verdict: row.try_get("newest_verdict")?,
         })
     }
 }
@@ -266,6 +301,28 @@ impl Store {
         read_all(query.fetch_all(&self.pool).await)
     }
 
+    /// How many runs are starting or running, of each migration that has any.
+    pub async fn open_counts(&self) -> anyhow::Result<Vec<OpenRuns>> {
+        let sql = "-- open_counts
+            select environment, flag, count(*) as open, count(epoch) as live from runs
+            where state in ('starting', 'running')
+            group by environment, flag order by environment, flag";
+        let rows = sqlx::query(sql)
+            .fetch_all(&self.pool)
+            .await
+            .context("counting runs")?;
+        rows.iter()
+            .map(|row| {
+                Ok(OpenRuns {
+                    environment: EnvironmentName::new(row.try_get::<String, _>("environment")?),
+                    flag: FlagName::new(row.try_get::<String, _>("flag")?),
+                    open: row.try_get("open")?,
+                    live: row.try_get("live")?,
+                })
+            })
+            .collect()
+    }
+
     /// The engines' ids of the runs under way, of all environments.
     pub async fn open_workflows(&self) -> anyhow::Result<Vec<WorkflowId>> {
         let sql = "-- open_workflows
@@ -315,7 +372,7 @@ impl Store {
         let sql = "-- claim_start
             update runs
             set state = 'starting', start_tried_at = $3, failure = null, finished_at = null,
-                withdrawn_at = null
+                withdrawn_at = null, newest_verdict = null
             where id = $1
               and (state in ('failed', 'terminated')
                    or (state in ('starting', 'running') and start_tried_at <= $2))
@@ -331,6 +388,46 @@ impl Store {
             .await
             .context("claiming the start of a run")?;
         Ok(updated.rows_affected() == 1)
+    }
+
+    /// The same for somebody who wants a run to go on that they saw as it is in `run`: it goes on only
+    /// if nothing has become of it since, and `entry` is on record then.
+    pub async fn take_up(
+        &self,
+        run: &Run,
+        stale: DateTime<Utc>,
+        entry: Entry,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<bool> {
+        let doing = "taking up a run";
+        let mut tx = self.begin().await.context(doing)?;
+        let sql = "-- take_up
+            update runs
+            set state = 'starting', start_tried_at = $3, failure = null, finished_at = null,
+                withdrawn_at = null, newest_verdict = null
+            where id = $1 and state = $4 and coalesce(finished_at, -1) = $5 and start_tried_at = $6
+              and (state in ('failed', 'terminated')
+                   or (state = 'starting' and start_tried_at <= $2))
+              and (epoch is null
+                   or exists (select 1 from ownership
+                              where ownership.run_id = runs.id and ownership.owner = 'candidate'
+                                and ownership.epoch = runs.epoch))";
+        let updated = sqlx::query(sql)
+            .bind(run.id.as_str())
+            .bind(millis(stale))
+            .bind(millis(now))
+            .bind(run.state.as_str())
+            .bind(run.finished_at.map_or(-1, millis))
+            .bind(millis(run.start_tried_at))
+            .execute(&mut *tx)
+            .await
+            .context(doing)?;
+        if updated.rows_affected() == 0 {
+            return Ok(false);
+        }
+        audit::append(&mut tx, entry).await?;
+        tx.commit().await.context(doing)?;
+        Ok(true)
     }
 
     /// Notes the engine's id. The run is `running` from now on. False where it has ended since it was
@@ -371,6 +468,17 @@ impl Store {
             .context("marking a run as ended")?;
         Ok(updated.rows_affected() == 1)
     }
+}
+
+/// All runs of what has that id, a recording or a transcript, in whatever environment; the newest first.
+pub(super) async fn of_recording(store: &Store, id: &str) -> anyhow::Result<Vec<Run>> {
+    let sql = format!(
+        "-- runs_of_recording\n select {COLUMNS} from runs
+         where recording_id = $1 or transcript_id = $1
+         order by started_at desc, id"
+    );
+    let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id);
+    read_all(query.fetch_all(&store.pool).await)
 }
 
 fn read_all(rows: sqlx::Result<Vec<AnyRow>>) -> anyhow::Result<Vec<Run>> {

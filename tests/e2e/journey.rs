@@ -207,7 +207,7 @@ async fn cleans_up(story: &mut Story) {
     let run = last.run_id.as_ref().expect("a run").as_str();
     let refused = story
         .beside
-        .fails(&["takeover", run, "--reason", "a try"])
+        .fails(&["takeover", run, "--by", "ana", "--reason", "a try"])
         .await;
     assert!(refused.contains("Celery is removed"), "{refused}");
 }

@@ -28,6 +28,7 @@ mod legacy;
 mod live;
 mod lost;
 mod meeting;
+mod mending;
 mod migration;
 #[path = "../support/legacy.rs"]
 mod miniature;

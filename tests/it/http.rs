@@ -1,9 +1,12 @@
 //! Pages and API, through the real router over HTTP.
 
 pub mod access;
+mod console;
 mod flags;
 mod gate;
+mod mending;
 mod phases;
+mod recordings;
 mod reviews;
 pub mod server;
 mod sign_in;
@@ -49,7 +52,7 @@ const TRANSCRIBING: [(&str, &str, &str); 9] = [
 #[tokio::test]
 async fn an_empty_list_says_how_to_start_a_run() {
     let server = Server::without_engine().await;
-    let page = server.get("/").await;
+    let page = server.get("/runs").await;
     assert_eq!(page.status, 200);
     page.says("There are no runs yet")
         .says("<code>switchyard dispatch</code>");
@@ -63,7 +66,7 @@ async fn an_engine_that_is_gone_leaves_out_the_progress_and_nothing_else() {
     server.running("run_older", 1).await;
     server.running("run_newer", 2).await;
 
-    let page = server.get("/").await;
+    let page = server.get("/runs").await;
     assert_eq!(page.status, 200);
     assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
     page.says("Progress unknown: the workflow engine does not answer")
@@ -97,7 +100,7 @@ async fn a_running_run_is_shown_with_its_step_and_percentage() {
     let again = ("transcribe_track", "transcribe_track_1", 2);
     server.attempt(&run, again, 30, None).await;
 
-    let list = server.get("/").await;
+    let list = server.get("/runs").await;
     list.says("Transcribing track 2 of 3")
         .says("step 6 of 13, 46 %")
         .says(r#"<progress max="100" value="46" aria-label="Progress of run_a">"#);
@@ -139,14 +142,19 @@ async fn what_a_failure_says_is_text_and_never_markup() {
     let failure = format!("detect_topics, attempt 1: {script}");
     server.fail(&run, &failure).await;
 
-    for path in ["/", "/runs/run_a", "/runs/<script>alert('x')</script>"] {
+    for path in [
+        "/",
+        "/runs",
+        "/runs/run_a",
+        "/runs/<script>alert('x')</script>",
+    ] {
         let page = server.get(path).await;
         assert!(!page.body.contains("<script>alert"), "{path}");
     }
     let page = server.get("/runs/run_a").await;
     page.says("Failed during topic detection")
         .says("Attempt 1 failed during topic detection after 1.0 s: &lt;script&gt;alert(");
-    server.get("/").await.says("during topic detection");
+    server.get("/runs").await.says("during topic detection");
     let told = server.get("/api/v1/runs/run_a").await.json();
     assert_eq!(told["run"]["failure"], failure.as_str());
     assert_eq!(told["run"]["failed_during"], "topic detection");
@@ -169,7 +177,7 @@ async fn a_compared_run_leads_to_its_report() {
     );
 
     server.compare(&run).await;
-    for path in ["/", "/runs/run_a"] {
+    for path in ["/runs", "/runs/run_a"] {
         let page = server.get(path).await;
         page.says("Candidate failed")
             .says(r#"href="/runs/run_a/report""#);
@@ -262,7 +270,7 @@ async fn another_environments_run_is_not_looked_for_in_this_ones_engine() {
     server.run_in("production", "run_a", 1).await;
     let told = server.get("/api/v1/runs/run_a").await.json();
     assert_eq!(told["run"]["engine"], "not_asked");
-    let page = server.get("/").await;
+    let page = server.get("/runs").await;
     page.says("Progress unknown: it runs in environment production");
 }
 

@@ -21,6 +21,7 @@ mod health;
 mod http;
 
 mod intake;
+mod mending;
 mod notices;
 mod objects;
 mod oracles;

@@ -16,6 +16,7 @@ mod mirroring;
 mod mirrors;
 mod moves;
 mod opening;
+pub mod recordings;
 mod replays;
 mod reviews;
 mod routes;
@@ -143,6 +144,11 @@ on_both_databases!(
     served::live_runs_count_under_the_versions_they_were_first_seen_under,
     served::a_run_that_failed_and_was_taken_up_again_has_failed,
     served::a_step_to_draining_asks_what_was_served,
+    recordings::a_page_goes_on_where_the_one_before_ended_however_many_have_come_since,
+    recordings::recordings_are_narrowed_by_what_is_sought,
+    recordings::a_verdict_counts_until_the_run_goes_on_and_the_newest_does,
+    recordings::of_many_who_take_up_a_run_at_once_one_does_and_that_is_on_record,
+    recordings::ten_thousand_recordings_are_listed_at_once,
     sharing::an_answer_is_given_once_in_the_order_it_was_asked_for,
     sharing::the_oldest_answers_go_first_where_there_are_too_many,
     sharing::a_run_is_looked_into_once_for_each_comparison_that_finds_differences,

@@ -33,6 +33,8 @@ pub struct ClientConfig {
     pub poll_margin: Duration,
     /// For calls that may be repeated.
     pub retry: RetryPolicy,
+    /// Where people see the server's own pages, if it has any.
+    pub ui_url: Option<Url>,
 }
 
 impl ClientConfig {
@@ -44,6 +46,7 @@ impl ClientConfig {
             request_timeout: Duration::from_secs(10),
             poll_margin: Duration::from_secs(5),
             retry: RetryPolicy::default(),
+            ui_url: None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Starting, reading and controlling runs.
 
 use reqwest::Method;
+use url::Url;
 
 use super::{Client, Error, Repeat};
 use crate::{
@@ -64,6 +65,15 @@ impl Client {
         self.get(&["workflow", id.as_str()], &[("includeTasks", include)])
             .await?
             .json()
+    }
+
+    /// Where people see a run on the server's own pages, if it has any.
+    pub fn page_of(&self, id: &WorkflowId) -> Option<Url> {
+        let mut page = self.config.ui_url.clone()?;
+        let mut path = page.path_segments_mut().ok()?;
+        path.pop_if_empty().extend(["execution", id.as_str()]);
+        drop(path);
+        Some(page)
     }
 
     /// Ids of the open runs of a workflow (of version 1 if none is named, as the server has it).

@@ -1,25 +1,36 @@
 //! Runs as people and programs are told of them: the command line, the pages and the API show the
 //! same lines.
 
+mod graph;
+mod recordings;
 mod steps;
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::try_join_all;
 use serde::Serialize;
 
-use super::Shadow;
+use super::{Followed, Shadow};
 use crate::{
-    model::{EnvironmentName, FlagName, RecordingId, RunId, RunState, WorkflowId},
-    progress::Progress,
+    conductor::definitions,
+    cost::{self, Metered, Sum},
+    model::{
+        EnvironmentName, FlagName, Origin, RecordingId, RunId, RunState, TranscriptId, WorkflowId,
+    },
+    progress::{self, Progress},
     store::Run,
 };
 
+pub use graph::{Graph, Members, Node};
+pub use recordings::{
+    ControlLine, MirrorLine, Moment, RecordingDetail, RecordingLine, RecordingPage, RouteLine,
+    RunLine,
+};
 pub use steps::{AttemptLine, StepLine, StepState};
 
 /// How long the engine may take to tell of a run. People who look would rather see the rest.
-const ENGINE_WAIT: Duration = Duration::from_secs(2);
+pub(super) const ENGINE_WAIT: Duration = Duration::from_secs(2);
 
 /// One run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -28,6 +39,8 @@ pub struct RunStatus {
     pub run_id: RunId,
     /// The recording.
     pub recording_id: RecordingId,
+    /// The transcript.
+    pub transcript_id: TranscriptId,
     /// Where.
     pub environment: EnvironmentName,
     /// For which migration.
@@ -36,6 +49,10 @@ pub struct RunStatus {
     pub generation: i64,
     /// The phase it was dispatched in.
     pub phase: String,
+    /// Whether it serves the recording's users.
+    pub is_live: bool,
+    /// What it was made for.
+    pub origin: Origin,
     /// How far it is.
     pub state: RunState,
     /// The engine's id, once known.
@@ -58,6 +75,8 @@ pub struct RunStatus {
     pub progress: Option<Progress>,
     /// What the workflow engine says of it.
     pub engine: EngineWord,
+    /// Somebody had the engine schedule nothing of it.
+    pub is_paused: bool,
 }
 
 /// What the workflow engine says of a run.
@@ -83,7 +102,29 @@ pub struct RunDetail {
     pub steps: Vec<StepLine>,
     /// Every attempt, in the order they began.
     pub attempts: Vec<AttemptLine>,
+    /// The same steps as the workflow draws them.
+    pub graph: Graph,
+    /// What it used so far costs.
+    pub cost: Sum,
+    /// When an open run is going to end, where runs before it say so.
+    pub expected: Option<Expected>,
+    /// Its page in Conductor's own UI, where the settings say where that is.
+    pub conductor_url: Option<String>,
 }
+
+/// When a run is going to end, by how long runs of recordings of like length took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Expected {
+    /// One in ten ended sooner.
+    pub from: DateTime<Utc>,
+    /// One in ten ended later.
+    pub to: DateTime<Utc>,
+    /// How many runs say so.
+    pub runs: usize,
+}
+
+/// How many runs before one are asked how long they took.
+const BEFORE_IT: i64 = 200;
 
 impl RunStatus {
     /// Whether nothing shown here will change by itself any more.
@@ -111,30 +152,70 @@ impl Shadow {
             return Ok(None);
         };
         let attempts = self.store.attempts(id).await?;
+        let steps = steps::steps(&run, &attempts);
+        let workflow = run.workflow_id.as_ref();
+        let conductor_url = workflow
+            .filter(|_| run.environment == self.environment)
+            .and_then(|workflow| self.client.page_of(workflow));
         Ok(Some(RunDetail {
-            steps: steps::steps(&run, &attempts),
+            graph: graph::graph(definitions::workflow(), &steps),
+            steps,
             run: self.status(&run).await?,
             attempts: attempts.into_iter().map(AttemptLine::of).collect(),
+            cost: self.cost_of(id).await?,
+            expected: self.expected(&run).await?,
+            conductor_url: conductor_url.map(Into::into),
+        }))
+    }
+
+    async fn cost_of(&self, run: &RunId) -> anyhow::Result<Sum> {
+        let used = self.store.usages(run).await?.into_iter();
+        let metered: Vec<_> = used
+            .map(|used| Metered {
+                task: used.task_ref,
+                usage: used.usage,
+            })
+            .collect();
+        Ok(cost::cost(&metered, &self.prices).total)
+    }
+
+    /// When an open run is going to end. Of one that was taken up again nothing is said: how long it lay
+    /// still is no part of the work.
+    async fn expected(&self, run: &Run) -> anyhow::Result<Option<Expected>> {
+        if run.state.is_final() || run.failed_at.is_some() {
+            return Ok(None);
+        }
+        let Some(length) = self.store.length_of(&run.id).await? else {
+            return Ok(None);
+        };
+        let place = (&run.environment, &run.flag);
+        let past = self.store.past_runs(place.0, place.1, BEFORE_IT).await?;
+        let usual = progress::usual(&past, length);
+        Ok(usual.map(|usual| Expected {
+            from: run.started_at + TimeDelta::milliseconds(usual.from_ms),
+            to: run.started_at + TimeDelta::milliseconds(usual.to_ms),
+            runs: usual.runs,
         }))
     }
 
     async fn status(&self, run: &Run) -> anyhow::Result<RunStatus> {
-        let (engine, progress) = self.ask_engine(run).await;
-        let verdict = self.verdict(run).await?;
+        let (engine, seen) = self.ask_engine(run).await;
         let failed_during = match run.state {
             RunState::Failed => steps::failed_during(&self.store.attempts(&run.id).await?),
             RunState::Starting | RunState::Running | RunState::Completed | RunState::Terminated => {
                 None
             }
         };
-        let is_compared = matches!(run.state, RunState::Completed | RunState::Failed);
         Ok(RunStatus {
             run_id: run.id.clone(),
             recording_id: run.recording_id.clone(),
+            transcript_id: run.transcript_id.clone(),
             environment: run.environment.clone(),
             flag: run.flag.clone(),
             generation: run.generation,
             phase: run.phase.clone(),
+            is_live: run.is_live(),
+            origin: run.origin,
             state: run.state,
             workflow_id: run.workflow_id.clone(),
             started_at: run.started_at,
@@ -142,35 +223,25 @@ impl Shadow {
             duration_ms: run
                 .finished_at
                 .map(|end| (end - run.started_at).num_milliseconds()),
-            awaits_verdict: is_compared && run.control_id.is_some() && verdict.is_none(),
-            verdict,
+            awaits_verdict: run.awaits_verdict(),
+            verdict: run.verdict.clone(),
             failed_during,
             failure: run.failure.clone(),
-            progress,
+            is_paused: seen.as_ref().is_some_and(|seen| seen.is_paused),
+            progress: seen.and_then(|seen| seen.progress),
             engine,
         })
     }
 
     /// An engine that does not answer leaves the progress out, and nothing else.
-    async fn ask_engine(&self, run: &Run) -> (EngineWord, Option<Progress>) {
+    async fn ask_engine(&self, run: &Run) -> (EngineWord, Option<Followed>) {
         if run.state.is_final() || run.environment != self.environment {
             return (EngineWord::NotAsked, None);
         }
         match tokio::time::timeout(ENGINE_WAIT, self.look(run)).await {
-            Ok(Ok(seen)) => match seen.progress {
-                Some(progress) => (EngineWord::Told, Some(progress)),
-                None => (EngineWord::Unknown, None),
-            },
+            Ok(Ok(seen)) if seen.progress.is_some() => (EngineWord::Told, Some(seen)),
+            Ok(Ok(_)) => (EngineWord::Unknown, None),
             Ok(Err(_)) | Err(_) => (EngineWord::Silent, None),
         }
-    }
-
-    /// A verdict from before the run was taken up again says nothing about how it ended.
-    async fn verdict(&self, run: &Run) -> anyhow::Result<Option<String>> {
-        let Some(end) = run.finished_at else {
-            return Ok(None);
-        };
-        let newest = self.store.newest_verdict(&run.id).await?;
-        Ok(newest.and_then(|(verdict, at)| (at >= end).then_some(verdict)))
     }
 }

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The longest a hold may be meant to last.
-const LONGEST_HOURS: i64 = 2160;
+pub(in crate::http) const LONGEST_HOURS: i64 = 2160;
 
 pub(super) fn routes() -> Routes {
     Routes::new()

@@ -4,9 +4,10 @@ mod audit;
 mod breaker;
 pub(super) mod gate;
 pub(super) mod health;
-mod holds;
+pub(super) mod holds;
 mod me;
-mod phases;
+pub(super) mod mending;
+pub(super) mod phases;
 mod recordings;
 mod reviews;
 pub(super) mod runs;
@@ -20,6 +21,7 @@ pub(super) fn routes() -> Routes {
         .nest(
             "/v1",
             runs::routes()
+                .merge(mending::routes())
                 .merge(recordings::routes())
                 .merge(phases::routes())
                 .merge(holds::routes())

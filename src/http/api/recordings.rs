@@ -1,19 +1,26 @@
-//! Recordings on their way in: who serves one is asked before its Celery task is published.
+//! Recordings: who serves one is asked before its Celery task is published; those that came are listed.
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::{Path, Query, State, rejection::QueryRejection},
 };
 use serde::Serialize;
 use serde_json::Value;
 
-use super::super::{
-    Door, Error, Routes,
-    body::{self, Body, Fields, wrong},
+use super::{
+    super::{
+        Door, Error, Routes,
+        body::{self, Body, Fields, wrong},
+        seeking::Seeking,
+    },
+    runs::{Listing, limit_of},
 };
 use crate::{
-    access::Action,
-    controller::intake::{Accepted, Request, Unanswered},
+    access::{Action, Caller},
+    controller::{
+        intake::{Accepted, Request, Unanswered},
+        status::{RecordingDetail, RecordingPage},
+    },
     model::TranscriptId,
     rollout::Owner,
     store::{Way, Wish},
@@ -31,8 +38,35 @@ struct Served {
 
 pub(super) fn routes() -> Routes {
     Routes::new()
+        .get("/recordings", Action::View, list)
+        .get("/recordings/{id}", Action::View, one)
         .post("/recordings", Action::AskRoute, ask)
         .post("/recordings/{task_id}/accept", Action::AskRoute, accept)
+}
+
+/// The newest first; `next` is asked for as `before`.
+async fn list(
+    State(door): State<Door>,
+    caller: Caller,
+    seeking: Result<Query<Seeking>, QueryRejection>,
+    listing: Result<Query<Listing>, QueryRejection>,
+) -> Result<Json<RecordingPage>, Error> {
+    let Query(seeking) = seeking.map_err(|error| Error::BadRequest(error.body_text()))?;
+    let limit = usize::try_from(limit_of(&listing)?).unwrap_or(1);
+    let sought = seeking.sought(&caller.reach(Action::View), (door.shadow.clock)())?;
+    let place = seeking.place()?;
+    let page = door.shadow.recordings(&sought, place.as_ref(), limit);
+    Ok(Json(page.await?))
+}
+
+async fn one(
+    State(door): State<Door>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<RecordingDetail>, Error> {
+    let reach = caller.reach(Action::View);
+    let found = door.shadow.recording(&id, &reach).await?;
+    found.map(Json).ok_or_else(|| Error::no_recording(&id))
 }
 
 async fn ask(State(door): State<Door>, body: Body) -> Result<Json<Served>, Error> {

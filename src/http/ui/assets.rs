@@ -8,7 +8,10 @@ use axum::{http::header, response::IntoResponse};
 use super::super::{Needs, Routes};
 use crate::model::digest;
 
-const STYLE: &str = include_str!("assets/style.css");
+const STYLE: &str = concat!(
+    include_str!("assets/style.css"),
+    include_str!("assets/runs.css")
+);
 const SCRIPT: &str = include_str!("assets/live.js");
 const ICON: &str = include_str!("assets/icon.svg");
 

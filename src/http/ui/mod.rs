@@ -1,7 +1,18 @@
 //! The pages. They are complete as they come from the server; `live.js` only keeps them fresh.
+//!
+//! A page is a module with its handlers, a template beside the others, and a [`frame::Frame`] around both.
 
 mod assets;
+mod done;
 mod evidence;
+mod form;
+mod frame;
+mod graph;
+mod mending;
+mod overview;
+mod phases;
+mod recordings;
+mod run_words;
 mod runs;
 mod sign_in;
 mod sound;
@@ -26,11 +37,16 @@ use visitor::Visitor;
 /// Everything but the API.
 pub(super) fn routes() -> Routes {
     Routes::new()
-        .get("/", Action::View, runs::list)
+        .get("/", Action::View, overview::show)
+        .get("/recordings", Action::View, recordings::list)
+        .get("/recordings/{id}", Action::View, recordings::one)
+        .get("/runs", Action::View, runs::list)
         .get("/evidence", Action::View, evidence::page)
         .get("/runs/{id}", Action::View, runs::one)
         .get("/runs/{id}/report", Action::ReadReports, runs::report_of)
         .get("/runs/{id}/audio/{side}", Action::ReadReports, sound::mix)
+        .merge(mending::routes())
+        .merge(phases::routes())
         .merge(sign_in::routes())
         .nest("/assets", assets::routes())
         .fallback(|| async { PageError::from(Error::NotFound("there is no such page".to_owned())) })

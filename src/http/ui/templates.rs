@@ -3,16 +3,29 @@
 use std::sync::LazyLock;
 
 use anyhow::Context;
-use minijinja::{AutoEscape, Environment, UndefinedBehavior, syntax::SyntaxConfig, value::Serde};
+use minijinja::{
+    AutoEscape, Environment, UndefinedBehavior, context, syntax::SyntaxConfig, value::Serde,
+};
 use serde::Serialize;
 
-use super::{assets, words};
+use super::{assets, frame::Place, run_words, words};
 
-const TEMPLATES: [(&str, &str); 6] = [
+const TEMPLATES: [(&str, &str); 14] = [
     ("layout.html", include_str!("templates/layout.html")),
     ("parts.html", include_str!("templates/parts.html")),
+    ("standing.html", include_str!("templates/standing.html")),
+    ("overview.html", include_str!("templates/overview.html")),
+    ("phase.html", include_str!("templates/phase.html")),
     ("runs.html", include_str!("templates/runs.html")),
     ("run.html", include_str!("templates/run.html")),
+    ("graph.html", include_str!("templates/graph.html")),
+    ("recordings.html", include_str!("templates/recordings.html")),
+    ("recording.html", include_str!("templates/recording.html")),
+    (
+        "recording_parts.html",
+        include_str!("templates/recording_parts.html"),
+    ),
+    ("mend.html", include_str!("templates/mend.html")),
     ("sign_in.html", include_str!("templates/sign_in.html")),
     ("error.html", include_str!("templates/error.html")),
 ];
@@ -31,12 +44,21 @@ fn environment() -> Result<Environment<'static>, minijinja::Error> {
             .build()?,
     );
     environment.add_global("version", assets::VERSION.as_str());
+    let places = Place::ALL.map(|place| context! { path => place.path(), label => place.label() });
+    environment.add_global("places", places.to_vec());
     environment.add_filter("moment", words::moment);
     environment.add_filter("took", words::took);
     environment.add_filter("sentence", words::sentence);
     environment.add_function("since", words::since);
     environment.add_filter("verdict", words::verdict);
     environment.add_filter("state", words::state);
+    environment.add_filter("gate", words::gate);
+    environment.add_filter("go", words::go);
+    environment.add_filter("breaker", words::breaker);
+    environment.add_filter("standing", words::standing);
+    environment.add_filter("words", run_words::words);
+    environment.add_filter("segment", run_words::segment);
+    environment.add_function("remaining", run_words::remaining);
     for (name, text) in TEMPLATES {
         environment.add_template(name, text)?;
     }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use minijinja::{Value, context};
 
-use crate::compare::Verdict;
+use crate::{compare::Verdict, model::GateVerdict, rollout::BreakerState};
 
 /// `2026-11-23 17:34:05` from a time as JSON has it. All pages say that times are in UTC.
 pub(super) fn moment(time: &str) -> String {
@@ -65,13 +65,64 @@ pub(super) fn state(name: &str) -> Value {
     context! { sign, tone, label => label(name) }
 }
 
+/// What the gate says, by its name in JSON.
+pub(super) fn gate(name: &str) -> Value {
+    let all = [GateVerdict::Pass, GateVerdict::Fail, GateVerdict::NotYet];
+    let verdict = all.into_iter().find(|verdict| verdict.as_str() == name);
+    let (sign, tone) = match verdict {
+        Some(GateVerdict::Pass) => ("✓", "good"),
+        Some(GateVerdict::Fail) => ("✗", "bad"),
+        Some(GateVerdict::NotYet) => ("…", "noise"),
+        None => ("?", "open"),
+    };
+    let label = verdict.map_or_else(|| label(name), |verdict| verdict.label().to_owned());
+    context! { sign, tone, label }
+}
+
+/// The same of a move: whether it can be made.
+pub(super) fn go(name: &str) -> Value {
+    let label = match name {
+        "pass" => "GO".to_owned(),
+        "fail" => "NO-GO".to_owned(),
+        "not_yet" => "NOT YET".to_owned(),
+        _ => label(name),
+    };
+    let of = gate(name);
+    let [sign, tone] = ["sign", "tone"].map(|key| of.get_attr(key).unwrap_or_default());
+    context! { sign, tone, label }
+}
+
+/// How far a breaker is, by its name in JSON; `not_watched` where nobody looks.
+pub(super) fn breaker(name: &str) -> Value {
+    let (sign, tone) = match BreakerState::parse(name) {
+        Some(BreakerState::Closed) => ("✓", "good"),
+        Some(BreakerState::Suspect | BreakerState::HalfOpen | BreakerState::Recovering) => {
+            ("≈", "noise")
+        }
+        Some(BreakerState::Open | BreakerState::Latched) => ("✗", "bad"),
+        None => ("?", "noise"),
+    };
+    context! { sign, tone, label => label(name) }
+}
+
+/// Whether a precondition holds, by its name in JSON.
+pub(super) fn standing(name: &str) -> Value {
+    let (sign, tone) = match name {
+        "met" => ("✓", "good"),
+        "not_yet" => ("…", "noise"),
+        "failed" => ("✗", "bad"),
+        _ => ("!", "open"),
+    };
+    context! { sign, tone, label => label(name) }
+}
+
 /// A message with a capital at its beginning and a stop at its end.
 pub(super) fn sentence(message: &str) -> String {
     format!("{}.", capitalised(message))
 }
 
 /// `Within noise` from `within_noise`.
-fn label(name: &str) -> String {
+pub(super) fn label(name: &str) -> String {
     capitalised(&name.replace('_', " "))
 }
 
@@ -100,9 +151,16 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_verdict_is_shown_as_it_is_and_never_as_good() {
-        let face = verdict("brand_new");
-        let of = |key: &str| face.get_attr(key).expect("it is there").to_string();
-        assert_eq!([of("label"), of("tone")], ["Brand new", "open"]);
+    fn what_is_unknown_is_shown_as_it_is_and_never_as_good() {
+        for (face, tone) in [
+            (verdict("brand_new"), "open"),
+            (gate("brand_new"), "open"),
+            (go("brand_new"), "open"),
+            (breaker("brand_new"), "noise"),
+            (standing("brand_new"), "open"),
+        ] {
+            let of = |key: &str| face.get_attr(key).expect("it is there").to_string();
+            assert_eq!([of("label"), of("tone")], ["Brand new", tone]);
+        }
     }
 }

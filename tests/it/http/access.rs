@@ -362,7 +362,7 @@ async fn what_lies_in_other_environments_is_not_told_from_what_is_not_there() {
     };
     let (_, list) = get("/api/v1/runs").await;
     assert!(list.contains("run_ours") && !list.contains("run_theirs"));
-    let (_, page) = get("/").await;
+    let (_, page) = get("/runs").await;
     assert!(page.contains("run_ours") && !page.contains("run_theirs"));
     for path in [
         "/api/v1/runs/run_theirs",

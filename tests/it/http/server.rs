@@ -16,7 +16,7 @@ use switchyard::{
     compare::Policy,
     conductor::{Client, ClientConfig, RetryPolicy},
     controller::{
-        Metrics, Mover, Reviews, Shadow, Sound,
+        Mending, Metrics, Mover, Reviews, Shadow, Sound,
         access::{Access, SignIn},
         intake::{Budget, Intake, Standing},
     },
@@ -189,6 +189,10 @@ impl Server {
         let router = http::router(http::State {
             access: access.clone(),
             shadow: shadow.clone(),
+            mending: Mending {
+                shadow: shadow.clone(),
+                giving_back: Err("these tests have no Celery".to_owned()),
+            },
             intake,
             mover,
             metering: http::Metering::new(Some(metrics), token),
@@ -318,16 +322,13 @@ impl Server {
         if let Some(host) = host {
             request = request.header("host", host);
         }
-        let response = request.send().await.expect("it answers");
-        let headers = response.headers().iter();
-        let headers = headers
-            .map(|(name, value)| (name.to_string(), value.to_str().expect("text").to_owned()))
-            .collect();
-        Answer {
-            status: response.status().as_u16(),
-            headers,
-            body: response.text().await.expect("a body"),
-        }
+        Answer::of(request.send().await.expect("it answers")).await
+    }
+
+    /// Sends a form as it is, and goes nowhere by itself.
+    pub async fn send(&self, path: &str, form: &[(&str, &str)]) -> Answer {
+        let request = super::access::client().post(format!("{}{path}", self.root));
+        Answer::of(request.form(form).send().await.expect("it answers")).await
     }
 
     /// The events of a stream.
@@ -362,6 +363,27 @@ pub struct Answer {
 }
 
 impl Answer {
+    async fn of(response: reqwest::Response) -> Self {
+        let headers = response.headers().iter();
+        let headers = headers
+            .map(|(name, value)| (name.to_string(), value.to_str().expect("text").to_owned()))
+            .collect();
+        Self {
+            status: response.status().as_u16(),
+            headers,
+            body: response.text().await.expect("a body"),
+        }
+    }
+
+    /// What a form of the page sends back.
+    pub fn csrf(&self) -> String {
+        let (_, rest) = self
+            .body
+            .split_once("name=\"csrf\" value=\"")
+            .expect("a form");
+        rest.split('"').next().expect("a value").to_owned()
+    }
+
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", String::as_str)
     }

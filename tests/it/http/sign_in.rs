@@ -28,12 +28,15 @@ const RSA: &[u8] = include_bytes!("../../fixtures/sign-in/rsa.pk8");
 const SESSION: &str = "__Host-switchyard";
 const SIGNING_IN: &str = "__Host-switchyard-sign-in";
 
+/// However busy the machine is.
+const PATIENT: Duration = Duration::from_mins(1);
+
 type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
 /// A server and the provider its people sign in at.
-struct World {
+pub struct World {
     sandbox: Sandbox,
-    server: Server,
+    pub server: Server,
 }
 
 fn roles() -> Vec<GroupRole> {
@@ -52,18 +55,26 @@ fn roles() -> Vec<GroupRole> {
 }
 
 impl World {
-    async fn new() -> Self {
-        Self::knowing_itself(Some("sandbox-secret")).await
+    pub async fn new() -> Self {
+        Self::within(Bounds::default()).await
+    }
+
+    /// With other bounds of moves.
+    pub async fn within(bounds: Bounds) -> Self {
+        Self::set_up(PATIENT, Some("sandbox-secret"), bounds).await
     }
 
     /// With another secret than the provider knows, or none.
     async fn knowing_itself(secret: Option<&str>) -> Self {
-        // However busy the machine is.
-        Self::waiting(Duration::from_mins(1), secret).await
+        Self::waiting(PATIENT, secret).await
     }
 
     /// Where the provider may take so long to answer.
     async fn waiting(patience: Duration, secret: Option<&str>) -> Self {
+        Self::set_up(patience, secret, Bounds::default()).await
+    }
+
+    async fn set_up(patience: Duration, secret: Option<&str>, bounds: Bounds) -> Self {
         let sandbox = standup::sandbox().await;
         let issuer = sandbox.url(Service::SignIn).to_string();
         let settings = OidcSettings {
@@ -99,14 +110,14 @@ impl World {
             }),
             ..tokens_alone()
         };
-        let server = Server::signing_in(sign_in, Bounds::default()).await;
+        let server = Server::signing_in(sign_in, bounds).await;
         let set = clock.set(Arc::clone(&server.access.clock));
         assert!(set.is_ok());
         sandbox.keep_time(now);
         Self { sandbox, server }
     }
 
-    fn browser(&self) -> Browser<'_> {
+    pub fn browser(&self) -> Browser<'_> {
         Browser {
             world: self,
             cookies: BTreeMap::new(),
@@ -122,27 +133,27 @@ impl World {
 
 /// Somebody with a cookie jar.
 #[derive(Clone)]
-struct Browser<'a> {
+pub struct Browser<'a> {
     world: &'a World,
     cookies: BTreeMap<String, String>,
 }
 
 /// What a page said.
-struct Page {
-    status: u16,
-    location: String,
-    body: String,
+pub struct Page {
+    pub status: u16,
+    pub location: String,
+    pub body: String,
 }
 
 impl Page {
     #[track_caller]
-    fn refuses(&self, status: u16, says: &str) {
+    pub fn refuses(&self, status: u16, says: &str) {
         assert_eq!(self.status, status, "{}", self.body);
         assert!(self.body.contains(says), "{says:?} in {}", self.body);
     }
 
     /// What a form of the page sends back.
-    fn csrf(&self) -> String {
+    pub fn csrf(&self) -> String {
         let (_, rest) = self
             .body
             .split_once("name=\"csrf\" value=\"")
@@ -185,13 +196,13 @@ impl Browser<'_> {
         }
     }
 
-    async fn get(&mut self, path: &str) -> Page {
+    pub async fn get(&mut self, path: &str) -> Page {
         let request = self.world.server.asks(&Method::GET, path);
         let response = request.header("cookie", self.jar()).send().await;
         self.keep(response.expect("an answer")).await
     }
 
-    async fn post(&mut self, path: &str, form: &[(&str, &str)]) -> Page {
+    pub async fn post(&mut self, path: &str, form: &[(&str, &str)]) -> Page {
         let request = self.world.server.asks(&Method::POST, path).form(form);
         let response = request.header("cookie", self.jar()).send().await;
         self.keep(response.expect("an answer")).await
@@ -211,7 +222,7 @@ impl Browser<'_> {
         back.strip_prefix(PUBLIC).expect("back to us").to_owned()
     }
 
-    async fn signs_in(&mut self, person: &str) -> Page {
+    pub async fn signs_in(&mut self, person: &str) -> Page {
         let back = self.at_the_provider(person).await;
         self.get(&back).await
     }

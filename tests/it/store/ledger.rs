@@ -68,6 +68,7 @@ async fn take_over(store: &Store, seen: i64) -> bool {
         owner: Owner::Control,
         run: None,
         reason: "Conductor is not well",
+        entry: None,
     };
     store
         .take_over(&takeover, at(80))

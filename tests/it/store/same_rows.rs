@@ -14,6 +14,7 @@ use super::ledger::write_live;
 use super::mirroring::write_mirrorings;
 use super::mirrors::write_mirror;
 use super::moves::write_moves;
+use super::recordings::signed;
 use super::replays::write_replay;
 use super::reviews::write_reviews;
 use super::routes::write_routes;
@@ -52,6 +53,10 @@ async fn write_everything(store: &Store) -> anyhow::Result<()> {
         .finish_run(&id, RunState::Failed, Some("attempt 1: 500"), at(5))
         .await?;
 
+    let failed = store.run(&id).await?.expect("it is there");
+    store
+        .take_up(&failed, at(0), signed("run_1", "retry"), at(6))
+        .await?;
     store.claim_start(&id, at(0), at(6)).await?;
     store
         .mark_running(&id, &WorkflowId::new("workflow-2"))

@@ -35,6 +35,9 @@ fn run(state: RunState) -> Run {
         epoch: None,
         withdrawn_at: None,
         origin: Origin::Arrival,
+        failed_at: None,
+        start_tried_at: noon(),
+        verdict: None,
     }
 }
 

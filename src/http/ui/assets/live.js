@@ -1,16 +1,32 @@
-// Keeps a page fresh. The server says when something has changed; the page is then fetched anew and
-// what differs is put in place, so that focus, selection and scrolling stay where they are.
+// Keeps a page fresh. The server says when something has changed, or a while has passed; the page is then
+// fetched anew and what differs is put in place, so that focus, selection and scrolling stay where they
+// are. While somebody fills in a form the page stays as it is: what they decide on is what they saw.
 "use strict";
 
 const lost = document.getElementById("lost");
+const { events, every } = document.body.dataset;
 let source = null;
+let timer = null;
 let fetching = false;
 let stale = false;
 
+/** Whether somebody has written or chosen something that was not sent yet. */
+function isTyping() {
+  const chosen = (option) => option.selected !== option.defaultSelected;
+  return [...document.querySelectorAll("main form :is(input, textarea, select)")].some((field) => {
+    if (field.type === "hidden") return false;
+    if (field.type === "checkbox" || field.type === "radio") return field.checked !== field.defaultChecked;
+    if (field.options) return [...field.options].some((option) => option.defaultSelected) && [...field.options].some(chosen);
+    return field.value !== field.defaultValue;
+  });
+}
+
 /** Makes one element like another, touching only what differs. Children with an id are kept. */
 function become(now, then) {
-  for (const { name } of [...now.attributes]) if (!then.hasAttribute(name)) now.removeAttribute(name);
-  for (const { name, value } of then.attributes) if (now.getAttribute(name) !== value) now.setAttribute(name, value);
+  // What somebody opened stays open.
+  const isTheirs = (name) => name === "open" && now.nodeName === "DETAILS";
+  for (const { name } of [...now.attributes]) if (!then.hasAttribute(name) && !isTheirs(name)) now.removeAttribute(name);
+  for (const { name, value } of then.attributes) if (now.getAttribute(name) !== value && !isTheirs(name)) now.setAttribute(name, value);
   let place = now.firstChild;
   for (const wanted of [...then.childNodes]) {
     const known = wanted.id && [...now.children].find((child) => child.id === wanted.id);
@@ -35,7 +51,7 @@ function become(now, then) {
 /** Fetches the page anew; once more if something changed meanwhile. */
 async function refresh() {
   stale = true;
-  if (fetching) return;
+  if (fetching || isTyping()) return;
   fetching = true;
   try {
     while (stale) {
@@ -45,9 +61,11 @@ async function refresh() {
       // Somebody who has to sign in again is led there.
       if (answer.redirected) { location.assign(answer.url); return; }
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+      if (isTyping()) return;
       become(document.querySelector("main"), fresh.querySelector("main"));
       document.title = fresh.title;
       count();
+      if (!events) lost.hidden = true;
     }
   } catch {
     lost.hidden = false;
@@ -69,7 +87,7 @@ function count() {
 }
 
 function listen() {
-  source = new EventSource(document.body.dataset.events);
+  source = new EventSource(events);
   source.addEventListener("open", () => { lost.hidden = true; });
   source.addEventListener("snapshot", refresh);
   source.addEventListener("end", () => {
@@ -87,14 +105,25 @@ function listen() {
 function stop() {
   if (source) source.close();
   source = null;
+  clearInterval(timer);
+  timer = null;
 }
 
-/** Listens only while somebody looks: browsers allow few open connections. */
+/** Follows only while somebody looks: browsers allow few open connections. */
 function follow() {
-  if (document.hidden) stop();
-  else if (!source) listen();
+  if (document.hidden) { stop(); return; }
+  if (events && !source) listen();
+  if (every && !timer) timer = setInterval(refresh, Number(every) * 1000);
 }
 
-document.addEventListener("visibilitychange", follow);
-setInterval(count, 1000);
-follow();
+// What was said once is not said again when the page is loaded again.
+const address = new URL(location.href);
+if (address.searchParams.has("done")) {
+  address.searchParams.delete("done");
+  history.replaceState(null, "", address);
+}
+if (events || every) {
+  document.addEventListener("visibilitychange", follow);
+  setInterval(count, 1000);
+  follow();
+}
