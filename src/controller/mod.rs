@@ -44,7 +44,7 @@ pub use outcome::candidate_outcome;
 pub use overview::{Glimpse, Overview, Told};
 pub use register::{Change, Registered, register};
 pub use replay::{LEASE, NewReplay, NoReplay, Replays, Tally, Ticked, Tracks};
-pub use reviews::{Listed, Reviews, Shown, Sides};
+pub use reviews::{ClusterDetail, Listed, Opened, Reviews, Shown, Sides};
 pub use routing::{Asked, Basis, Routing, RoutingStatus, SWITCHYARD, Weighed, weigh};
 pub use selftests::{CONTROLS as SELFTEST_CONTROLS, SelfTests};
 pub use shadow::{Clock, Followed, Meaning, Shadow, epoch};
