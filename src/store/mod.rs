@@ -33,6 +33,7 @@ mod ratios;
 mod readings;
 mod rehearsals;
 mod replays;
+mod reports;
 mod requests;
 mod reviews;
 mod routes;
@@ -64,6 +65,7 @@ use sqlx::{
     any::{AnyConnectOptions, AnyPoolOptions},
 };
 
+pub use audit::WhichEntries;
 pub use arrivals::{Arrival, NobodyServes, Pinned, Way, Wish};
 pub use backup::{Copied, Restored, TABLES};
 pub use comparisons::{ComparisonFacts, StoredComparison, StoredField};
@@ -85,6 +87,7 @@ pub use phases::{Flipped, PhaseRow};
 pub use pinnings::Pinning;
 pub use ratios::StoredRatio;
 pub use rehearsals::Rehearsal;
+pub use reports::{ReportLine, WhichReports};
 pub use replays::{EarlierRun, ItemState, Replay, ReplayItem, ReplayState, Skipped};
 pub use requests::Request;
 pub use routes::{RouteRow, RouteState};

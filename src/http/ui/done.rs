@@ -27,11 +27,27 @@ pub(in crate::http) enum Done {
     Held,
     /// A hold is not any more.
     Released,
+    /// A verdict on a cluster was noted.
+    Judged,
+    /// A rule hides.
+    RuleMade,
+    /// A rule hides no more.
+    RuleRemoved,
+    /// The breaker was closed.
+    Closed,
+    /// A replay was begun.
+    ReplayBegun,
+    /// A replay goes on.
+    ReplayResumed,
+    /// A replay starts nothing more for now.
+    ReplayPaused,
+    /// A replay starts nothing more.
+    ReplayCancelled,
 }
 
 impl Done {
     /// All of them.
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 15] = [
         Self::Moved,
         Self::RolledBack,
         Self::Requested,
@@ -39,6 +55,14 @@ impl Done {
         Self::Withdrawn,
         Self::Held,
         Self::Released,
+        Self::Judged,
+        Self::RuleMade,
+        Self::RuleRemoved,
+        Self::Closed,
+        Self::ReplayBegun,
+        Self::ReplayResumed,
+        Self::ReplayPaused,
+        Self::ReplayCancelled,
     ];
 
     /// Its name in addresses, and what people read.
@@ -57,6 +81,20 @@ impl Done {
             Self::Withdrawn => ("withdrawn", "The request was taken back."),
             Self::Held => ("held", "The hold is in force."),
             Self::Released => ("released", "The hold was released."),
+            Self::Judged => ("judged", "The verdict is noted."),
+            Self::RuleMade => ("rule-made", "The rule is in force."),
+            Self::RuleRemoved => ("rule-removed", "The rule was removed."),
+            Self::Closed => ("closed", "The breaker is closed."),
+            Self::ReplayBegun => ("replay-begun", "The replay is begun."),
+            Self::ReplayResumed => ("replay-resumed", "The replay goes on."),
+            Self::ReplayPaused => (
+                "replay-paused",
+                "The replay is paused; what is under way ends by itself.",
+            ),
+            Self::ReplayCancelled => (
+                "replay-cancelled",
+                "The replay is cancelled; what is under way ends by itself.",
+            ),
         }
     }
 

@@ -1,39 +1,35 @@
 //! Sorts of differences across all recordings, and a verdict for all of one sort.
 
 use axum::{
-    body::Bytes,
     extract::{Path, Query, State},
-    http::StatusCode,
-    response::{IntoResponse, Redirect, Response},
+    response::{IntoResponse, Response},
 };
 use serde::Serialize;
 
 use super::{
     super::{
         super::{Door, Error, error::PageError},
-        Page, Visitor, page as render,
+        Page,
+        done::{Done, Said},
+        form::{Form, Refused},
+        frame::{Frame, Place},
+        page as render,
         paging::{PAGE, Pager},
-        sent::Sent,
     },
-    NotDone, Trail,
-    item::{ActLine, Typed, act_line},
+    Trail,
+    item::{ActLine, Verdict, act_line},
     queue::QueueLine,
 };
 use crate::{
     access::Caller,
     controller::ClusterDetail,
-    model::EnvironmentName,
-    reviews::{
-        ClusterStanding, Foreseen, LONGEST_DAYS, OPENED_FOR_A_CLUSTER, Says, Target, Wanted,
-    },
+    reviews::{ClusterStanding, Foreseen, LONGEST_DAYS, OPENED_FOR_A_CLUSTER, Target},
 };
 
 #[derive(Serialize)]
 struct ListPage<'a> {
-    visitor: Visitor<'a>,
-    environment: &'a EnvironmentName,
-    place: &'static str,
-    is_below: bool,
+    #[serde(flatten)]
+    frame: Frame<'a>,
     queue: String,
     lines: Vec<Line>,
     pager: Pager,
@@ -49,10 +45,8 @@ struct Line {
 
 #[derive(Serialize)]
 struct ClusterPage<'a> {
-    visitor: Visitor<'a>,
-    environment: &'a EnvironmentName,
-    place: &'static str,
-    is_below: bool,
+    #[serde(flatten)]
+    frame: Frame<'a>,
     trail: &'a Trail,
     reviewer: &'a str,
     queue: String,
@@ -66,10 +60,9 @@ struct ClusterPage<'a> {
     members_left_out: usize,
     opened: usize,
     needed: usize,
-    typed: Typed,
-    says: &'static str,
+    typed: &'a Verdict,
     foreseen: Option<Foreseen>,
-    refused: Option<NotDone>,
+    refused: Option<&'a Refused>,
     longest_days: i64,
 }
 
@@ -92,10 +85,7 @@ pub(super) async fn list(
         cluster,
     });
     let shown = ListPage {
-        visitor: Visitor::of(&caller, &door),
-        environment: &door.shadow.environment,
-        place: "/reviews",
-        is_below: true,
+        frame: Frame::below(Place::Reviews, &door, &caller).with_forms(),
         queue: trail.to("/reviews"),
         lines: lines.collect(),
         pager,
@@ -108,19 +98,21 @@ pub(super) async fn page(
     caller: Caller,
     Path(id): Path<String>,
     Query(trail): Query<Trail>,
+    said: Said,
 ) -> Result<Page, PageError> {
-    let told = (Typed::default(), Says::Accept, None, None);
-    Ok(shown(&door, &caller, &id, &trail, told).await?)
+    let told = (&Verdict::default(), None, None);
+    Ok(shown(&door, &caller, &id, &trail, said, told).await?)
 }
 
-type Told = (Typed, Says, Option<Foreseen>, Option<NotDone>);
+type Told<'a> = (&'a Verdict, Option<Foreseen>, Option<&'a Refused>);
 
 async fn shown(
     door: &Door,
     caller: &Caller,
     id: &str,
     trail: &Trail,
-    (typed, says, foreseen, refused): Told,
+    said: Said,
+    (typed, foreseen, refused): Told<'_>,
 ) -> Result<Page, Error> {
     let reviewer = trail.reviewer(caller);
     let detail = door.reviews.cluster(id, Some(&reviewer)).await?;
@@ -141,10 +133,9 @@ async fn shown(
         ..trail.clone()
     };
     let shown = ClusterPage {
-        visitor: Visitor::of(caller, door),
-        environment: &door.shadow.environment,
-        place: "/reviews",
-        is_below: true,
+        frame: Frame::below(Place::Reviews, door, caller)
+            .with_forms()
+            .saying(said),
         trail,
         reviewer: &reviewer,
         queue: trail.to("/reviews"),
@@ -162,7 +153,6 @@ async fn shown(
         needed: OPENED_FOR_A_CLUSTER.min(cluster.size),
         cluster,
         typed,
-        says: says.as_str(),
         foreseen,
         refused,
         longest_days: LONGEST_DAYS,
@@ -176,47 +166,31 @@ pub(super) async fn say(
     caller: Caller,
     Path(id): Path<String>,
     Query(trail): Query<Trail>,
-    form: Bytes,
+    Form(typed): Form<Verdict>,
 ) -> Result<Response, PageError> {
-    let sent = Sent(form);
-    let says = Says::parse(&sent.text("says")).ok_or_else(|| {
-        super::wrong("says", "choose `accept`, `reject`, `waive` or `needs_info`")
-    })?;
-    let wanted = Wanted {
-        on: Target::Cluster(id.clone()),
-        says,
-        by: trail.reviewer(&caller),
-        reason: sent.text("reason"),
-        owner: sent.text("owner"),
-        days: sent.number_if_any("days")?,
-        at_most: sent.number_if_any("at_most")?,
+    let told = async {
+        let wanted = typed.wanted(Target::Cluster(id.clone()), trail.reviewer(&caller))?;
+        let told = if typed.preview == "yes" {
+            door.reviews.foresee(&wanted).await?.map(Some)
+        } else {
+            door.reviews.say(&wanted).await?.map(|_| None)
+        };
+        told.map_err(|refused| Error::Conflict(refused.to_string()))
     };
-    let told = if sent.text("preview") == "yes" {
-        let foreseen = door.reviews.foresee(&wanted).await.map_err(Error::from)?;
-        foreseen.map(Some)
-    } else {
-        let said = door.reviews.say(&wanted).await.map_err(Error::from)?;
-        said.map(|_| None)
-    };
-    let typed = Typed {
-        reason: wanted.reason,
-        owner: wanted.owner,
-        days: sent.text("days"),
-        at_most: sent.text("at_most"),
-    };
-    match told {
+    match told.await {
         Ok(None) => {
             let here = trail.to(&format!("/reviews/clusters/{id}"));
-            Ok(Redirect::to(&here).into_response())
+            Ok(Done::Judged.at(&here))
         }
         Ok(foreseen) => {
-            let told = (typed, says, foreseen, None);
-            Ok(shown(&door, &caller, &id, &trail, told).await?.into_response())
+            let told = (&typed, foreseen, None);
+            let page = shown(&door, &caller, &id, &trail, Said(None), told).await?;
+            Ok(page.into_response())
         }
-        Err(refused) => {
-            let told = (typed, says, None, Some(refused.into()));
-            let page = shown(&door, &caller, &id, &trail, told).await?;
-            Ok((StatusCode::CONFLICT, page).into_response())
+        Err(error) => {
+            let refused = Refused::of("verdict", error)?;
+            let told = (&typed, None, Some(&refused));
+            Ok(refused.on(shown(&door, &caller, &id, &trail, Said(None), told).await?))
         }
     }
 }

@@ -2,33 +2,33 @@
 
 use anyhow::Context;
 use axum::{
-    body::Bytes,
     extract::{Path, Query, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, header},
     response::{Html, IntoResponse, Redirect, Response},
 };
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     super::{
         super::{Door, Error, error::PageError, headers},
-        Visitor,
-        sent::Sent,
+        Page,
+        form::{Form, Refused, number, short},
+        frame::{Frame, Place},
         sound, templates,
     },
-    NotDone, Trail, headline, told,
+    Trail, headline, said_as, told,
 };
 use crate::{
     access::{Action, Caller},
-    compare::{Field, Verdict},
+    compare::{Field, Verdict as OnRecording},
     controller::{Listed, Opened, Sides},
-    model::{EnvironmentName, Pipeline},
+    model::Pipeline,
     report::{
         beside::{self, Beside, Pair},
         html::{Heard, Players, Side as Hears, players},
     },
-    reviews::{Act, Choice, ItemKind, LONGEST_DAYS, Says, Side, Target, Wanted},
+    reviews::{Act, Choice, ItemKind, LONGEST_DAYS, Side, Target, Wanted},
 };
 
 /// Where one stands in the queue.
@@ -63,16 +63,14 @@ struct Known {
 
 #[derive(Serialize)]
 struct ItemPage<'a> {
-    visitor: Visitor<'a>,
-    environment: &'a EnvironmentName,
-    place: &'static str,
-    is_below: bool,
+    #[serde(flatten)]
+    frame: Frame<'a>,
     trail: &'a Trail,
     reviewer: String,
     nav: Nav,
     item: Known,
     run: String,
-    verdict: Verdict,
+    verdict: OnRecording,
     pattern: Option<String>,
     differences: Option<i64>,
     strictness: Option<String>,
@@ -84,18 +82,16 @@ struct ItemPage<'a> {
     acts_said: Vec<ActLine>,
     /// Whose side they found better while it was hidden.
     found: Option<Choice>,
-    typed: Typed,
-    refused: Option<NotDone>,
+    typed: &'a Verdict,
+    refused: Option<&'a Refused>,
     longest_days: i64,
 }
 
 /// A page that says nothing of whose a side is, before it has been chosen.
 #[derive(Serialize)]
 struct BlindPage<'a> {
-    visitor: Visitor<'a>,
-    environment: &'a EnvironmentName,
-    place: &'static str,
-    is_below: bool,
+    #[serde(flatten)]
+    frame: Frame<'a>,
     trail: &'a Trail,
     reviewer: String,
     nav: Nav,
@@ -108,7 +104,7 @@ struct BlindPage<'a> {
     leads_to: Option<[String; 3]>,
     /// What was chosen, and who stood left and right: only afterwards.
     revealed: Option<Revealed>,
-    refused: Option<NotDone>,
+    refused: Option<&'a Refused>,
 }
 
 #[derive(Serialize)]
@@ -135,13 +131,43 @@ pub(super) struct ActLine {
     on_cluster: bool,
 }
 
-/// What was typed, which a refusal gives back.
-#[derive(Default, Serialize)]
-pub(super) struct Typed {
+/// A verdict as it was typed, which a refusal gives back.
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Verdict {
+    pub(super) says: String,
     pub(super) reason: String,
     pub(super) owner: String,
     pub(super) days: String,
+    /// Of a cluster: how many items a waiver covers.
     pub(super) at_most: String,
+    /// Of a cluster: `yes` where nothing is to be noted.
+    pub(super) preview: String,
+}
+
+impl Verdict {
+    /// The same as what is wanted.
+    pub(super) fn wanted(&self, on: Target, by: String) -> Result<Wanted, Error> {
+        Ok(Wanted {
+            at_most: match on {
+                Target::Item(_) => Some(1),
+                Target::Cluster(_) => number(&self.at_most, "Items at most")?,
+            },
+            on,
+            says: said_as(&self.says)?,
+            by,
+            reason: short(&self.reason, "Note")?,
+            owner: short(&self.owner, "Owner")?,
+            days: number(&self.days, "Days")?,
+        })
+    }
+}
+
+/// A choice between two sides.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Chosen {
+    side: String,
 }
 
 fn no_item(id: &str) -> Error {
@@ -155,18 +181,20 @@ pub(super) async fn page(
     caller: Caller,
     Path(id): Path<String>,
     Query(trail): Query<Trail>,
-) -> Result<Response, PageError> {
-    Ok(shown(&door, &caller, &id, &trail, Typed::default(), None).await?)
+) -> Result<Page, PageError> {
+    Ok(shown(&door, &caller, &id, &trail, None).await?)
 }
+
+/// What was sent and not done.
+type Sent<'a> = (&'a Verdict, &'a Refused);
 
 async fn shown(
     door: &Door,
     caller: &Caller,
     id: &str,
     trail: &Trail,
-    typed: Typed,
-    refused: Option<NotDone>,
-) -> Result<Response, Error> {
+    sent: Option<Sent<'_>>,
+) -> Result<Page, Error> {
     let sought = trail.sought()?;
     let reviewer = trail.reviewer(caller);
     let opened = door.reviews.opened(id, &reviewer, &sought).await?;
@@ -180,13 +208,13 @@ async fn shown(
     };
     let nav = nav(door, &opened, trail).await?;
     let kind = opened.listed.item.kind;
-    let status = if refused.is_some() {
-        StatusCode::CONFLICT
-    } else {
-        StatusCode::OK
-    };
     let is_blind = kind.is_blind() || (trail.is_blind() && kind == ItemKind::Difference);
     let (read, opened, heard) = read(opened, heard, is_blind).await?;
+    let nothing = Verdict::default();
+    let (typed, refused) = match sent {
+        Some((typed, refused)) => (typed, Some(refused)),
+        None => (&nothing, None),
+    };
     let parts = (reviewer, nav, heard, typed, refused);
     let html = match read {
         Read::Blind(pairs) => blind(door, caller, trail, &opened, (pairs, parts))?,
@@ -196,7 +224,7 @@ async fn shown(
         header::CONTENT_SECURITY_POLICY,
         headers::HEARING_PAGE_POLICY.as_str(),
     )];
-    Ok((status, policy, Html(html)).into_response())
+    Ok((policy, Html(html)))
 }
 
 /// What there is to read.
@@ -241,13 +269,13 @@ async fn read(
     Ok(read?)
 }
 
-type Parts = (String, Nav, Heard, Typed, Option<NotDone>);
+type Parts<'a> = (String, Nav, Heard, &'a Verdict, Option<&'a Refused>);
 
 async fn nav(door: &Door, opened: &Opened, trail: &Trail) -> Result<Nav, Error> {
     let to = |id: &String| trail.to(&format!("/reviews/items/{id}"));
     let item = &opened.listed.item;
     let here = format!("/reviews/items/{}", item.id);
-    let done = match &trail.done {
+    let done = match &trail.judged {
         None => None,
         Some(id) => door.reviews.item(id).await?,
     };
@@ -305,7 +333,7 @@ fn open(
     caller: &Caller,
     trail: &Trail,
     opened: &Opened,
-    (beside, (reviewer, nav, heard, typed, refused)): (Option<Beside>, Parts),
+    (beside, (reviewer, nav, heard, typed, refused)): (Option<Beside>, Parts<'_>),
 ) -> Result<String, Error> {
     let item = &opened.listed.item;
     let about = item.about.as_ref();
@@ -313,10 +341,7 @@ fn open(
     let result = about.and_then(|about| report.comparison.field(about.field));
     let side = trail.chose.as_deref().and_then(Side::parse);
     let shown = ItemPage {
-        visitor: Visitor::of(caller, door),
-        environment: &door.shadow.environment,
-        place: "/reviews",
-        is_below: true,
+        frame: Frame::below(Place::Reviews, door, caller).with_forms(),
         trail,
         reviewer,
         nav,
@@ -360,7 +385,7 @@ fn blind(
     caller: &Caller,
     trail: &Trail,
     opened: &Opened,
-    (pairs, (reviewer, nav, heard, _, refused)): (Vec<Pair>, Parts),
+    (pairs, (reviewer, nav, heard, _, refused)): (Vec<Pair>, Parts<'_>),
 ) -> Result<String, Error> {
     let item = &opened.listed.item;
     let stands = if item.candidate_left {
@@ -380,10 +405,7 @@ fn blind(
         _ => None,
     };
     let shown = BlindPage {
-        visitor: Visitor::of(caller, door),
-        environment: &door.shadow.environment,
-        place: "/reviews",
-        is_below: true,
+        frame: Frame::below(Place::Reviews, door, caller).with_forms(),
         trail,
         reviewer,
         nav,
@@ -408,33 +430,21 @@ pub(super) async fn say(
     caller: Caller,
     Path(id): Path<String>,
     Query(trail): Query<Trail>,
-    form: Bytes,
+    Form(typed): Form<Verdict>,
 ) -> Result<Response, PageError> {
-    let sent = Sent(form);
-    let says = Says::parse(&sent.text("says")).ok_or_else(|| {
-        super::wrong("says", "choose `accept`, `reject`, `waive` or `needs_info`")
-    })?;
     let reviewer = trail.reviewer(&caller);
-    let wanted = Wanted {
-        on: Target::Item(id.clone()),
-        says,
-        by: reviewer.clone(),
-        reason: sent.text("reason"),
-        owner: sent.text("owner"),
-        days: sent.number_if_any("days")?,
-        at_most: Some(1),
-    };
     let next = next_of(&door, &id, &reviewer, &trail).await?;
-    match door.reviews.say(&wanted).await.map_err(Error::from)? {
+    let said = async {
+        let wanted = typed.wanted(Target::Item(id.clone()), reviewer)?;
+        let said = door.reviews.say(&wanted).await?;
+        said.map_err(|refused| Error::Conflict(refused.to_string()))
+    };
+    match said.await {
         Ok(_) => Ok(Redirect::to(&trail.after(&next, &id)).into_response()),
-        Err(refused) => {
-            let typed = Typed {
-                reason: wanted.reason,
-                owner: wanted.owner,
-                days: sent.text("days"),
-                at_most: String::new(),
-            };
-            Ok(shown(&door, &caller, &id, &trail, typed, Some(refused.into())).await?)
+        Err(error) => {
+            let refused = Refused::of("verdict", error)?;
+            let sent = Some((&typed, &refused));
+            Ok(refused.on(shown(&door, &caller, &id, &trail, sent).await?))
         }
     }
 }
@@ -457,23 +467,25 @@ pub(super) async fn choose(
     caller: Caller,
     Path(id): Path<String>,
     Query(trail): Query<Trail>,
-    form: Bytes,
+    Form(typed): Form<Chosen>,
 ) -> Result<Response, PageError> {
-    let side = Side::parse(&Sent(form).text("side"))
-        .ok_or_else(|| super::wrong("side", "choose `left`, `right` or `tie`"))?;
     let reviewer = trail.reviewer(&caller);
-    let chosen = door.reviews.choose(&id, side, &reviewer).await;
-    match chosen.map_err(Error::from)? {
+    let chosen = async {
+        let side = Side::parse(&typed.side).ok_or_else(|| {
+            Error::BadRequest("no side is chosen; press one of the three buttons".to_owned())
+        })?;
+        let chosen = door.reviews.choose(&id, side, &reviewer).await?;
+        chosen.map_err(|refused| Error::Conflict(refused.to_string()))
+    };
+    match chosen.await {
         Ok(_) => {
             let here = trail.to(&format!("/reviews/items/{id}"));
             Ok(Redirect::to(&here).into_response())
         }
-        Err(refused) => {
-            if door.reviews.item(&id).await.map_err(Error::from)?.is_none() {
-                return Err(no_item(&id).into());
-            }
-            let typed = Typed::default();
-            Ok(shown(&door, &caller, &id, &trail, typed, Some(refused.into())).await?)
+        Err(error) => {
+            let refused = Refused::of("choice", error)?;
+            let sent = Some((&Verdict::default(), &refused));
+            Ok(refused.on(shown(&door, &caller, &id, &trail, sent).await?))
         }
     }
 }

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     access::{Action, Caller},
     compare::{Field, Severity},
-    reviews::{ItemKind, Judgement, Order, Refused, Sought, Standing},
+    reviews::{ItemKind, Judgement, Order, Says, Sought, Standing},
 };
 
 pub(super) fn routes() -> Routes {
@@ -50,7 +50,7 @@ pub(super) struct Trail {
     /// The side somebody found better of a difference they saw blind.
     chose: Option<String>,
     /// The item that was judged just now.
-    done: Option<String>,
+    judged: Option<String>,
 }
 
 impl Trail {
@@ -97,11 +97,11 @@ impl Trail {
     }
 
     /// The same for the next item, after one was judged.
-    fn after(&self, path: &str, done: &str) -> String {
-        self.with(path, self.blind.as_deref(), Some(done))
+    fn after(&self, path: &str, judged: &str) -> String {
+        self.with(path, self.blind.as_deref(), Some(judged))
     }
 
-    fn with(&self, path: &str, blind: Option<&str>, done: Option<&str>) -> String {
+    fn with(&self, path: &str, blind: Option<&str>, judged: Option<&str>) -> String {
         paging::link(
             path,
             &[
@@ -112,7 +112,7 @@ impl Trail {
                 ("order", self.order.as_deref()),
                 ("by", self.by.as_deref()),
                 ("blind", blind),
-                ("done", done),
+                ("judged", judged),
             ],
         )
     }
@@ -131,18 +131,11 @@ impl Trail {
     }
 }
 
-/// Why something was not done, beside the form that asked for it.
-#[derive(Serialize)]
-struct NotDone {
-    detail: String,
-}
-
-impl From<Refused> for NotDone {
-    fn from(refused: Refused) -> Self {
-        Self {
-            detail: refused.to_string(),
-        }
-    }
+/// A verdict by its name.
+fn said_as(name: &str) -> Result<Says, Error> {
+    Says::parse(name).ok_or_else(|| {
+        Error::BadRequest("no verdict is chosen; press one of the buttons".to_owned())
+    })
 }
 
 /// An item in one line.

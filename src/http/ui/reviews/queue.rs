@@ -7,8 +7,10 @@ use serde::Serialize;
 use super::{
     super::{
         super::{Door, error::PageError},
-        Page, Visitor, page as render,
-        paging::Pager,
+        Page,
+        frame::{Frame, Place},
+        page as render,
+        paging::{PAGE, Pager},
     },
     Trail, headline, told,
 };
@@ -16,16 +18,13 @@ use crate::{
     access::{Action, Caller},
     compare::{Field, Severity},
     controller::Listed,
-    model::EnvironmentName,
     reviews::{ItemKind, Summary},
 };
 
 #[derive(Serialize)]
 struct QueuePage<'a> {
-    visitor: Visitor<'a>,
-    environment: &'a EnvironmentName,
-    place: &'static str,
-    now: DateTime<Utc>,
+    #[serde(flatten)]
+    frame: Frame<'a>,
     trail: &'a Trail,
     reviewer: String,
     summary: Summary,
@@ -43,7 +42,8 @@ struct QueuePage<'a> {
     is_narrowed: bool,
     clusters: String,
     rules: String,
-    done: Option<(String, String)>,
+    /// The item that was judged just now, its address, and how it stands.
+    judged: Option<(String, String, String)>,
 }
 
 /// A line of a list of items.
@@ -96,20 +96,17 @@ pub(super) async fn page(
         items.clear();
     }
     let pager = Pager::of(asked, items.len(), &trail.to("/reviews"));
-    let shown = items.iter().skip(pager.skipped()).take(super::paging::PAGE);
+    let shown = items.iter().skip(pager.skipped()).take(PAGE);
     let lines: Vec<QueueLine> = shown.map(|listed| QueueLine::of(listed, &trail)).collect();
-    let done = match trail.done.as_deref().filter(|_| may_review) {
+    let judged = match trail.judged.as_deref().filter(|_| may_review) {
         None => None,
-        Some(id) => {
-            let item = door.reviews.item(id).await?;
-            item.map(|item| (item.item.id.clone(), told(&item.standing)))
-        }
+        Some(id) => door.reviews.item(id).await?.map(|Listed { item, standing }| {
+            let link = trail.to(&format!("/reviews/items/{}", item.id));
+            (item.id, link, told(&standing))
+        }),
     };
     let shown = QueuePage {
-        visitor: Visitor::of(&caller, &door),
-        environment,
-        place: "/reviews",
-        now: (door.shadow.clock)(),
+        frame: Frame::at(Place::Reviews, &door, &caller).with_forms(),
         is_done: summary.is_done(),
         summary,
         may_review,
@@ -132,7 +129,7 @@ pub(super) async fn page(
         rules: "/reviews/rules".to_owned(),
         reviewer,
         trail: &trail,
-        done,
+        judged,
     };
     Ok(render("reviews.html", &shown)?)
 }

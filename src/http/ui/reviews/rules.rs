@@ -1,43 +1,36 @@
 //! Rules that hide differences for a while, and waivers in force.
 
 use axum::{
-    body::Bytes,
     extract::{Path, State},
-    http::StatusCode,
-    response::{IntoResponse, Redirect, Response},
+    response::{IntoResponse, Response},
 };
-use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::{
-    super::{
-        super::{Door, Error, error::PageError},
-        Page, Visitor, page as render,
-        sent::Sent,
-    },
-    NotDone,
+use super::super::{
+    super::{Door, Error, error::PageError},
+    Page,
+    done::{Done, Said},
+    form::{Form, Refused, by, number, short},
+    frame::{Frame, Place},
+    page as render,
 };
 use crate::{
     access::{Action, Caller},
     compare::Class,
-    model::EnvironmentName,
     reviews::{LONGEST_DAYS, NewRule, Predicate, Preview, RULES_AT_MOST, Rule, Waiver},
 };
 
 #[derive(Serialize)]
 struct RulesPage<'a> {
-    visitor: Visitor<'a>,
-    environment: &'a EnvironmentName,
-    place: &'static str,
-    is_below: bool,
-    now: DateTime<Utc>,
+    #[serde(flatten)]
+    frame: Frame<'a>,
     rules: Vec<RuleLine>,
     waivers: Vec<Waiver>,
     may_make: bool,
     classes: Vec<(&'static str, String)>,
-    typed: Typed,
+    typed: &'a Typed,
     preview: Option<Preview>,
-    refused: Option<NotDone>,
+    refused: Option<&'a Refused>,
     longest_days: i64,
     rules_at_most: usize,
 }
@@ -50,9 +43,10 @@ struct RuleLine {
     hidden: u64,
 }
 
-/// What was typed, which previews and refusals give back.
-#[derive(Serialize)]
-struct Typed {
+/// A rule as it was typed, which previews and refusals give back.
+#[derive(Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Typed {
     by: String,
     path: String,
     class: String,
@@ -60,6 +54,8 @@ struct Typed {
     at_most: String,
     days: String,
     reason: String,
+    /// `yes` where nothing is to be made.
+    preview: String,
 }
 
 impl Default for Typed {
@@ -72,30 +68,59 @@ impl Default for Typed {
             at_most: "100".to_owned(),
             days: "14".to_owned(),
             reason: String::new(),
+            preview: String::new(),
         }
     }
 }
 
-pub(super) async fn page(State(door): State<Door>, caller: Caller) -> Result<Page, PageError> {
-    Ok(shown(&door, &caller, Typed::default(), None, None).await?)
+impl Typed {
+    fn rule(&self, caller: &Caller) -> Result<NewRule, Error> {
+        let unreadable = |told: &str| Error::BadRequest(told.to_owned());
+        Ok(NewRule {
+            path: short(&self.path, "Path")?,
+            class: Class::parse(&self.class)
+                .ok_or_else(|| unreadable("there is no such class; choose one of the list"))?,
+            predicate: Predicate::parse(&self.only)
+                .ok_or_else(|| unreadable("“Only” cannot be read; choose one of the list"))?,
+            at_most: number(&self.at_most, "Hides at most")?.unwrap_or_default(),
+            days: number(&self.days, "Days")?.unwrap_or_default(),
+            by: by(caller, &self.by)?,
+            reason: short(&self.reason, "Why")?,
+        })
+    }
+}
+
+/// The removal of a rule.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Removal {
+    by: String,
+    reason: String,
+}
+
+pub(super) async fn page(
+    State(door): State<Door>,
+    caller: Caller,
+    said: Said,
+) -> Result<Page, PageError> {
+    Ok(shown(&door, &caller, said, &Typed::default(), None, None).await?)
 }
 
 async fn shown(
     door: &Door,
     caller: &Caller,
-    typed: Typed,
+    said: Said,
+    typed: &Typed,
     preview: Option<Preview>,
-    refused: Option<NotDone>,
+    refused: Option<&Refused>,
 ) -> Result<Page, Error> {
-    let environment = &door.shadow.environment;
     let summary = door.reviews.summary().await?;
     let rules = summary.rules.into_iter().zip(summary.hidden);
+    let may = caller.may(Action::MakeRules, &door.shadow.environment);
     let shown = RulesPage {
-        visitor: Visitor::of(caller, door),
-        environment,
-        place: "/reviews",
-        is_below: true,
-        now: (door.shadow.clock)(),
+        frame: Frame::below(Place::Reviews, door, caller)
+            .with_forms()
+            .saying(said),
         rules: rules
             .map(|(rule, hidden)| RuleLine {
                 only: rule.predicate.to_string(),
@@ -104,7 +129,7 @@ async fn shown(
             })
             .collect(),
         waivers: summary.waivers,
-        may_make: caller.may(Action::MakeRules, environment).is_ok(),
+        may_make: may.is_ok(),
         classes: Class::ALL
             .iter()
             .map(|class| (class.as_str(), class.as_str().replace('_', " ")))
@@ -122,44 +147,27 @@ async fn shown(
 pub(super) async fn make(
     State(door): State<Door>,
     caller: Caller,
-    form: Bytes,
+    Form(typed): Form<Typed>,
 ) -> Result<Response, PageError> {
-    let sent = Sent(form);
-    let class = Class::parse(&sent.text("class"))
-        .ok_or_else(|| super::wrong("class", "choose a class as items have it"))?;
-    let only = sent.text_if_any("only");
-    let predicate = Predicate::parse(only.as_deref().unwrap_or("any")).ok_or_else(|| {
-        let remedy = "write `any`, `count<=NUMBER`, `severity=S2` or `severity=S3`";
-        super::wrong("only", remedy)
-    })?;
-    let rule = NewRule {
-        path: sent.text("path"),
-        class,
-        predicate,
-        at_most: sent.number_if_any("at_most")?.unwrap_or_default(),
-        days: sent.number_if_any("days")?.unwrap_or_default(),
-        by: sent.by(&caller),
-        reason: sent.text("reason"),
+    let told = async {
+        let rule = typed.rule(&caller)?;
+        if typed.preview == "yes" {
+            return Ok(Some(door.reviews.preview(&rule).await?));
+        }
+        let made = door.reviews.make_rule(&rule).await?;
+        made.map(|_| None)
+            .map_err(|refused| Error::Conflict(refused.to_string()))
     };
-    let typed = Typed {
-        by: sent.text("by"),
-        path: rule.path.clone(),
-        class: class.as_str().to_owned(),
-        only: predicate.to_string(),
-        at_most: sent.text("at_most"),
-        days: sent.text("days"),
-        reason: rule.reason.clone(),
-    };
-    if sent.text("preview") == "yes" {
-        let preview = door.reviews.preview(&rule).await.map_err(Error::from)?;
-        let page = shown(&door, &caller, typed, Some(preview), None).await?;
-        return Ok(page.into_response());
-    }
-    match door.reviews.make_rule(&rule).await.map_err(Error::from)? {
-        Ok(_) => Ok(Redirect::to("/reviews/rules").into_response()),
-        Err(refused) => {
-            let page = shown(&door, &caller, typed, None, Some(refused.into())).await?;
-            Ok((StatusCode::CONFLICT, page).into_response())
+    match told.await {
+        Ok(None) => Ok(Done::RuleMade.at("/reviews/rules")),
+        Ok(preview) => {
+            let page = shown(&door, &caller, Said(None), &typed, preview, None).await?;
+            Ok(page.into_response())
+        }
+        Err(error) => {
+            let refused = Refused::of("rule", error)?;
+            let page = shown(&door, &caller, Said(None), &typed, None, Some(&refused)).await?;
+            Ok(refused.on(page))
         }
     }
 }
@@ -169,12 +177,12 @@ pub(super) async fn remove(
     State(door): State<Door>,
     caller: Caller,
     Path(id): Path<String>,
-    form: Bytes,
+    Form(typed): Form<Removal>,
 ) -> Result<Response, PageError> {
-    let sent = Sent(form);
-    let (by, reason) = (sent.by(&caller), sent.text("reason"));
+    let by = by(&caller, &typed.by)?;
+    let reason = short(&typed.reason, "Why")?;
     if door.reviews.remove_rule(&id, &by, &reason).await? {
-        Ok(Redirect::to("/reviews/rules").into_response())
+        Ok(Done::RuleRemoved.at("/reviews/rules"))
     } else {
         Err(Error::NotFound(format!(
             "no rule `{id}` is in force; /reviews/rules lists them"
