@@ -34,8 +34,8 @@ pub(in crate::http) struct Asked {
     pub(in crate::http) by: Option<String>,
     pub(in crate::http) since: Option<String>,
     pub(in crate::http) until: Option<String>,
-    limit: Option<i64>,
-    skip: Option<i64>,
+    pub(in crate::http) limit: Option<i64>,
+    pub(in crate::http) skip: Option<i64>,
 }
 
 impl Asked {
@@ -79,7 +79,8 @@ async fn list(
     let about = &door.mover.about;
     let migration = (&about.environment, &about.flag);
     let store = &door.mover.store;
-    let asking = store.audit_page(migration, &asked.which()?, (skip, limit));
+    let which = asked.which()?;
+    let asking = store.audit_page(migration, &which, (skip, limit));
     let (entries, of) = asking.await?;
     Ok(Json(json!({ "entries": entries, "of": of })))
 }

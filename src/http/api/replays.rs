@@ -101,7 +101,7 @@ async fn begin(State(door): State<Door>, caller: Caller, body: Body) -> Result<J
     let new = NewReplay {
         from: at("from", &fields.text_or("from", day)?)?,
         to: to.map(|text| at("to", &text)).transpose()?,
-        room: fields.text_if_any("room")?.map(Into::into),
+        room: fields.text_if_any("room")?.as_deref().map(Into::into),
         at_most: number("limit")?,
         per_hour: number("rate")?,
         budget_usd,

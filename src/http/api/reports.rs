@@ -24,8 +24,8 @@ pub(in crate::http) struct Asked {
     pub(in crate::http) verdict: Option<String>,
     pub(in crate::http) field: Option<String>,
     pub(in crate::http) id: Option<String>,
-    limit: Option<i64>,
-    skip: Option<i64>,
+    pub(in crate::http) limit: Option<i64>,
+    pub(in crate::http) skip: Option<i64>,
 }
 
 impl Asked {
@@ -67,9 +67,8 @@ async fn list(
         ));
     }
     let mover = &door.mover;
-    let asking = mover
-        .store
-        .reports(&mover.about, &asked.which()?, (skip, limit));
-    let (reports, of) = asking.await?;
+    let which = asked.which()?;
+    let page = (skip, limit);
+    let (reports, of) = mover.store.reports(&mover.about, &which, page).await?;
     Ok(Json(json!({ "reports": reports, "of": of })))
 }
