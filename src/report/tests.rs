@@ -369,7 +369,11 @@ fn a_field_seen_blind_is_the_same_the_other_way_round_and_names_no_side() {
         let right = beside::blind(&data, field, None, false);
         assert_eq!(left.len(), right.len(), "{field}");
         for (one, other) in left.iter().zip(&right) {
-            assert_eq!((&one.left, &one.right), (&other.right, &other.left), "{field}");
+            assert_eq!(
+                (&one.left, &one.right),
+                (&other.right, &other.left),
+                "{field}"
+            );
             assert_eq!(one.label, other.label);
         }
         let text = told(&left).to_lowercase();
@@ -396,5 +400,8 @@ fn turns_that_differ_come_after_the_one_before_them_with_where_each_word_is_hear
     let all = serde_json::to_value(&shown).expect("JSON");
     let turns = all["turns"].as_array().expect("turns");
     let changed = turns.iter().filter(|turn| turn["changed"] == true).count();
-    assert!((1..=3).contains(&changed) && turns.len() <= 2 * changed, "{text}");
+    assert!(
+        (1..=3).contains(&changed) && turns.len() <= 2 * changed,
+        "{text}"
+    );
 }

@@ -68,7 +68,11 @@ pub fn foresee(book: &Book, wanted: &Wanted, now: DateTime<Utc>) -> Result<Fores
             let is_severe = item.about.as_ref();
             is_severe.is_some_and(|about| about.severity.blocks())
         })
-        .filter(|item| !after.get(item.id.as_str()).is_some_and(|one| one.is_settled()));
+        .filter(|item| {
+            !after
+                .get(item.id.as_str())
+                .is_some_and(|one| one.is_settled())
+        });
     Ok(Foreseen {
         items: ids.len(),
         settled_before: settled(book),

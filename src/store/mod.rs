@@ -65,8 +65,8 @@ use sqlx::{
     any::{AnyConnectOptions, AnyPoolOptions},
 };
 
-pub use audit::WhichEntries;
 pub use arrivals::{Arrival, NobodyServes, Pinned, Way, Wish};
+pub use audit::WhichEntries;
 pub use backup::{Copied, Restored, TABLES};
 pub use comparisons::{ComparisonFacts, StoredComparison, StoredField};
 pub use controls::Control;
@@ -87,8 +87,8 @@ pub use phases::{Flipped, PhaseRow};
 pub use pinnings::Pinning;
 pub use ratios::StoredRatio;
 pub use rehearsals::Rehearsal;
-pub use reports::{ReportLine, WhichReports};
 pub use replays::{EarlierRun, ItemState, Replay, ReplayItem, ReplayState, Skipped};
+pub use reports::{ReportLine, WhichReports};
 pub use requests::Request;
 pub use routes::{RouteRow, RouteState};
 pub use rules::{NotChanged, RulesRow};

@@ -9,9 +9,7 @@ use super::{ExitStatus, Globals, output::say};
 use crate::{
     app::App,
     compare::{Field, Severity},
-    reviews::{
-        ItemKind, Order, Refused, Says, Side, Sought, Target, Wanted,
-    },
+    reviews::{ItemKind, Order, Refused, Says, Side, Sought, Target, Wanted},
 };
 use printed::{print_clusters, print_items, print_shown, print_summary};
 

@@ -13,9 +13,11 @@ use crate::{
 };
 
 pub(super) fn routes() -> Routes {
-    Routes::new()
-        .get("/breaker", Action::View, breaker)
-        .post("/breaker/closing", Action::CloseBreaker, closing)
+    Routes::new().get("/breaker", Action::View, breaker).post(
+        "/breaker/closing",
+        Action::CloseBreaker,
+        closing,
+    )
 }
 
 /// How the breaker stands now.

@@ -1,4 +1,4 @@
-//! Replays of history, and rehearsals.
+//! Replays of history.
 
 use axum::{
     Json,
@@ -17,7 +17,6 @@ use super::{
 use crate::{
     access::{Action, Caller},
     controller::{Driver, NewReplay, NoReplay},
-    store::Rehearsal,
 };
 
 pub(super) fn routes() -> Routes {
@@ -28,7 +27,6 @@ pub(super) fn routes() -> Routes {
         .post("/replays/{id}/pause", Action::Replay, pause)
         .post("/replays/{id}/resumption", Action::Replay, resume)
         .post("/replays/{id}/cancellation", Action::Replay, cancel)
-        .get("/rehearsals", Action::View, rehearsals)
 }
 
 /// What a refusal is for whoever asks over HTTP.
@@ -74,7 +72,14 @@ async fn one(State(door): State<Door>, Path(id): Path<String>) -> Result<Json<Va
 }
 
 const NEW: [&str; 8] = [
-    "from", "to", "room", "limit", "rate", "budget_usd", "anew", "by",
+    "from",
+    "to",
+    "room",
+    "limit",
+    "rate",
+    "budget_usd",
+    "anew",
+    "by",
 ];
 
 async fn begin(State(door): State<Door>, caller: Caller, body: Body) -> Result<Json<Value>, Error> {
@@ -156,15 +161,4 @@ async fn cancel(
     let cancelled = door.replays()?.cancel(&id, &by).await?;
     let replay = cancelled.map_err(|refusal| refused(&refusal))?;
     Ok(Json(replay.told()))
-}
-
-async fn rehearsals(
-    State(door): State<Door>,
-    listing: Result<Query<Listing>, QueryRejection>,
-) -> Result<Json<Value>, Error> {
-    let limit = limit_of(&listing)?;
-    let mover = &door.mover;
-    let all = mover.store.rehearsals(&mover.about, limit).await?;
-    let told: Vec<Value> = all.iter().map(Rehearsal::told).collect();
-    Ok(Json(json!({ "rehearsals": told })))
 }

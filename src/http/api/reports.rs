@@ -40,9 +40,8 @@ impl Asked {
             field: given(&self.field),
             id: given(&self.id),
         };
-        let knows = |one: &Option<String>, knows: &dyn Fn(&str) -> bool| {
-            one.as_deref().is_none_or(knows)
-        };
+        let knows =
+            |one: &Option<String>, knows: &dyn Fn(&str) -> bool| one.as_deref().is_none_or(knows);
         if !knows(&which.verdict, &|name| Verdict::parse(name).is_some()) {
             return Err(wrong("verdict", "choose a verdict as reports have it"));
         }

@@ -16,9 +16,7 @@ use crate::{
     access::{Action, Caller},
     compare::{Class, Field, Severity},
     controller::{ClusterDetail, Shown},
-    reviews::{
-        ItemKind, NewRule, Order, Predicate, Refused, Says, Side, Sought, Target, Wanted,
-    },
+    reviews::{ItemKind, NewRule, Order, Predicate, Refused, Says, Side, Sought, Target, Wanted},
     selftest::NEEDED,
 };
 

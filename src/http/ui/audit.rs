@@ -130,12 +130,11 @@ pub(super) async fn show(
     };
     let shown = AuditPage {
         frame: Frame::at(Place::Audit, &door, &caller).with_forms(),
-        verify: link(
-            "/audit",
-            &[&query[..], &[("verify", Some("yes"))]].concat(),
-        ),
+        verify: link("/audit", &[&query[..], &[("verify", Some("yes"))]].concat()),
         export: link("/api/v1/audit/export", &query[2..]),
-        is_narrowed: query.iter().any(|(_, value)| value.is_some_and(|value| !value.is_empty())),
+        is_narrowed: query
+            .iter()
+            .any(|(_, value)| value.is_some_and(|value| !value.is_empty())),
         asked_action: which.action.clone().unwrap_or_default(),
         asked_by: which.by.clone().unwrap_or_default(),
         asked_since: asked_since.clone(),

@@ -91,13 +91,21 @@ async fn shown(
     let asking = door.mover.store.audit_page(migration, &which, (0, CHANGES));
     let (changes, _) = asking.await?;
     let layers = [
-        (Layer::Conductor, "Conductor and its workers", "decide how the breaker stands"),
+        (
+            Layer::Conductor,
+            "Conductor and its workers",
+            "decide how the breaker stands",
+        ),
         (
             Layer::Shared,
             "What both pipelines need",
             "while one of these is down the candidate’s starts wait, and the breaker does not open for it",
         ),
-        (Layer::Legacy, "The legacy pipeline", "what Celery needs to take over"),
+        (
+            Layer::Legacy,
+            "The legacy pipeline",
+            "what Celery needs to take over",
+        ),
     ];
     let layers = layers.map(|(layer, name, what)| LayerLine {
         name,
@@ -111,11 +119,16 @@ async fn shown(
     });
     let state = standing.state.filter(|_| standing.watched);
     let may = caller.may(Action::CloseBreaker, &about.environment);
+    let frame = Frame::at(Place::Health, door, caller)
+        .with_forms()
+        .saying(said);
     let shown = BreakerPage {
-        frame: Frame::at(Place::Health, door, caller)
-            .every(EVERY)
-            .with_forms()
-            .saying(said),
+        // What was typed stays.
+        frame: if refused.is_none() {
+            frame.every(EVERY)
+        } else {
+            frame
+        },
         state: state.map_or_else(|| "not_watched".to_owned(), |state| state.to_string()),
         since: standing.since,
         checked_at: standing.checked_at,

@@ -11,7 +11,9 @@ use super::{
 };
 use crate::{
     access::Caller,
-    gate::{Cell, Counts, FieldKind, FieldRow, FieldState, LeftOut, Line, LineState, SoakCounts, Who},
+    gate::{
+        Cell, Counts, FieldKind, FieldRow, FieldState, LeftOut, Line, LineState, SoakCounts, Who,
+    },
     model::GateVerdict,
     rollout::Evidence,
 };

@@ -9,10 +9,10 @@ mod done;
 mod evidence;
 mod form;
 mod frame;
-mod overview;
-mod phases;
 mod gate;
+mod overview;
 mod paging;
+mod phases;
 mod replays;
 mod reports;
 mod reviews;
@@ -54,7 +54,11 @@ pub(super) fn routes() -> Routes {
         .get("/replays/{id}", Action::View, replays::one)
         .post("/replays/{id}/pause", Action::Replay, replays::pause)
         .post("/replays/{id}/resumption", Action::Replay, replays::resume)
-        .post("/replays/{id}/cancellation", Action::Replay, replays::cancel)
+        .post(
+            "/replays/{id}/cancellation",
+            Action::Replay,
+            replays::cancel,
+        )
         .get("/settings", Action::ReadSettings, settings::show)
         .get("/doctor", Action::ReadSettings, settings::doctor)
         .post("/doctor", Action::ReadSettings, settings::examine)

@@ -86,10 +86,7 @@ mod tests {
         let pager = Pager::of(9, 120, "/reports?field=words");
         assert_eq!((pager.page, pager.pages, pager.skipped()), (3, 3, 100));
         assert_eq!((pager.first, pager.last), (101, 120));
-        assert_eq!(
-            pager.before.as_deref(),
-            Some("/reports?field=words&page=2")
-        );
+        assert_eq!(pager.before.as_deref(), Some("/reports?field=words&page=2"));
         assert_eq!(pager.after, None);
         let empty = Pager::of(1, 0, "/reports");
         assert_eq!((empty.first, empty.last, empty.pages), (0, 0, 1));
@@ -97,9 +94,16 @@ mod tests {
 
     #[test]
     fn an_address_holds_what_is_set_and_nothing_else() {
-        let query = [("field", Some("words")), ("by", None), ("cluster", Some(""))];
+        let query = [
+            ("field", Some("words")),
+            ("by", None),
+            ("cluster", Some("")),
+        ];
         assert_eq!(link("/reviews", &query), "/reviews?field=words");
-        assert_eq!(link("/reviews", &[("by", Some("a b&c"))]), "/reviews?by=a+b%26c");
+        assert_eq!(
+            link("/reviews", &[("by", Some("a b&c"))]),
+            "/reviews?by=a+b%26c"
+        );
         assert_eq!(link("/reviews", &[]), "/reviews");
     }
 }

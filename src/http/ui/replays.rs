@@ -189,14 +189,15 @@ fn dollars(typed: &str) -> Result<Option<f64>, Error> {
     }
     let usd = typed.parse::<f64>().ok().filter(|usd| usd.is_finite());
     usd.map(Some).ok_or_else(|| {
-        Error::BadRequest("Budget is no number of US dollars; write one, or leave it out".to_owned())
+        Error::BadRequest(
+            "Budget is no number of US dollars; write one, or leave it out".to_owned(),
+        )
     })
 }
 
 fn day(typed: &str, label: &str) -> Result<DateTime<Utc>, Error> {
-    moment(typed.trim()).ok_or_else(|| {
-        Error::BadRequest(format!("{label} is no day; write one like 2026-03-01"))
-    })
+    moment(typed.trim())
+        .ok_or_else(|| Error::BadRequest(format!("{label} is no day; write one like 2026-03-01")))
 }
 
 impl New {
@@ -240,17 +241,18 @@ async fn listed(
     let store = &door.shadow.store;
     let replays = store.replays(environment, LISTED).await?;
     let rehearsals = store.rehearsals(&door.mover.about, LISTED).await?;
-    let is_open = replays.iter().any(|replay| {
-        matches!(
-            replay.state,
-            ReplayState::Finding | ReplayState::UnderWay
-        )
-    });
+    let is_open = replays
+        .iter()
+        .any(|replay| matches!(replay.state, ReplayState::Finding | ReplayState::UnderWay));
     let frame = Frame::at(Place::Replays, door, caller)
         .with_forms()
         .saying(said);
     let shown = ReplaysPage {
-        frame: if is_open { frame.every(EVERY) } else { frame },
+        frame: if is_open && refused.is_none() {
+            frame.every(EVERY)
+        } else {
+            frame
+        },
         lines: replays.iter().map(ReplayLine::of).collect(),
         rehearsals: rehearsals.iter().map(RehearsalLine::of).collect(),
         may_act: caller.may(Action::Replay, environment).is_ok(),
@@ -315,7 +317,11 @@ async fn shown(
         .saying(said);
     let skipped = tally.iter().flat_map(|tally| &tally.skipped);
     let shown = ReplayPage {
-        frame: if is_moving { frame.every(EVERY) } else { frame },
+        frame: if is_moving && refused.is_none() {
+            frame.every(EVERY)
+        } else {
+            frame
+        },
         skipped: skipped
             .map(|(why, number)| (Skipped::parse(why).map_or(*why, Skipped::reason), *number))
             .collect(),
@@ -359,7 +365,9 @@ pub(super) async fn resume(
         let by = by(&caller, &typed.by)?;
         let bounds = (number(&typed.rate, "An hour")?, dollars(&typed.budget)?);
         let resuming = door.replays()?;
-        let resumed = resuming.resume(&id, bounds, (&by, Driver::Controller)).await?;
+        let resumed = resuming
+            .resume(&id, bounds, (&by, Driver::Controller))
+            .await?;
         resumed.map_err(|refusal| told_so(&refusal))
     };
     let resumed = resumed.await.map(|_| Done::ReplayResumed);

@@ -33,7 +33,11 @@ struct Section {
 fn sections(lines: Vec<(String, String)>) -> Vec<Section> {
     let mut sections: Vec<Section> = Vec::new();
     for (key, value) in lines {
-        let depth = if key.starts_with("environments.") { 3 } else { 1 };
+        let depth = if key.starts_with("environments.") {
+            3
+        } else {
+            1
+        };
         let parts: Vec<&str> = key.split('.').collect();
         let cut = depth.min(parts.len() - 1);
         let (name, rest) = (parts[..cut].join("."), parts[cut..].join("."));
@@ -49,7 +53,11 @@ fn sections(lines: Vec<(String, String)>) -> Vec<Section> {
 }
 
 pub(super) async fn show(State(door): State<Door>, caller: Caller) -> Result<Page, PageError> {
-    let named = |settings: &Value| settings["environments"].as_object().map_or(0, |all| all.len());
+    let named = |settings: &Value| {
+        settings["environments"]
+            .as_object()
+            .map_or(0, |all| all.len())
+    };
     let seen = door.settings_for(&caller);
     let shown = SettingsPage {
         frame: Frame::at(Place::Settings, &door, &caller),
@@ -127,8 +135,7 @@ pub(super) async fn examine(
 
 fn found(bundle: &Value) -> Found {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let checks: Vec<Check> =
-        serde_json::from_value(bundle["checks"].clone()).unwrap_or_default();
+    let checks: Vec<Check> = serde_json::from_value(bundle["checks"].clone()).unwrap_or_default();
     let stands = &bundle["stands"];
     let audit = &stands["audit"];
     let rows = stands["rows"].as_object();
@@ -187,7 +194,10 @@ mod tests {
             [
                 ("database".to_owned(), keys(&["url"])),
                 ("environments.staging".to_owned(), keys(&["prices"])),
-                ("environments.staging.llm".to_owned(), keys(&["url", "model"])),
+                (
+                    "environments.staging.llm".to_owned(),
+                    keys(&["url", "model"])
+                ),
             ]
         );
     }

@@ -101,6 +101,11 @@ fn main_of(page: &Answer) -> String {
 /// Words of the desk's own that are read as they are sent.
 fn unescaped(text: &str) -> String {
     let mut told = String::new();
-    write!(told, "{}", text.replace("&#x2f;", "/").replace("&amp;", "&")).expect("it is written");
+    write!(
+        told,
+        "{}",
+        text.replace("&#x2f;", "/").replace("&amp;", "&")
+    )
+    .expect("it is written");
     told
 }

@@ -16,8 +16,8 @@ use serde_json::{Value, json};
 use switchyard::{
     app::Bundle,
     compare::Policy,
-    config::Config,
     conductor::{Client, ClientConfig, RetryPolicy},
+    config::Config,
     controller::{
         Metrics, Mover, Reviews, Shadow, Sound,
         access::{Access, SignIn},
@@ -354,7 +354,10 @@ fn settings(folder: &Path) -> Config {
     let secret = folder.join("secret");
     std::fs::write(&secret, SECRET).expect("it is written");
     let key = format!("{{ file = \"{}\" }}", secret.display());
-    let mut text = format!("database.url = \"sqlite:{}\"\n", folder.join("switchyard.db").display());
+    let mut text = format!(
+        "database.url = \"sqlite:{}\"\n",
+        folder.join("switchyard.db").display()
+    );
     for name in ["staging", "production"] {
         text += &format!(
             r#"

@@ -77,7 +77,11 @@ pub(super) async fn list(
     Query(trail): Query<Trail>,
 ) -> Result<Page, PageError> {
     let clusters = door.reviews.clusters().await?;
-    let pager = Pager::of(trail.page()?, clusters.len(), &trail.to("/reviews/clusters"));
+    let pager = Pager::of(
+        trail.page()?,
+        clusters.len(),
+        &trail.to("/reviews/clusters"),
+    );
     let shown = clusters.into_iter().skip(pager.skipped()).take(PAGE);
     let lines = shown.map(|cluster| Line {
         link: trail.to(&format!("/reviews/clusters/{}", cluster.signature)),

@@ -265,7 +265,9 @@ async fn read(
         };
         (read, opened, heard)
     });
-    let read = reading.await.context("putting both sides beside each other");
+    let read = reading
+        .await
+        .context("putting both sides beside each other");
     Ok(read?)
 }
 
@@ -351,7 +353,9 @@ fn open(
         pattern: about.map(|about| about.pattern.clone()),
         differences: about.map(|about| about.differences),
         strictness: result.map(|result| format!("{:?}", result.strictness).to_lowercase()),
-        why: result.map(|result| result.reason.clone()).unwrap_or_default(),
+        why: result
+            .map(|result| result.reason.clone())
+            .unwrap_or_default(),
         beside,
         failures: report.failures(),
         players: players(&heard),

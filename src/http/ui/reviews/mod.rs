@@ -25,13 +25,25 @@ pub(super) fn routes() -> Routes {
         .get("/reviews/items/{id}", Action::Review, item::page)
         .post("/reviews/items/{id}/verdict", Action::Review, item::say)
         .post("/reviews/items/{id}/choice", Action::Review, item::choose)
-        .get("/reviews/items/{id}/sound", Action::ReadReports, item::sound)
+        .get(
+            "/reviews/items/{id}/sound",
+            Action::ReadReports,
+            item::sound,
+        )
         .get("/reviews/clusters", Action::Review, clusters::list)
         .get("/reviews/clusters/{id}", Action::Review, clusters::page)
-        .post("/reviews/clusters/{id}/verdict", Action::Review, clusters::say)
+        .post(
+            "/reviews/clusters/{id}/verdict",
+            Action::Review,
+            clusters::say,
+        )
         .get("/reviews/rules", Action::View, rules::page)
         .post("/reviews/rules", Action::MakeRules, rules::make)
-        .post("/reviews/rules/{id}/removal", Action::MakeRules, rules::remove)
+        .post(
+            "/reviews/rules/{id}/removal",
+            Action::MakeRules,
+            rules::remove,
+        )
 }
 
 /// What addresses of the desk carry: what is sought of the queue, and how it is looked at.
@@ -78,8 +90,7 @@ impl Trail {
                 "choose S0, S1, S2 or S3",
             )?,
             cluster: self.cluster.clone().filter(|cluster| !cluster.is_empty()),
-            order: one("order", self.order.as_ref(), Order::parse, order)?
-                .unwrap_or(Order::Oldest),
+            order: one("order", self.order.as_ref(), Order::parse, order)?.unwrap_or(Order::Oldest),
         })
     }
 

@@ -100,10 +100,14 @@ pub(super) async fn page(
     let lines: Vec<QueueLine> = shown.map(|listed| QueueLine::of(listed, &trail)).collect();
     let judged = match trail.judged.as_deref().filter(|_| may_review) {
         None => None,
-        Some(id) => door.reviews.item(id).await?.map(|Listed { item, standing }| {
-            let link = trail.to(&format!("/reviews/items/{}", item.id));
-            (item.id, link, told(&standing))
-        }),
+        Some(id) => door
+            .reviews
+            .item(id)
+            .await?
+            .map(|Listed { item, standing }| {
+                let link = trail.to(&format!("/reviews/items/{}", item.id));
+                (item.id, link, told(&standing))
+            }),
     };
     let shown = QueuePage {
         frame: Frame::at(Place::Reviews, &door, &caller).with_forms(),

@@ -14,14 +14,18 @@ const SCRIPT: &str = include_str!("../../../../src/http/ui/assets/reviews.js");
 async fn the_queue_is_narrowed_and_leads_to_items_with_the_oldest_first() {
     let server = Server::without_engine().await;
     for number in 1..=3 {
-        server.judged(&format!("run_{number}"), number, titled).await;
+        server
+            .judged(&format!("run_{number}"), number, titled)
+            .await;
     }
     let page = server.get("/reviews").await;
     assert_eq!(page.status, 200);
     page.says("3 missing")
         .says("What is open, what has waited longest first")
         .says("Title: fact changed");
-    let severe = server.get("/reviews?severity=S1&field=title&kind=difference").await;
+    let severe = server
+        .get("/reviews?severity=S1&field=title&kind=difference")
+        .await;
     severe.says("1 to 3 of 3");
     let none = server.get("/reviews?severity=S0").await;
     none.says("Nothing is open of what you asked for");
@@ -40,7 +44,9 @@ async fn the_queue_is_narrowed_and_leads_to_items_with_the_oldest_first() {
 async fn an_item_shows_both_sides_with_the_changed_facts_marked_and_leads_on_once_judged() {
     let server = Server::without_engine().await;
     for number in 1..=2 {
-        server.judged(&format!("run_{number}"), number, titled).await;
+        server
+            .judged(&format!("run_{number}"), number, titled)
+            .await;
     }
     let query = "severity=S1&field=title&kind=difference";
     let items = server.open(&format!("{query}&order=oldest")).await;
@@ -59,18 +65,27 @@ async fn an_item_shows_both_sides_with_the_changed_facts_marked_and_leads_on_onc
     let csrf = page.csrf();
     let verdict = format!("/reviews/items/{}/verdict?{query}", items[0]);
     let refused = server
-        .send(&verdict, &[("csrf", &csrf), ("says", "reject"), ("owner", "cy")])
+        .send(
+            &verdict,
+            &[("csrf", &csrf), ("says", "reject"), ("owner", "cy")],
+        )
         .await;
     assert_eq!(refused.status, 409);
     refused
         .says("No reason is given; write why")
         .says(r#"name="owner" type="text" value="cy""#);
     let said = server
-        .send(&verdict, &[("csrf", &csrf), ("says", "accept"), ("owner", "")])
+        .send(
+            &verdict,
+            &[("csrf", &csrf), ("says", "accept"), ("owner", "")],
+        )
         .await;
     assert_eq!(said.status, 303);
     let next = said.header("location");
-    assert!(next.starts_with(&format!("/reviews/items/{}?", items[1])), "{next}");
+    assert!(
+        next.starts_with(&format!("/reviews/items/{}?", items[1])),
+        "{next}"
+    );
     assert!(next.contains(&format!("judged={}", items[0])), "{next}");
     server
         .get(next)
@@ -79,9 +94,18 @@ async fn an_item_shows_both_sides_with_the_changed_facts_marked_and_leads_on_onc
         .says("1 of 1 open");
     // Nobody is led in circles: after the last comes the queue.
     let last = format!("/reviews/items/{}/verdict?{query}", items[1]);
-    let said = server.send(&last, &[("csrf", &csrf), ("says", "accept")]).await;
-    assert!(said.header("location").starts_with("/reviews?"), "{}", said.header("location"));
-    server.get(said.header("location")).await.says("Nothing is open");
+    let said = server
+        .send(&last, &[("csrf", &csrf), ("says", "accept")])
+        .await;
+    assert!(
+        said.header("location").starts_with("/reviews?"),
+        "{}",
+        said.header("location")
+    );
+    server
+        .get(said.header("location"))
+        .await
+        .says("Nothing is open");
 }
 
 #[tokio::test]
@@ -89,7 +113,11 @@ async fn a_blind_page_is_the_same_whoever_stands_left() {
     let server = Server::without_engine().await;
     let mut ids = Vec::new();
     for number in 1..=12 {
-        ids.push(server.judged(&format!("run_{number}"), number, titled).await);
+        ids.push(
+            server
+                .judged(&format!("run_{number}"), number, titled)
+                .await,
+        );
     }
     let store = &server.shadow.store;
     let reviews = switchyard::store::About {
@@ -116,9 +144,16 @@ async fn a_blind_page_is_the_same_whoever_stands_left() {
                 let told = main.to_lowercase().replace("class=\"fact", "");
                 assert!(!told.contains(word), "{word}: {main}");
             }
-            let (left, right) = if item.candidate_left { ("70", "17") } else { ("17", "70") };
+            let (left, right) = if item.candidate_left {
+                ("70", "17")
+            } else {
+                ("17", "70")
+            };
             let at = |number: &str| main.find(&format!("</span>{number}</mark>"));
-            assert!(at(left).expect("shown") < at(right).expect("shown"), "{main}");
+            assert!(
+                at(left).expect("shown") < at(right).expect("shown"),
+                "{main}"
+            );
             // What differs from page to page is the item's own, its place, and the two texts.
             let shape = main
                 .replace(&item.id, "ITEM")
@@ -147,15 +182,27 @@ async fn whose_a_side_was_is_told_once_somebody_has_chosen_and_to_nobody_before(
     let nothing = server.send(&choice, &[("csrf", &csrf)]).await;
     assert_eq!(nothing.status, 400);
     nothing.says("No side is chosen");
-    let chosen = server.send(&choice, &[("csrf", &csrf), ("side", "left")]).await;
+    let chosen = server
+        .send(&choice, &[("csrf", &csrf), ("side", "left")])
+        .await;
     assert_eq!((chosen.status, chosen.header("location")), (303, &*here));
-    server.get(&here).await.says("You found better: the").says("Left stands the");
-    let again = server.send(&choice, &[("csrf", &csrf), ("side", "right")]).await;
+    server
+        .get(&here)
+        .await
+        .says("You found better: the")
+        .says("Left stands the");
+    let again = server
+        .send(&choice, &[("csrf", &csrf), ("side", "right")])
+        .await;
     assert_eq!(again.status, 409);
     again.says("knows by now whose is which");
     // Another reviewer sees it as it was.
     let other = server.get(&format!("{here}?by=bo")).await;
-    assert!(!main_of(&other).contains("You found better"), "{}", other.body);
+    assert!(
+        !main_of(&other).contains("You found better"),
+        "{}",
+        other.body
+    );
 }
 
 #[tokio::test]
@@ -163,17 +210,24 @@ async fn a_difference_seen_blind_leads_to_its_verdict_with_what_was_found_better
     let server = Server::without_engine().await;
     server.judged("run_1", 1, titled).await;
     let items = server.open("severity=S1&field=title&kind=difference").await;
-    let blind = server.get(&format!("/reviews/items/{}?blind=yes", items[0])).await;
+    let blind = server
+        .get(&format!("/reviews/items/{}?blind=yes", items[0]))
+        .await;
     blind.says("Your choice is not kept").says("chose=left");
-    let open = server.get(&format!("/reviews/items/{}?chose=tie", items[0])).await;
-    open.says("You found better: neither").says("only your verdict below counts");
+    let open = server
+        .get(&format!("/reviews/items/{}?chose=tie", items[0]))
+        .await;
+    open.says("You found better: neither")
+        .says("only your verdict below counts");
 }
 
 #[tokio::test]
 async fn a_verdict_for_a_cluster_is_foreseen_and_asks_for_what_was_opened() {
     let server = Server::without_engine().await;
     for number in 1..=3 {
-        server.judged(&format!("run_{number}"), number, titled).await;
+        server
+            .judged(&format!("run_{number}"), number, titled)
+            .await;
     }
     let clusters = server.get("/api/v1/reviews/clusters").await.json();
     let clusters = clusters["clusters"].as_array().expect("a list");
@@ -182,7 +236,8 @@ async fn a_verdict_for_a_cluster_is_foreseen_and_asks_for_what_was_opened() {
     server.get("/reviews/clusters").await.says(signature);
     let here = format!("/reviews/clusters/{signature}");
     let page = server.get(&here).await;
-    page.says("0 of the 3 it takes to speak for all").says("3 recordings");
+    page.says("0 of the 3 it takes to speak for all")
+        .says("<dt>Recordings</dt><dd>3</dd>");
     let csrf = page.csrf();
     let say = format!("{here}/verdict");
     let accept = [("csrf", &*csrf), ("says", "accept"), ("reason", "as good")];
@@ -199,7 +254,8 @@ async fn a_verdict_for_a_cluster_is_foreseen_and_asks_for_what_was_opened() {
     foreseen.says("is about 3 items, of which 0 are settled now and 3 would be");
     let told = server.get(&format!("/api/v1{here}")).await.json();
     assert_eq!((&told["settled"], &told["acts"]), (&json!(0), &json!([])));
-    let body = json!({ "on": signature, "says": "accept", "by": "local operator", "preview": "yes" });
+    let body =
+        json!({ "on": signature, "says": "accept", "by": "local operator", "preview": "yes" });
     let api = crate::standup::http().post(format!("{}/api/v1/reviews/verdicts", server.root));
     let api = api.json(&body).send().await.expect("an answer");
     let api: serde_json::Value = api.json().await.expect("JSON");
@@ -219,7 +275,8 @@ async fn a_verdict_for_a_cluster_is_foreseen_and_asks_for_what_was_opened() {
 async fn a_rule_is_previewed_made_and_removed_by_forms() {
     let server = Server::without_engine().await;
     let page = server.get("/reviews/rules").await;
-    page.says("No rule hides anything").says("Nothing is waived");
+    page.says("No rule hides anything")
+        .says("Nothing is waived");
     let csrf = page.csrf();
     let rule = [
         ("csrf", &*csrf),
@@ -232,21 +289,39 @@ async fn a_rule_is_previewed_made_and_removed_by_forms() {
         ("reason", "known"),
     ];
     let preview = server
-        .send("/reviews/rules", &[&rule[..], &[("preview", "yes")]].concat())
+        .send(
+            "/reviews/rules",
+            &[&rule[..], &[("preview", "yes")]].concat(),
+        )
         .await;
     assert_eq!(preview.status, 200);
-    preview.says("It would have hidden 0 of 0 differences").says("value=\"/title/**\"");
-    server.get("/reviews/rules").await.says("No rule hides anything");
+    preview
+        .says("It would have hidden 0 of 0 differences")
+        .says("value=\"/title/**\"");
+    server
+        .get("/reviews/rules")
+        .await
+        .says("No rule hides anything");
     let made = server.send("/reviews/rules", &rule).await;
-    assert_eq!((made.status, made.header("location")), (303, "/reviews/rules?done=rule-made"));
+    assert_eq!(
+        (made.status, made.header("location")),
+        (303, "/reviews/rules?done=rule-made")
+    );
     let listed = server.get("/reviews/rules?done=rule-made").await;
-    listed.says("The rule is in force").says("/title/**").says("ana: known");
+    listed
+        .says("The rule is in force")
+        .says("/title/**")
+        .says("ana: known");
     let api = server.get("/api/v1/reviews/rules").await.json();
     let id = api["rules"][0]["rule"]["id"].as_str().expect("an id");
     let removal = format!("/reviews/rules/{id}/removal");
-    let removed = server.send(&removal, &[("csrf", &csrf), ("by", "ana")]).await;
+    let removed = server
+        .send(&removal, &[("csrf", &csrf), ("by", "ana")])
+        .await;
     assert_eq!(removed.status, 303);
-    let gone = server.send(&removal, &[("csrf", &csrf), ("by", "ana")]).await;
+    let gone = server
+        .send(&removal, &[("csrf", &csrf), ("by", "ana")])
+        .await;
     assert_eq!(gone.status, 404);
     let mut grave = rule;
     grave[3].1 = "fact_changed";
@@ -258,30 +333,51 @@ async fn a_rule_is_previewed_made_and_removed_by_forms() {
 /// Each key is a link, a button, a summary or a field of the page, which do the same without a script.
 #[tokio::test]
 async fn keys_press_what_is_on_the_page_and_can_be_switched_off() {
-    for never in ["fetch", "XMLHttpRequest", "submit(", "location", "innerHTML", "eval"] {
+    for never in [
+        "fetch",
+        "XMLHttpRequest",
+        "submit(",
+        "location",
+        "innerHTML",
+        "eval",
+    ] {
         assert!(!SCRIPT.contains(never), "{never}");
     }
     assert!(SCRIPT.lines().count() < 50, "it is thin");
     let server = Server::without_engine().await;
     for number in 1..=3 {
-        server.judged(&format!("run_{number}"), number, titled).await;
+        server
+            .judged(&format!("run_{number}"), number, titled)
+            .await;
     }
     let query = "severity=S1&field=title&kind=difference";
     let items = server.open(&format!("{query}&order=oldest")).await;
     let second = &items[1];
     for (path, keys) in [
-        ("/reviews".to_owned(), "j?"),
+        ("/reviews".to_owned(), "?j"),
         (format!("/reviews/items/{second}?{query}"), "1234?bcjkn"),
-        (format!("/reviews/items/{second}?{query}&blind=yes"), "123?bjk"),
+        (
+            format!("/reviews/items/{second}?{query}&blind=yes"),
+            "123?bjk",
+        ),
     ] {
         let page = server.get(&path).await;
         let mut found: Vec<&str> = Vec::new();
         for tag in page.body.split('<').filter(|tag| tag.contains("data-key=")) {
             let name = tag.split([' ', '>']).next().unwrap_or_default();
-            assert!(["a", "button", "summary", "textarea"].contains(&name), "{tag}");
-            let key = tag.split("data-key=\"").nth(1).and_then(|rest| rest.split('"').next());
+            assert!(
+                ["a", "button", "summary", "textarea"].contains(&name),
+                "{tag}"
+            );
+            let key = tag
+                .split("data-key=\"")
+                .nth(1)
+                .and_then(|rest| rest.split('"').next());
             let key = key.expect("a key");
-            assert!(tag.contains(&format!("aria-keyshortcuts=\"{key}\"")), "{tag}");
+            assert!(
+                tag.contains(&format!("aria-keyshortcuts=\"{key}\"")),
+                "{tag}"
+            );
             found.push(key);
         }
         found.sort_unstable();
@@ -319,11 +415,16 @@ async fn reviewing_takes_a_reviewer_rules_take_an_operator_and_forms_come_from_o
         &[("says", "accept")][..],
         &[("says", "accept"), ("csrf", "0")],
     ] {
-        rey.post(&verdict, form).await.refuses(403, "did not come from a page of ours");
+        rey.post(&verdict, form)
+            .await
+            .refuses(403, "did not come from a page of ours");
     }
     // Whoever is signed in acts as nobody else, whatever the address says.
     let said = rey
-        .post(&format!("{verdict}?by=ana"), &[("says", "accept"), ("csrf", &csrf)])
+        .post(
+            &format!("{verdict}?by=ana"),
+            &[("says", "accept"), ("csrf", &csrf)],
+        )
         .await;
     assert_eq!(said.status, 303, "{}", said.body);
     let record = world.server.on_record("review_accept").await;

@@ -40,10 +40,16 @@ async fn what_was_said_is_on_pages_alone_whose_action_allows_it() {
         assert_eq!(page.status, 200, "{}", page.body);
         quoting += usize::from(page.body.contains(CANARY));
     }
-    assert!(quoting >= 4, "{quoting} of {} items quote the meeting", items.len());
+    assert!(
+        quoting >= 4,
+        "{quoting} of {} items quote the meeting",
+        items.len()
+    );
     let mut ada = world.browser();
     ada.signs_in("ada").await;
-    let cluster = items.iter().find_map(|item| item["about"]["signature"].as_str());
+    let cluster = items
+        .iter()
+        .find_map(|item| item["about"]["signature"].as_str());
     let cluster = format!("/reviews/clusters/{}", cluster.expect("a cluster"));
     for path in [
         "/reviews",
@@ -73,12 +79,21 @@ async fn what_was_said_is_on_pages_alone_whose_action_allows_it() {
 async fn secrets_are_masked_in_the_settings_and_in_what_whoever_helps_is_given() {
     let server = Server::without_engine().await;
     let page = server.get("/settings").await;
-    page.says("environments.staging.daily").says("***").says("database");
+    page.says("environments.staging.daily")
+        .says("***")
+        .says("database");
     let json = server.get("/api/v1/settings").await;
-    assert_eq!(json.json()["environments"]["staging"]["daily"]["api_key"], "***");
+    assert_eq!(
+        json.json()["environments"]["staging"]["daily"]["api_key"],
+        "***"
+    );
     let bundle = server.get("/api/v1/doctor").await;
     assert_eq!(bundle.status, 200);
-    assert!(bundle.header("content-disposition").contains("switchyard-doctor.json"));
+    assert!(
+        bundle
+            .header("content-disposition")
+            .contains("switchyard-doctor.json")
+    );
     assert!(bundle.json()["checks"].is_array());
     let asked = server.get("/doctor").await;
     let form = [("csrf", &*asked.csrf())];
@@ -93,12 +108,19 @@ async fn secrets_are_masked_in_the_settings_and_in_what_whoever_helps_is_given()
 #[tokio::test]
 async fn settings_of_environments_where_somebody_has_no_role_are_left_out() {
     let server = Server::without_engine().await;
-    server.get("/settings").await.says("environments.production.daily");
+    server
+        .get("/settings")
+        .await
+        .says("environments.production.daily");
     let world = World::new().await;
     let mut ola = world.browser();
     ola.signs_in("ola").await;
     let page = ola.get("/settings").await;
-    assert!(page.body.contains("environments.staging.daily"), "{}", page.body);
+    assert!(
+        page.body.contains("environments.staging.daily"),
+        "{}",
+        page.body
+    );
     assert!(!page.body.contains("environments.production"));
     assert!(page.body.contains("1 environment of the file is left out"));
     for path in ["/api/v1/settings", "/api/v1/doctor"] {
