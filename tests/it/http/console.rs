@@ -75,7 +75,8 @@ async fn the_first_page_shows_every_migration_with_what_stops_it_and_who_changed
         reason: "audit week".to_owned(),
         expires_at: after(3600),
     };
-    let placed = store.place_hold(&phases::about("staging"), &hold, noon());
+    let about = phases::about("staging");
+    let placed = store.place_hold(&about, &hold, noon());
     placed.await.expect("it is placed");
     server.running("run_a", 1).await;
     let page = server.get("/").await;
@@ -136,7 +137,7 @@ async fn a_refused_move_says_which_precondition_is_missing_and_keeps_what_was_ty
     let page = server.act("moves", &typed).await;
     assert_eq!(page.status, 409);
     page.says("The migration stays where it is")
-        .says("Conductor's health: it is not watched, and has to be well for 30 min")
+        .says("Conductor&#x27;s health: it is not watched, and has to be well for 30 min")
         .says("because &lt;b&gt;I&lt;/b&gt; say so</textarea>")
         .says(&format!(r#"name="confirm" type="text" value="{NAME}""#))
         .says(r#"name="by" type="text" value="ana""#);
@@ -479,7 +480,7 @@ async fn a_viewer_sees_everything_has_nothing_to_press_and_is_refused() {
     taking[1].1 = "1";
     taking.extend([("percent", "50"), ("takes", "shadow_pairs")]);
     let refused = act(&mut ola, "moves", &taking).await;
-    refused.refuses(403, "to `override`");
+    refused.refuses(403, "To `override`");
     assert!(refused.body.contains("it is time</textarea>"));
     assert_eq!(world.server.on_record("override").await, []);
 }
