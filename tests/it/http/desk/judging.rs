@@ -266,7 +266,7 @@ async fn a_verdict_for_a_cluster_is_foreseen_and_asks_for_what_was_opened() {
         .get(said.header("location"))
         .await
         .says("The verdict is noted")
-        .says("3 of 3");
+        .says("<dt>Settled</dt><dd>3</dd>");
     let nowhere = server.get("/reviews/clusters/none").await;
     assert_eq!(nowhere.status, 404);
 }
