@@ -80,8 +80,9 @@ impl Book {
         queue.retain(|(item, _)| sought.has(item));
         match sought.order {
             Order::Gravest => {}
-            // What came at the same time stays in the order it is in.
-            Order::Oldest => queue.sort_by_key(|(item, _)| item.made_at),
+            // Of what came at the same time, what is looked at blind comes first: the differences of a
+            // recording show whose text is whose.
+            Order::Oldest => queue.sort_by_key(|(item, _)| (item.made_at, !item.kind.is_blind())),
         }
         queue
     }

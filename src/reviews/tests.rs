@@ -460,7 +460,7 @@ fn the_queue_is_narrowed_and_what_waited_longest_can_come_first() {
         order: Order::Oldest,
         ..Sought::default()
     };
-    let expected = ["itm_s3_000", "itm_s3_001", "itm_title_0", "itm_s1_007"];
+    let expected = ["itm_title_0", "itm_s3_000", "itm_s3_001", "itm_s1_007"];
     assert_eq!(ids(oldest), expected);
     for (sought, expected) in [
         (

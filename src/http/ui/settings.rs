@@ -40,7 +40,12 @@ fn sections(lines: Vec<(String, String)>) -> Vec<Section> {
         };
         let parts: Vec<&str> = key.split('.').collect();
         let cut = depth.min(parts.len() - 1);
-        let (name, rest) = (parts[..cut].join("."), parts[cut..].join("."));
+        // A section that is not set is a key of its own.
+        let (name, rest) = if cut == 0 {
+            (key.clone(), key.clone())
+        } else {
+            (parts[..cut].join("."), parts[cut..].join("."))
+        };
         match sections.iter_mut().find(|section| section.name == name) {
             Some(section) => section.keys.push((rest, value)),
             None => sections.push(Section {
