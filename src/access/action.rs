@@ -29,6 +29,12 @@ pub enum Action {
     Hold,
     /// Move the migration, forward or back; ask for a move that others approve, and take it back.
     Move,
+    /// Close Conductor's breaker, once a look finds nothing wrong.
+    CloseBreaker,
+    /// Begin, pause, resume and cancel replays of history.
+    Replay,
+    /// See the settings in force, and what answers of all they name.
+    ReadSettings,
     /// Take a precondition upon oneself.
     Override,
     /// Approve a move that somebody else asked for.
@@ -39,7 +45,7 @@ pub enum Action {
 
 impl Action {
     /// All of them, the least role first.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::View,
         Self::EvaluateFlags,
         Self::ReadReports,
@@ -50,6 +56,9 @@ impl Action {
         Self::TakeOver,
         Self::Hold,
         Self::Move,
+        Self::CloseBreaker,
+        Self::Replay,
+        Self::ReadSettings,
         Self::Override,
         Self::Approve,
         Self::ManageTokens,
@@ -103,6 +112,21 @@ impl Action {
                 "move",
                 Role::Operator,
                 "move the migration, forward or back, or ask for a move and take it back",
+            ),
+            Self::CloseBreaker => (
+                "close_breaker",
+                Role::Operator,
+                "close Conductor's breaker, once a look finds nothing wrong",
+            ),
+            Self::Replay => (
+                "replay",
+                Role::Operator,
+                "begin, pause, resume and cancel replays of history",
+            ),
+            Self::ReadSettings => (
+                "read_settings",
+                Role::Operator,
+                "see the settings in force, secrets masked, and what answers of all they name",
             ),
             Self::Override => (
                 "override",

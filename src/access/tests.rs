@@ -16,7 +16,7 @@ fn noon() -> DateTime<Utc> {
 }
 
 /// The documented table: for each action whether viewer, reviewer, operator, approver, admin may.
-const MATRIX: [(&str, [bool; 5]); 13] = {
+const MATRIX: [(&str, [bool; 5]); 16] = {
     const N: bool = false;
     const Y: bool = true;
     [
@@ -30,6 +30,9 @@ const MATRIX: [(&str, [bool; 5]); 13] = {
         ("take_over", [N, N, Y, Y, Y]),
         ("hold", [N, N, Y, Y, Y]),
         ("move", [N, N, Y, Y, Y]),
+        ("close_breaker", [N, N, Y, Y, Y]),
+        ("replay", [N, N, Y, Y, Y]),
+        ("read_settings", [N, N, Y, Y, Y]),
         ("override", [N, N, N, Y, Y]),
         ("approve", [N, N, N, Y, Y]),
         ("manage_tokens", [N, N, N, N, Y]),

@@ -2,7 +2,7 @@
 //! answers, how far everything is, and what failed lately. No meeting text, no secret, no name of a
 //! person.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{App, Finding, check, files};
-use crate::{config::Config, model::digest, store::FailedStep};
+use crate::{config::Config, http::Examine, model::digest, store::FailedStep};
 
 /// How far back failures are told.
 const LATELY: TimeDelta = TimeDelta::days(7);
@@ -69,6 +69,20 @@ impl Bundle {
             .with_context(|| format!("writing `{}`", path.display()))?;
         files::finish(file, path).await?;
         Ok(digest::of_text(&text))
+    }
+}
+
+impl App {
+    /// Asks everything of this environment, as `switchyard doctor` does.
+    pub fn examine(&self) -> Examine {
+        let (config, name) = (self.config.clone(), self.name.to_string());
+        Arc::new(move || {
+            let (config, name) = (config.clone(), name.clone());
+            Box::pin(async move {
+                let bundle = Bundle::gather(config, Some(&name)).await;
+                serde_json::to_value(bundle).context("writing what was found")
+            })
+        })
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
 
 impl App {
     /// Follows runs, looks at Conductor's health, gives back what it does not get done, and reminds it
-    /// of the rest, and tests the comparison, until told to stop.
+    /// of the rest, tests the comparison, and drives replays begun over HTTP, until told to stop.
     pub fn look_after(
         &self,
         shutdown: CancellationToken,
@@ -28,6 +28,10 @@ impl App {
         let health = self.health()?;
         let fallback = self.fallback()?;
         let selftests = self.selftests()?;
+        let replays = match &self.environment.legacy {
+            Some(_) => Some(self.replays()?),
+            None => None,
+        };
         let watchdog = Watchdog {
             environment: self.name.clone(),
             store: self.store.clone(),
@@ -40,7 +44,13 @@ impl App {
                     fallback.run(shutdown.clone()).await;
                 }
             };
+            let replaying = async {
+                if let Some(replays) = replays {
+                    replays.run(shutdown.clone()).await;
+                }
+            };
             tokio::join!(
+                replaying,
                 shadow.run(shutdown.clone()),
                 health.run(shutdown.clone()),
                 watchdog.run(shutdown.clone()),

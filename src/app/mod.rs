@@ -440,6 +440,12 @@ impl App {
             reviews: self.reviews()?,
             sound: self.sound()?,
             health: self.environment.health,
+            replays: match &self.environment.legacy {
+                Some(_) => Some(self.replays()?),
+                None => None,
+            },
+            settings: Arc::new(self.config.shown()),
+            examine: self.examine(),
             access: self.access()?,
             metering: self.metering()?,
             shutdown: shutdown.clone(),

@@ -12,6 +12,7 @@ use super::{ExitStatus, Globals, moment::Moment, output::say, table};
 use crate::{
     config::Config,
     rollout::audit::{Broken, Chain, Sealed},
+    store::WhichEntries,
 };
 
 /// What `switchyard audit` takes.
@@ -26,15 +27,24 @@ pub(super) struct Args {
     /// Prints the chain of all environments as JSON lines, each with its hash and that of the one before.
     #[arg(long, conflicts_with = "verify")]
     export: bool,
-    /// Exports what was written from then on: a day, or a moment as 2026-03-02T12:00:00Z.
-    #[arg(long, requires = "export", value_name = "TIME")]
+    /// Lists or exports what was written from then on: a day, or a moment as 2026-03-02T12:00:00Z.
+    #[arg(long, conflicts_with_all = ["verify", "verify_file"], value_name = "TIME")]
     since: Option<Moment>,
-    /// Exports what was written before.
-    #[arg(long, requires = "export", value_name = "TIME")]
+    /// Lists or exports what was written before.
+    #[arg(long, conflicts_with_all = ["verify", "verify_file"], value_name = "TIME")]
     until: Option<Moment>,
+    /// Lists entries of this action alone, e.g. breaker.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["verify", "verify_file", "export"])]
+    action: Option<String>,
+    /// Lists entries of this person or program alone.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["verify", "verify_file", "export"])]
+    by: Option<String>,
     /// How many entries are listed.
     #[arg(long, default_value_t = 20, value_name = "NUMBER")]
     limit: i64,
+    /// How many of the newest are left out before.
+    #[arg(long, default_value_t = 0, value_name = "NUMBER")]
+    skip: i64,
 }
 
 pub(super) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitStatus> {
@@ -72,16 +82,26 @@ pub(super) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitSta
             }
         }
     }
-    let entries = app
-        .store
-        .recent_audit(&app.name, &Config::flag(), args.limit)
-        .await?;
+    let which = WhichEntries {
+        action: args.action,
+        by: args.by,
+        since: args.since.map(|moment| moment.0),
+        until: args.until.map(|moment| moment.0),
+    };
+    let flag = Config::flag();
+    let page = (args.skip.max(0), args.limit);
+    let asking = app.store.audit_page((&app.name, &flag), &which, page);
+    let (entries, of) = asking.await?;
     if globals.json {
         Globals::print_json(&entries)?;
         return Ok(ExitStatus::Success);
     }
     if entries.is_empty() {
-        say!("Nothing was changed in {} so far.", app.name);
+        if of == 0 && which == WhichEntries::default() {
+            say!("Nothing was changed in {} so far.", app.name);
+        } else {
+            say!("There is no such entry.");
+        }
         return Ok(ExitStatus::Success);
     }
     let mut table = table::table(&["entry", "at", "by", "action", "before", "after", "reason"]);

@@ -161,22 +161,13 @@ fn print_fields(fields: &[FieldRow]) {
                 0 => "-".to_owned(),
                 pairs => format!("{}/{pairs}", row.noise_differs),
             },
-            excess(row),
+            row.excess_told(),
             bar(row.evidence, row.threshold),
             state(row.state).to_owned(),
             row.note.clone(),
         ]);
     }
     table::print(&table);
-}
-
-/// The mean excess of a soft field that is bet on, else that of the rates with its interval.
-fn excess(row: &FieldRow) -> String {
-    match (row.mean_excess, row.excess) {
-        (Some(mean), _) => format!("{mean:+.3}"),
-        (None, Some(of)) => format!("{:+.2} ({:+.2} to {:+.2})", of.value, of.low, of.high),
-        (None, None) => "-".to_owned(),
-    }
 }
 
 /// How far the evidence is on its way to what it has to reach.

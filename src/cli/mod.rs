@@ -27,6 +27,7 @@ mod register;
 mod rehearse;
 mod replay;
 mod report;
+mod reports;
 mod review;
 mod routes;
 mod routing;
@@ -180,6 +181,8 @@ enum Command {
     Compare(compare::Args),
     /// Reports on all the evidence, or shows the newest comparison of a run.
     Report(report::Args),
+    /// Lists compared runs with what each came to, and the field that differs most.
+    Reports(reports::Args),
     /// Shows what people have to look at before a cutover and how far that is, and takes their verdicts.
     Review(review::Args),
     /// Puts known defects into what Celery really made, and shows which of them the comparison catches.
@@ -281,6 +284,7 @@ pub fn start_tracing(cli: &Cli) {
             | Command::Doctor(_)
             | Command::Top(_)
             | Command::Report(_)
+            | Command::Reports(_)
             | Command::Gate(_)
             | Command::Review(_)
             | Command::Selftest(_)
@@ -367,6 +371,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Health(args) => health::run(args, &globals).await,
         Command::Compare(args) => compare::run(args, &globals).await,
         Command::Report(args) => report::run(args, &globals).await,
+        Command::Reports(args) => reports::run(args, &globals).await,
         Command::Review(args) => review::run(args, &globals).await,
         Command::Selftest(args) => selftest::run(args, &globals).await,
         Command::Takeover(args) => mend::run(Mend::Takeover, args, &globals).await,

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::{ExitStatus, Globals, follow::View, moment::Moment, output::say, serve, table};
 use crate::{
     app::App,
-    controller::{LEASE, NewReplay, Replays, Tally, Ticked},
+    controller::{Driver, LEASE, NewReplay, Replays, Tally, Ticked},
     model::RoomId,
     store::{Replay, ReplayState, Skipped},
 };
@@ -46,9 +46,15 @@ pub(super) struct Args {
     /// Goes on with a replay that was interrupted or has stopped; `--rate` and `--budget` change it.
     #[arg(long, value_name = "ID", conflicts_with = "cancel")]
     resume: Option<String>,
+    /// Stops a replay until it is resumed: nothing more of it is started, what is under way ends.
+    #[arg(long, value_name = "ID", requires = "by", conflicts_with_all = ["from", "resume", "cancel"])]
+    pause: Option<String>,
     /// Ends a replay: nothing more of it is started.
     #[arg(long, value_name = "ID", requires = "by")]
     cancel: Option<String>,
+    /// Shows how far a replay is.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["from", "resume", "pause", "cancel"])]
+    show: Option<String>,
     /// Who does it, for the record.
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
@@ -67,6 +73,27 @@ pub(super) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitSta
         args.by.as_ref().is_none_or(|name| !name.trim().is_empty()),
         "`--by` names nobody; write who does it"
     );
+    if let Some(id) = &args.show {
+        let replays = app.replays()?;
+        let replay = replays.find(id).await??;
+        let tally = replays.tally(&replay).await?;
+        if globals.json {
+            Globals::print_json(&line(&replay, Some(&tally)))?;
+        } else {
+            print(&replay, &tally);
+        }
+        return Ok(ExitStatus::Success);
+    }
+    if let Some(id) = &args.pause {
+        let paused = app.replays()?.pause(id, &by).await??;
+        globals.tell(format_args!(
+            "Replay {id} is paused; what is under way ends by itself, and `switchyard replay --resume {id}` goes on."
+        ));
+        if globals.json {
+            Globals::print_json(&line(&paused, None))?;
+        }
+        return Ok(ExitStatus::Success);
+    }
     if let Some(id) = &args.cancel {
         let cancelled = app.replays()?.cancel(id, &by).await??;
         globals.tell(format_args!(
@@ -84,7 +111,7 @@ pub(super) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitSta
         );
         let replays = app.replays()?;
         let bounds = (args.rate, args.budget);
-        let replay = replays.resume(id, bounds, &by).await??;
+        let replay = replays.resume(id, bounds, (&by, Driver::Command)).await??;
         (replays, replay)
     } else if let (Some(from), Some(at_most), Some(per_hour)) = (args.from, args.limit, args.rate) {
         let replays = app.replays()?;
@@ -96,6 +123,7 @@ pub(super) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitSta
             per_hour,
             budget_usd: args.budget,
             anew: args.anew,
+            driver: Driver::Command,
             by,
         };
         let replay = replays.begin(&new).await??;
@@ -240,20 +268,7 @@ fn print(replay: &Replay, tally: &Tally) {
 }
 
 fn line(replay: &Replay, tally: Option<&Tally>) -> Value {
-    json!({
-        "replay": replay.id,
-        "from": replay.from,
-        "to": replay.to,
-        "room": replay.room,
-        "limit": replay.at_most,
-        "rate": replay.per_hour,
-        "budget_usd": replay.budget_usd,
-        "anew": replay.anew,
-        "state": replay.state.as_str(),
-        "reason": replay.reason,
-        "by": replay.started_by,
-        "started_at": replay.started_at,
-        "ended_at": replay.ended_at,
-        "tally": tally,
-    })
+    let mut told = replay.told();
+    told["tally"] = json!(tally);
+    told
 }

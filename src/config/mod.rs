@@ -27,6 +27,7 @@ pub use environment::{
 };
 pub use process::{Database, DatabaseUrl, Engine, Server, Worker};
 pub use secret::Secret;
+pub use shown::{lines, of_environments};
 pub use telemetry::{Telemetry, Traces};
 
 /// The one migration this version knows.

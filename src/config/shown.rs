@@ -17,10 +17,25 @@ impl Config {
 
     /// The same key by key, in the order of the settings file, each with its sections.
     pub fn shown_lines(&self) -> Vec<(String, String)> {
-        let mut lines = Vec::new();
-        flatten(String::new(), &self.shown(), &mut lines);
-        lines
+        lines(&self.shown())
     }
+}
+
+/// Settings as they are shown, key by key.
+pub fn lines(shown: &Value) -> Vec<(String, String)> {
+    let mut lines = Vec::new();
+    flatten(String::new(), shown, &mut lines);
+    lines
+}
+
+/// Settings as they are shown, of environments those alone that `keeps` names.
+pub fn of_environments(shown: &Value, keeps: impl Fn(&str) -> bool) -> Value {
+    let mut shown = shown.clone();
+    let environments = shown.get_mut("environments").and_then(Value::as_object_mut);
+    if let Some(environments) = environments {
+        environments.retain(|name, _| keeps(name));
+    }
+    shown
 }
 
 fn mask(value: &mut Value) {

@@ -63,8 +63,19 @@ pub struct NewReplay {
     pub budget_usd: Option<f64>,
     /// Whether recordings are run again that the candidate has run on before.
     pub anew: bool,
+    /// Who drives it.
+    pub driver: Driver,
     /// Who wants it.
     pub by: String,
+}
+
+/// Who does what is next of a replay, again and again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Driver {
+    /// The command that was given, as long as it runs.
+    Command,
+    /// The controller, as long as any runs.
+    Controller,
 }
 
 /// Why nothing is replayed. Each says what to do about it.
@@ -89,6 +100,14 @@ pub enum NoReplay {
     /// No such replay.
     #[error("there is no replay `{0}`; `switchyard replay` lists them")]
     Unknown(String),
+    /// There is nothing to pause.
+    #[error("replay `{id}` is {}, and only one under way is paused", .state.as_str().replace('_', " "))]
+    NotUnderWay {
+        /// Its id.
+        id: String,
+        /// How far it is.
+        state: ReplayState,
+    },
     /// It is over.
     #[error("replay `{id}` is {}; begin another with `switchyard replay --from`", .state.as_str())]
     Over {
@@ -188,6 +207,7 @@ impl Replays {
             per_hour: new.per_hour,
             budget_usd: new.budget_usd,
             anew: new.anew,
+            by_server: new.driver == Driver::Controller,
             state: ReplayState::Finding,
             reason: String::new(),
             started_by: new.by.clone(),
@@ -205,7 +225,7 @@ impl Replays {
         &self,
         id: &str,
         (per_hour, budget_usd): (Option<i64>, Option<f64>),
-        by: &str,
+        (by, driver): (&str, Driver),
     ) -> anyhow::Result<Result<Replay, NoReplay>> {
         if per_hour.is_some_and(|rate| rate < 1) {
             return Ok(Err(NoReplay::Nothing("`--rate`")));
@@ -235,11 +255,29 @@ impl Replays {
             );
             store.bound_replay(&self.about, id, bounds, by, now).await?;
         }
+        if driver == Driver::Controller {
+            store.take_up_replay(&self.about, id, by, now).await?;
+        }
         if replay.state == ReplayState::Stopped {
             let again = (ReplayState::Stopped, ReplayState::UnderWay);
             store.move_replay(id, again, "", now).await?;
         }
         self.find(id).await
+    }
+
+    /// Stops a replay until somebody resumes it. What is under way ends by itself.
+    pub async fn pause(&self, id: &str, by: &str) -> anyhow::Result<Result<Replay, NoReplay>> {
+        let now = (self.shadow.clock)();
+        let store = &self.shadow.store;
+        let paused = store.pause_replay(&self.about, id, by, now).await?;
+        let replay = self.find(id).await?;
+        Ok(match replay {
+            Ok(replay) if !paused => Err(NoReplay::NotUnderWay {
+                id: replay.id,
+                state: replay.state,
+            }),
+            found => found,
+        })
     }
 
     /// Ends a replay: nothing more of it is started. What is under way ends by itself.

@@ -106,6 +106,31 @@ pub(super) enum Judged {
     ByExcess { facts: bool },
 }
 
+impl FieldRow {
+    /// The mean excess of a soft field that is bet on, else that of the rates with its interval; a dash
+    /// where neither is known.
+    pub fn excess_told(&self) -> String {
+        match (self.mean_excess, self.excess) {
+            (Some(mean), _) => format!("{mean:+.3}"),
+            (None, Some(of)) => format!("{:+.2} ({:+.2} to {:+.2})", of.value, of.low, of.high),
+            (None, None) => "-".to_owned(),
+        }
+    }
+
+    /// How far the evidence is on its way to what it has to reach, 0 to 1; 1 only once it is there.
+    pub fn share(&self) -> f64 {
+        if self.evidence >= self.threshold {
+            return 1.0;
+        }
+        let share = self.evidence / self.threshold;
+        if share.is_nan() {
+            0.0
+        } else {
+            share.clamp(0.0, 0.99)
+        }
+    }
+}
+
 /// How a field is judged, given what is known of its noise.
 pub(super) fn judged(rule: &FieldRule, rules: &Rules, facts: &Facts) -> Judged {
     if rule.dry_run > count(facts.pairs.len()) {

@@ -30,6 +30,7 @@ mod tests;
 
 pub use bernoulli::{clean_needed, log_e_above, log_e_below};
 pub use betting::{Bet, Wealth, least_to_pass};
+pub use counts::Counts;
 pub use course::{Course, FieldCourse, Step, course};
 pub use coverage::{Cell, Coverage, DurationClass, Stratum, TrackClass};
 pub use decision::{Decision, Noise, decide};

@@ -13,6 +13,10 @@ use crate::report::html;
 pub(super) const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
      img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
+/// For pages that play what runs mixed.
+pub(super) static HEARING_PAGE_POLICY: LazyLock<String> =
+    LazyLock::new(|| format!("{PAGE_POLICY}; media-src 'self'"));
+
 /// For a run's report, which plays what the run mixed by the one script that it carries.
 pub(super) static LISTENING_POLICY: LazyLock<String> = LazyLock::new(|| {
     let script = html::script_hash();

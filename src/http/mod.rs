@@ -18,21 +18,26 @@ mod routes;
 mod seeking;
 mod ui;
 
+use std::sync::Arc;
+
 use axum::{
     Router,
     http::Uri,
     middleware,
     response::{IntoResponse, Response},
 };
+use futures_util::future::BoxFuture;
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use crate::{
     access::{Action, Caller},
+    config,
     controller::{
-        Mending, Mover, Overview, Reviews, Shadow, Sound, access::Access, intake::Intake,
+        Mending, Mover, Overview, Replays, Reviews, Shadow, Sound, access::Access, intake::Intake,
     },
-    model::{HealthLimits, RunId},
+    model::{EnvironmentName, HealthLimits, RunId},
     report::ReportData,
     store::Run,
 };
@@ -60,6 +65,12 @@ pub struct State {
     pub sound: Sound,
     /// How closely Conductor is watched.
     pub health: HealthLimits,
+    /// Replays past recordings; none where the settings do not say where Reflector's database is.
+    pub replays: Option<Replays>,
+    /// The settings in force, secrets masked.
+    pub settings: Arc<Value>,
+    /// Tries all that they name.
+    pub examine: Examine,
     /// Knows who asks.
     pub access: Access,
     /// What `/metrics` answers with.
@@ -67,6 +78,9 @@ pub struct State {
     /// Ends streams of events, which would hold a stop up for as long as somebody listens.
     pub shutdown: CancellationToken,
 }
+
+/// What `switchyard doctor` writes, gathered anew.
+pub type Examine = Arc<dyn Fn() -> BoxFuture<'static, anyhow::Result<Value>> + Send + Sync>;
 
 /// What handlers use.
 #[derive(Clone)]
@@ -79,12 +93,48 @@ struct Door {
     sound: Sound,
     health: HealthLimits,
     overview: Overview,
+    replays: Option<Replays>,
+    settings: Arc<Value>,
+    examine: Examine,
+    /// Held while everything is tried: that asks many others, and once at a time is enough.
+    examining: Arc<tokio::sync::Mutex<()>>,
     access: Access,
     events: Events,
     changes: Changes,
 }
 
 impl Door {
+    /// What replays past recordings.
+    fn replays(&self) -> Result<&Replays, Error> {
+        self.replays.as_ref().ok_or_else(|| {
+            let name = &self.shadow.environment;
+            Error::Unprocessable(format!(
+                "past recordings are read from Reflector's database, and the settings have no section `environments.{name}.legacy` that says where it is"
+            ))
+        })
+    }
+
+    /// The settings in force, of environments those that somebody may see.
+    fn settings_for(&self, caller: &Caller) -> Value {
+        let reach = caller.reach(Action::ReadSettings);
+        config::of_environments(&self.settings, |name| {
+            reach.has(&EnvironmentName::new(name))
+        })
+    }
+
+    /// Tries all that the settings name; once at a time.
+    async fn examined(&self, caller: &Caller) -> Result<Value, Error> {
+        let Ok(_alone) = self.examining.try_lock() else {
+            return Err(Error::Unavailable(
+                "everything is being tried just now, by somebody else; ask again in a minute"
+                    .to_owned(),
+            ));
+        };
+        let mut found = (self.examine)().await?;
+        found["settings"] = self.settings_for(caller);
+        Ok(found)
+    }
+
     /// The newest report on a run.
     async fn report(&self, id: &RunId, caller: &Caller) -> Result<ReportData, Error> {
         self.run_of(id, caller, Action::ReadReports).await?;
@@ -148,6 +198,10 @@ pub fn router(state: State) -> Router {
         reviews: state.reviews,
         sound: state.sound,
         health: state.health,
+        replays: state.replays,
+        settings: state.settings,
+        examine: state.examine,
+        examining: Arc::default(),
         access: state.access,
     };
     // Health is asked by probes, which know the machine by other names, and gives nothing away.

@@ -42,13 +42,13 @@ pub(super) struct Detail {
 }
 
 #[derive(Serialize)]
-struct TextView {
+pub(super) struct TextView {
     path: String,
     runs: Vec<(&'static str, String)>,
 }
 
 #[derive(Serialize)]
-struct DifferenceView {
+pub(super) struct DifferenceView {
     path: String,
     /// Where a run of the same difference ends; empty for a single one.
     to: String,
@@ -58,7 +58,7 @@ struct DifferenceView {
 }
 
 /// Differences shown under a field; the JSON report has all that were kept.
-const SHOWN: usize = 20;
+pub(super) const SHOWN: usize = 20;
 
 /// Whether there is more to show than a line.
 pub(super) fn has_detail(result: &FieldResult) -> bool {
@@ -129,7 +129,7 @@ pub(super) fn detail(result: &FieldResult) -> Detail {
     }
 }
 
-fn text_view(text: &TextDifference) -> TextView {
+pub(super) fn text_view(text: &TextDifference) -> TextView {
     let run = |change: &crate::compare::TextChange| {
         let kind = match change.kind {
             TextChangeKind::Kept => "kept",
@@ -144,7 +144,7 @@ fn text_view(text: &TextDifference) -> TextView {
     }
 }
 
-fn difference_view(difference: &Difference) -> DifferenceView {
+pub(super) fn difference_view(difference: &Difference) -> DifferenceView {
     DifferenceView {
         path: difference.path.clone(),
         to: String::new(),
@@ -155,7 +155,7 @@ fn difference_view(difference: &Difference) -> DifferenceView {
 }
 
 /// JSON as it stands, cut where it would bury the rest.
-fn excerpt(value: Option<&Value>) -> String {
+pub(super) fn excerpt(value: Option<&Value>) -> String {
     const LETTERS: usize = 240;
     let text = match value {
         None => return String::new(),

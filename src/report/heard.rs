@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 /// Plays from the word that is clicked. Everything on the page is there without it: words are links to
 /// the sound at their time.
-pub(super) const SCRIPT: &str = include_str!("listen.js");
+pub const SCRIPT: &str = include_str!("listen.js");
 
 /// The one script of a report as policies name it, `sha256-` and Base64.
 pub fn script_hash() -> String {
@@ -71,7 +71,7 @@ impl Heard {
 
 /// The part of the page that plays.
 #[derive(Serialize)]
-pub(super) struct Players {
+pub struct Players {
     sides: Vec<Player>,
     /// None where there is nothing to play.
     script: Option<&'static str>,
@@ -87,7 +87,8 @@ struct Player {
     why: String,
 }
 
-pub(super) fn players(heard: &Heard) -> Players {
+/// The players of what can be heard.
+pub fn players(heard: &Heard) -> Players {
     let side = |name, id, side: &Side| {
         let (address, why) = match side {
             Side::Plays(address) => (Some(address.clone()), String::new()),

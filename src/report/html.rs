@@ -6,7 +6,7 @@ use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment};
 use serde::Serialize;
 
-pub use super::heard::{Heard, Side, script_hash};
+pub use super::heard::{Heard, Players, SCRIPT, Side, players, script_hash};
 use super::{ReportData, sections};
 
 const TEMPLATE: &str = include_str!("report.html");

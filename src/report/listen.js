@@ -6,7 +6,7 @@
   const words = talk ? [...talk.querySelectorAll("a[href*='#t=']")] : [];
   const at = words.map((word) => parseFloat(word.hash.slice(3)));
   const inTime = words.map((_, place) => place).sort((one, other) => at[one] - at[other]);
-  const lanes = [...document.querySelectorAll(".said")];
+  const lanes = [...document.querySelectorAll("svg.said")];
   const says = document.getElementById("hears");
   let side = players[players.length - 1];
   let marked = null;

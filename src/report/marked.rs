@@ -7,7 +7,7 @@ use crate::compare::metrics::facts;
 
 /// A run of letters with one meaning.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Piece {
+pub struct Piece {
     /// `plain`, `fact` or `turned`.
     pub(super) kind: &'static str,
     pub(super) text: String,

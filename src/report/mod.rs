@@ -2,6 +2,7 @@
 //! self-contained page; and the evidence of all of them ([`evidence`]). Pure: what is shown is passed in,
 //! what comes out is text.
 
+pub mod beside;
 pub mod evidence;
 pub mod html;
 pub mod json;
@@ -19,7 +20,7 @@ mod words;
 use serde::{Deserialize, Serialize};
 
 use crate::compare::{Comparison, Pinned, Severity};
-use crate::model::{Outcome, Pipeline, RecordingId, RunId};
+use crate::model::{Outcome, OutcomeStatus, Pipeline, RecordingId, RunId};
 
 /// Everything a report shows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -147,6 +148,23 @@ impl ReportData {
         lines
             .filter_map(|line| line.cost)
             .reduce(|sum, cost| sum + cost)
+    }
+
+    /// Sides that failed, and why.
+    pub fn failures(&self) -> Vec<(&'static str, String)> {
+        [("Control", &self.control), ("Candidate", &self.candidate)]
+            .into_iter()
+            .filter(|(_, outcome)| match outcome.status {
+                OutcomeStatus::Error => true,
+                // The sentence says it; it is no failure.
+                OutcomeStatus::Ended | OutcomeStatus::Withdrawn => false,
+            })
+            .map(|(side, outcome)| {
+                let cause = outcome.failure.clone();
+                let cause = cause.unwrap_or_else(|| "no cause was recorded".to_owned());
+                (side, cause)
+            })
+            .collect()
     }
 
     /// What the run was spared, in words; none where nothing was shared.

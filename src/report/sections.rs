@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
+use super::beside::{self, Line, Pair};
 use super::charts::{self, TopicAxis, Waveform};
 use super::heard::{self, Heard, Players};
 use super::lanes::{self, Lanes};
-use super::marked::{Marks, Piece};
 use super::transcript::{self, Turn};
 use super::words::{self, Face};
 use super::{CostLine, ReportData, fields};
@@ -71,14 +71,6 @@ struct SideBySide {
     candidate: Option<Vec<Line>>,
 }
 
-/// A line of Markdown as far as the program itself writes it.
-#[derive(Serialize)]
-struct Line {
-    /// `heading`, `subject` or `text`.
-    kind: &'static str,
-    pieces: Vec<Piece>,
-}
-
 #[derive(Serialize)]
 struct StepRow {
     name: String,
@@ -117,7 +109,7 @@ pub(super) fn page(data: &ReportData, heard: &Heard) -> Page {
         sentence: words::sentence(comparison),
         recording: data.recording.to_string(),
         about: about(data),
-        failures: failures(data),
+        failures: data.failures(),
         reasons: comparison
             .reasons()
             .into_iter()
@@ -176,26 +168,6 @@ fn about(data: &ReportData) -> Vec<(&'static str, String)> {
     ]
 }
 
-fn failures(data: &ReportData) -> Vec<(&'static str, String)> {
-    [("Control", &data.control), ("Candidate", &data.candidate)]
-        .into_iter()
-        .filter(|(_, outcome)| match outcome.status {
-            OutcomeStatus::Error => true,
-            // The sentence says it; it is no failure.
-            OutcomeStatus::Ended | OutcomeStatus::Withdrawn => false,
-        })
-        .map(|(side, outcome)| {
-            (
-                side,
-                outcome
-                    .failure
-                    .clone()
-                    .unwrap_or_else(|| "no cause was recorded".to_owned()),
-            )
-        })
-        .collect()
-}
-
 fn counts(data: &ReportData) -> Vec<Count> {
     [
         FieldVerdict::Differs,
@@ -224,10 +196,7 @@ fn reason(result: &FieldResult) -> Reason {
 
 fn side_by_side(data: &ReportData) -> Vec<SideBySide> {
     let (left, right) = (&data.control, &data.candidate);
-    let people = [&left.participants[..], &right.participants[..]].concat();
-    let mut names: Vec<String> = people.into_iter().map(|one| one.name).collect();
-    names.sort_unstable();
-    names.dedup();
+    let names = beside::names(left, right);
     [
         ("Title", &left.title, &right.title),
         ("Short summary", &left.short_summary, &right.short_summary),
@@ -236,47 +205,13 @@ fn side_by_side(data: &ReportData) -> Vec<SideBySide> {
     .into_iter()
     .filter(|(_, left, right)| left.is_some() || right.is_some())
     .map(|(label, left, right)| {
-        let text = |side: &Option<String>| side.clone().unwrap_or_default();
-        let [mut of_left, mut of_right] = Marks::between(&text(left), &text(right), &names);
-        let is_pair = left.is_some() && right.is_some();
+        let pair = Pair::of(label, (left.as_deref(), right.as_deref()), &names);
         SideBySide {
             label,
-            same: left == right,
-            marked: is_pair && !(of_left.is_empty() && of_right.is_empty()),
-            // Beside nothing every number would be marked.
-            control: left
-                .as_deref()
-                .map(|text| lines(text, is_pair, &mut of_left)),
-            candidate: right
-                .as_deref()
-                .map(|text| lines(text, is_pair, &mut of_right)),
-        }
-    })
-    .collect()
-}
-
-fn lines(text: &str, is_pair: bool, marks: &mut Marks) -> Vec<Line> {
-    let told = text.lines().filter(|line| !line.trim().is_empty());
-    told.map(|line| {
-        let subject = line
-            .strip_prefix("**")
-            .and_then(|rest| rest.trim_end().strip_suffix("**"));
-        let (kind, text) = match (line.strip_prefix('#'), subject) {
-            (Some(rest), _) => ("heading", rest.trim_start_matches('#').trim()),
-            (None, Some(subject)) => ("subject", subject),
-            (None, None) => ("text", line),
-        };
-        let plain = || Piece {
-            kind: "plain",
-            text: text.to_owned(),
-        };
-        Line {
-            kind,
-            pieces: if is_pair {
-                marks.on(text)
-            } else {
-                vec![plain()]
-            },
+            same: pair.same,
+            marked: pair.marked,
+            control: pair.left,
+            candidate: pair.right,
         }
     })
     .collect()

@@ -1,6 +1,7 @@
+use super::heard::Heard;
 use super::*;
 use crate::compare::fixture::standup;
-use crate::compare::{Policy, compare};
+use crate::compare::{Field, Policy, compare};
 use crate::model::StepTiming;
 
 /// The recorded meeting against a candidate with one of everything.
@@ -345,5 +346,62 @@ fn what_people_bear_is_on_the_page_and_the_terminal_and_its_reason_on_the_page_a
     assert_eq!(
         serde_json::from_str::<ReportData>(&text).expect("it reads"),
         data
+    );
+}
+
+/// Everything a blind page is made of, as text.
+fn told(pairs: &[beside::Pair]) -> String {
+    serde_json::to_string(pairs).expect("JSON")
+}
+
+#[test]
+fn a_field_seen_blind_is_the_same_the_other_way_round_and_names_no_side() {
+    let data = sample(|candidate| {
+        candidate.title = Some("A title with 70 in it".to_owned());
+        candidate.words[5].text = " zanzibar".to_owned();
+        candidate.words[9].speaker = 1 - candidate.words[9].speaker.min(1);
+        candidate.topics[0].title = "Something else".to_owned();
+        candidate.deleted.push("a/key".to_owned());
+    });
+    let mut shown = 0;
+    for field in Field::ALL.iter().copied() {
+        let left = beside::blind(&data, field, None, true);
+        let right = beside::blind(&data, field, None, false);
+        assert_eq!(left.len(), right.len(), "{field}");
+        for (one, other) in left.iter().zip(&right) {
+            assert_eq!(
+                (&one.left, &one.right),
+                (&other.right, &other.left),
+                "{field}"
+            );
+            assert_eq!(one.label, other.label);
+        }
+        let text = told(&left).to_lowercase();
+        for word in ["control", "candidate", "deleted\"", "inserted\"", "moved\""] {
+            assert!(!text.contains(word), "{word} in {field}: {text}");
+        }
+        shown += usize::from(left.iter().any(|pair| !pair.same));
+    }
+    assert!(shown >= 4, "{shown} fields show a difference");
+}
+
+#[test]
+fn turns_that_differ_come_after_the_one_before_them_with_where_each_word_is_heard() {
+    let data = sample(|candidate| candidate.words[40].text = " zanzibar".to_owned());
+    let heard = Heard {
+        control: heard::Side::Silent("gone".to_owned()),
+        candidate: heard::Side::Plays("/runs/x/audio/candidate".to_owned()),
+    };
+    let shown = beside::of_field(&data, Field::Words, None, &heard);
+    let text = serde_json::to_string(&shown).expect("JSON");
+    let start = data.candidate.words[40].start;
+    let place = format!("/runs/x/audio/candidate#t={start:.2}");
+    assert!(text.contains(&place), "{place} in {text}");
+    let all = serde_json::to_value(&shown).expect("JSON");
+    let turns = all["turns"].as_array().expect("turns");
+    let changed = turns.iter().filter(|turn| turn["changed"] == true).count();
+    assert!(
+        (1..=3).contains(&changed) && turns.len() <= 2 * changed,
+        "{text}"
     );
 }

@@ -9,7 +9,7 @@ use crate::model::{Outcome, Word};
 
 /// What one person says in one go.
 #[derive(Serialize)]
-pub(super) struct Turn {
+pub struct Turn {
     time: String,
     speaker: String,
     /// Index of the speaker, for telling speakers apart by more than their name.
@@ -22,6 +22,36 @@ impl Turn {
     /// Whether the two sides differ in it.
     pub(super) const fn is_changed(&self) -> bool {
         self.changed
+    }
+
+    /// When it begins.
+    pub(super) fn time(&self) -> &str {
+        &self.time
+    }
+
+    /// What either side has of it, the control's first; of words given to somebody else, to whom.
+    pub(super) fn sides(&self) -> [String; 2] {
+        let mut sides = [self.speaker.clone(), self.speaker.clone()];
+        for side in &mut sides {
+            side.push_str(": ");
+        }
+        let [control, candidate] = &mut sides;
+        for run in &self.runs {
+            match run.kind {
+                "deleted" => control.push_str(&run.text),
+                "inserted" => candidate.push_str(&run.text),
+                "moved" => {
+                    let text = run.text.trim_end();
+                    control.push_str(&format!("({}: {text}) ", self.speaker));
+                    candidate.push_str(&format!("({}: {text}) ", run.to));
+                }
+                _ => {
+                    control.push_str(&run.text);
+                    candidate.push_str(&run.text);
+                }
+            }
+        }
+        sides
     }
 }
 

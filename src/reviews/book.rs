@@ -209,6 +209,11 @@ impl Book {
     /// How every item stands, by id.
     pub fn standings(&self, now: DateTime<Utc>) -> BTreeMap<&str, Standing> {
         let members = self.members();
+        let places: BTreeMap<&str, usize> = members
+            .values()
+            .flat_map(|items| items.iter().enumerate())
+            .map(|(place, item)| (item.id.as_str(), place))
+            .collect();
         let mut by_target: BTreeMap<&str, Vec<&Act>> = BTreeMap::new();
         for act in &self.acts {
             by_target.entry(&act.on).or_default().push(act);
@@ -222,12 +227,7 @@ impl Book {
                 .about
                 .as_ref()
                 .and_then(|about| members.get(about.signature.as_str()));
-            let place = cluster.map_or(0, |cluster| {
-                cluster
-                    .iter()
-                    .position(|other| other.id == item.id)
-                    .unwrap_or(0)
-            });
+            let place = places.get(item.id.as_str()).copied().unwrap_or(0);
             let said = said(item, &by_target, place, now);
             let standing = said.unwrap_or_else(|| {
                 let carried = self.carried(item, cluster.map_or(0, Vec::len));

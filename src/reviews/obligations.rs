@@ -13,13 +13,13 @@ use crate::compare::Severity;
 use crate::model::wilson;
 
 /// Recordings looked at whatever their class, matches among them.
-const RANDOM: usize = 30;
+pub(super) const RANDOM: usize = 30;
 
 /// Recordings looked at of each sort of meeting.
-const OF_EACH_STRATUM: usize = 5;
+pub(super) const OF_EACH_STRATUM: usize = 5;
 
 /// Side-by-sides of titles, and as many of summaries.
-const SIDE_BY_SIDES: usize = 20;
+pub(super) const SIDE_BY_SIDES: usize = 20;
 
 /// A cluster of so many recordings is looked at.
 const LARGE_CLUSTER: usize = 3;
@@ -272,51 +272,5 @@ impl Book {
             });
         }
         waivers.into_iter().collect()
-    }
-
-    /// Everything open that somebody is asked about: differences, then the sample, then
-    /// side-by-sides `by` has not answered. The gravest first.
-    pub fn queue(&self, by: Option<&str>, now: DateTime<Utc>) -> Vec<(&super::Item, Standing)> {
-        let mut standings = self.standings(now);
-        let sampled = self.sampled(RANDOM, OF_EACH_STRATUM);
-        let ranks: BTreeMap<String, u64> = self
-            .clusters(now)
-            .into_iter()
-            .map(|cluster| (cluster.signature.clone(), cluster.rank()))
-            .collect();
-        let asked: BTreeSet<&str> = [ItemKind::Title, ItemKind::Summary]
-            .into_iter()
-            .flat_map(|kind| self.asked(kind, SIDE_BY_SIDES))
-            .map(|item| item.id.as_str())
-            .collect();
-        let answered = |id: &str| {
-            self.choices
-                .iter()
-                .any(|chosen| chosen.item == id && by.is_none_or(|by| chosen.by == by))
-        };
-        let mut queue: Vec<_> = self
-            .items
-            .iter()
-            .filter(|item| match item.kind {
-                ItemKind::Difference => true,
-                ItemKind::Sample => sampled.contains(item.id.as_str()),
-                ItemKind::Title | ItemKind::Summary => {
-                    asked.contains(item.id.as_str()) && !answered(&item.id)
-                }
-            })
-            .filter_map(|item| Some((item, standings.remove(item.id.as_str())?)))
-            .filter(|(_, standing)| !standing.is_settled())
-            .collect();
-        queue.sort_by_key(|(item, _)| {
-            let about = item.about.as_ref();
-            let rank = about.and_then(|about| ranks.get(&about.signature));
-            (
-                item.kind,
-                about.map(|about| about.severity),
-                std::cmp::Reverse(rank.copied()),
-                item.id.clone(),
-            )
-        });
-        queue
     }
 }

@@ -442,3 +442,94 @@ fn kappa_is_agreement_beyond_chance() {
     assert_eq!(kappa(&[]), None);
     assert_eq!(kappa(&[(yes, yes)]), None, "chance agrees as well");
 }
+
+#[test]
+fn the_queue_is_narrowed_and_what_waited_longest_can_come_first() {
+    let mut items = many(Severity::S3, "s3", 2);
+    items.push(difference(7, Severity::S1, "s1"));
+    items.push(side_by_side(0, ItemKind::Title, false));
+    items[2].made_at = at(2);
+    let book = book(items);
+    let ids = |sought: Sought| -> Vec<String> {
+        let queue = book.sought(None, &sought, at(5));
+        queue.into_iter().map(|(item, _)| item.id.clone()).collect()
+    };
+    let all = ["itm_s1_007", "itm_s3_000", "itm_s3_001", "itm_title_0"];
+    assert_eq!(ids(Sought::default()), all);
+    let oldest = Sought {
+        order: Order::Oldest,
+        ..Sought::default()
+    };
+    let expected = ["itm_title_0", "itm_s3_000", "itm_s3_001", "itm_s1_007"];
+    assert_eq!(ids(oldest), expected);
+    for (sought, expected) in [
+        (
+            Sought {
+                severity: Some(Severity::S1),
+                ..Sought::default()
+            },
+            &["itm_s1_007"][..],
+        ),
+        (
+            Sought {
+                field: Some(Field::TopicsTitles),
+                ..Sought::default()
+            },
+            &["itm_s3_000", "itm_s3_001"],
+        ),
+        (
+            Sought {
+                cluster: Some("s1".to_owned()),
+                ..Sought::default()
+            },
+            &["itm_s1_007"],
+        ),
+        (
+            Sought {
+                kind: Some(ItemKind::Title),
+                ..Sought::default()
+            },
+            &["itm_title_0"],
+        ),
+        (
+            Sought {
+                kind: Some(ItemKind::Title),
+                severity: Some(Severity::S1),
+                ..Sought::default()
+            },
+            &[],
+        ),
+    ] {
+        assert_eq!(ids(sought.clone()), expected, "{sought:?}");
+    }
+}
+
+#[test]
+fn what_a_verdict_would_come_to_is_what_it_comes_to() {
+    let mut book = book(many(Severity::S1, "s1", 6));
+    let mut waive = wanted("s1", Says::Waive, "ana");
+    waive.at_most = Some(4);
+    assert!(foresee(&book, &waive, at(1)).is_err(), "nobody opened any");
+    open(&mut book, 5, "ana");
+    open(&mut book, 5, "bo");
+    let settled = |book: &Book| {
+        let standings = book.standings(at(1));
+        standings.values().filter(|one| one.is_settled()).count()
+    };
+    // S1 takes two people, and the waiver covers four.
+    for (by, after) in [("ana", 0), ("bo", 4)] {
+        waive.by = by.to_owned();
+        let before = settled(&book);
+        let foreseen = foresee(&book, &waive, at(1)).expect("it may be said");
+        let expected = Foreseen {
+            items: 6,
+            settled_before: before,
+            settled_after: after,
+            severe_open: 6 - after,
+        };
+        assert_eq!(foreseen, expected);
+        assert_eq!(settled(&book), before, "nothing is noted");
+        say(&mut book, &waive, 1).expect("it may be said");
+        assert_eq!(settled(&book), after);
+    }
+}

@@ -13,6 +13,19 @@ use crate::{
 const COLUMNS: &str = "seq, at, environment, flag, actor, action, state_before, state_after, reason, \
      previous, hash";
 
+/// Which entries.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WhichEntries {
+    /// Of this action.
+    pub action: Option<String>,
+    /// By whom.
+    pub by: Option<String>,
+    /// Written at that time or later.
+    pub since: Option<DateTime<Utc>>,
+    /// And before this one.
+    pub until: Option<DateTime<Utc>>,
+}
+
 fn read(row: &AnyRow) -> anyhow::Result<Sealed> {
     Ok(Sealed {
         entry: Entry {
@@ -137,6 +150,87 @@ impl Store {
             .await
             .context("reading the audit trail")?;
         rows.iter().map(read).collect()
+    }
+
+    /// Entries of one migration, newest first: so many after as many as are skipped, and how many there
+    /// are in all.
+    pub async fn audit_page(
+        &self,
+        (environment, flag): (&EnvironmentName, &FlagName),
+        which: &WhichEntries,
+        (skipped, at_most): (i64, i64),
+    ) -> anyhow::Result<(Vec<Sealed>, i64)> {
+        const WHICH: &str = "from audit where environment = $1 and flag = $2
+             and ($3 = '' or action = $3) and ($4 = '' or actor = $4)
+             and at >= $5 and at < $6";
+        let doing = "reading the audit trail";
+        let text = |one: &Option<String>| one.clone().unwrap_or_default();
+        let sql = format!("-- audit_in_all\n select count(*) as of_all {WHICH}");
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(environment.as_str())
+            .bind(flag.as_str())
+            .bind(text(&which.action))
+            .bind(text(&which.by))
+            .bind(which.since.map_or(i64::MIN, millis))
+            .bind(which.until.map_or(i64::MAX, millis))
+            .fetch_one(&self.pool)
+            .await
+            .context(doing)?;
+        let of_all: i64 = row.try_get("of_all")?;
+        let sql = format!(
+            "-- audit_page\n select {COLUMNS} {WHICH} order by seq desc limit $7 offset $8"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(environment.as_str())
+            .bind(flag.as_str())
+            .bind(text(&which.action))
+            .bind(text(&which.by))
+            .bind(which.since.map_or(i64::MIN, millis))
+            .bind(which.until.map_or(i64::MAX, millis))
+            .bind(at_most)
+            .bind(skipped)
+            .fetch_all(&self.pool)
+            .await
+            .context(doing)?;
+        let entries = rows.iter().map(read);
+        Ok((entries.collect::<anyhow::Result<_>>()?, of_all))
+    }
+
+    /// How many entries the chain of all migrations has.
+    pub async fn audit_length(&self) -> anyhow::Result<i64> {
+        let sql = "-- audit_length
+            select seq from audit_head where id = 1";
+        sqlx::query_scalar(sql)
+            .fetch_one(&self.pool)
+            .await
+            .context("reading the audit trail")
+    }
+
+    /// What was done in one migration, and who did it: the names of each, in order.
+    pub async fn audit_names(
+        &self,
+        environment: &EnvironmentName,
+        flag: &FlagName,
+    ) -> anyhow::Result<(Vec<String>, Vec<String>)> {
+        let doing = "reading who did what";
+        let actions = "-- audit_actions
+            select distinct action from audit where environment = $1 and flag = $2
+            order by action limit 200";
+        let actors = "-- audit_actors
+            select distinct actor from audit where environment = $1 and flag = $2
+            order by actor limit 200";
+        let mut names = Vec::new();
+        for sql in [actions, actors] {
+            let found: Vec<String> = sqlx::query_scalar(sql)
+                .bind(environment.as_str())
+                .bind(flag.as_str())
+                .fetch_all(&self.pool)
+                .await
+                .context(doing)?;
+            names.push(found);
+        }
+        let actors = names.pop().unwrap_or_default();
+        Ok((names.pop().unwrap_or_default(), actors))
     }
 
     /// The part of the chain, of all migrations, that was written from `since` on and before `until`:

@@ -36,6 +36,7 @@ mod readings;
 mod recordings;
 mod rehearsals;
 mod replays;
+mod reports;
 mod requests;
 mod reviews;
 mod routes;
@@ -69,6 +70,7 @@ use sqlx::{
 
 pub use all_of::{AllOf, ControlHead};
 pub use arrivals::{Arrival, NobodyServes, Pinned, Way, Wish};
+pub use audit::WhichEntries;
 pub use backup::{Copied, Restored, TABLES};
 pub use comparisons::{ComparisonFacts, StoredComparison, StoredField};
 pub use controls::Control;
@@ -91,6 +93,7 @@ pub use ratios::StoredRatio;
 pub use recordings::{ListedRecording, ListedRun, Place, RunStanding, Serves, Sought};
 pub use rehearsals::Rehearsal;
 pub use replays::{EarlierRun, ItemState, Replay, ReplayItem, ReplayState, Skipped};
+pub use reports::{ReportLine, WhichReports};
 pub use requests::Request;
 pub use routes::{RouteRow, RouteState};
 pub use rules::{NotChanged, RulesRow};

@@ -76,6 +76,8 @@ pub struct Replay {
     pub state: ReplayState,
     /// Why it is in that state; empty where that needs no telling.
     pub reason: String,
+    /// Whether the controller drives it; otherwise a command does.
+    pub by_server: bool,
     /// Who started it.
     pub started_by: String,
     /// When.
@@ -229,7 +231,7 @@ pub struct EarlierRun {
     pub is_noted: bool,
 }
 
-const REPLAY: &str = "id, from_at, to_at, room_id, at_most, per_hour, budget_usd, anew, state, reason, started_by, started_at, ended_at";
+const REPLAY: &str = "id, from_at, to_at, room_id, at_most, per_hour, budget_usd, anew, state, reason, started_by, started_at, ended_at, by_server";
 const ITEM: &str = "transcript_id, recording_id, place, state, control_id, run_id, skipped, verdict, started_at, ended_at";
 
 impl Replay {
@@ -252,11 +254,32 @@ impl Replay {
             started_by: row.try_get("started_by")?,
             started_at: time(row.try_get("started_at")?),
             ended_at: row.try_get::<Option<i64>, _>("ended_at")?.map(time),
+            by_server: row.try_get::<i64, _>("by_server")? == 1,
+        })
+    }
+
+    /// The same for machines.
+    pub fn told(&self) -> serde_json::Value {
+        serde_json::json!({
+            "replay": self.id,
+            "from": self.from,
+            "to": self.to,
+            "room": self.room,
+            "limit": self.at_most,
+            "rate": self.per_hour,
+            "budget_usd": self.budget_usd,
+            "anew": self.anew,
+            "by_server": self.by_server,
+            "state": self.state.as_str(),
+            "reason": self.reason,
+            "by": self.started_by,
+            "started_at": self.started_at,
+            "ended_at": self.ended_at,
         })
     }
 
     /// How an entry of the audit trail tells it.
-    fn told(&self) -> String {
+    fn in_audit(&self) -> String {
         let room = match &self.room {
             Some(room) => format!(" of room {room}"),
             None => String::new(),
@@ -311,8 +334,8 @@ impl Store {
         let doing = "writing a replay";
         let sql = "-- insert_replay
             insert into replays (id, environment, flag, from_at, to_at, room_id, at_most, per_hour,
-                budget_usd, anew, state, reason, started_by, started_at, changed_at)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, nullif($9, -1), $10, $11, $12, $13, $14, $15)";
+                budget_usd, anew, state, reason, started_by, started_at, changed_at, by_server)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, nullif($9, -1), $10, $11, $12, $13, $14, $15, $16)";
         let mut tx = self.begin().await.context(doing)?;
         sqlx::query(sql)
             .bind(replay.id.as_str())
@@ -330,13 +353,14 @@ impl Store {
             .bind(plain(&replay.started_by).as_ref())
             .bind(millis(replay.started_at))
             .bind(millis(now))
+            .bind(i64::from(replay.by_server))
             .execute(&mut *tx)
             .await
             .context(doing)?;
         let entry = about.entry(
             "replay",
             (&replay.started_by, ""),
-            ("", &replay.told()),
+            ("", &replay.in_audit()),
             now,
         );
         audit::append(&mut tx, entry).await?;
@@ -432,6 +456,80 @@ impl Store {
         audit::append(&mut tx, entry).await?;
         tx.commit().await.context(doing)?;
         Ok(true)
+    }
+
+    /// Stops a replay that is under way, on record: nothing more is started until somebody resumes it.
+    /// False where it is not under way.
+    pub async fn pause_replay(
+        &self,
+        about: &About,
+        id: &str,
+        by: &str,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<bool> {
+        let doing = "pausing a replay";
+        let sql = "-- pause_replay
+            update replays set state = 'stopped', reason = $4, changed_at = $3
+            where environment = $1 and id = $2 and state = 'under_way'";
+        let mut tx = self.begin().await.context(doing)?;
+        let paused = sqlx::query(sql)
+            .bind(about.environment.as_str())
+            .bind(id)
+            .bind(millis(now))
+            .bind(plain(&format!("{by} paused it")).as_ref())
+            .execute(&mut *tx)
+            .await
+            .context(doing)?;
+        if paused.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let entry = about.entry("replay_pause", (by, ""), (id, ""), now);
+        audit::append(&mut tx, entry).await?;
+        tx.commit().await.context(doing)?;
+        Ok(true)
+    }
+
+    /// Notes who had the controller take up a replay.
+    pub async fn take_up_replay(
+        &self,
+        about: &About,
+        id: &str,
+        by: &str,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<()> {
+        let doing = "taking up a replay";
+        let sql = "-- take_up_replay
+            update replays set by_server = 1, changed_at = $3
+            where environment = $1 and id = $2 and state not in ('ended', 'cancelled')";
+        let mut tx = self.begin().await.context(doing)?;
+        sqlx::query(sql)
+            .bind(about.environment.as_str())
+            .bind(id)
+            .bind(millis(now))
+            .execute(&mut *tx)
+            .await
+            .context(doing)?;
+        let entry = about.entry("replay_resume", (by, ""), ("", id), now);
+        audit::append(&mut tx, entry).await?;
+        tx.commit().await.context(doing)
+    }
+
+    /// Replays that the controller drives and that are not over, or whose runs are not.
+    pub async fn replays_to_drive(
+        &self,
+        environment: &EnvironmentName,
+    ) -> anyhow::Result<Vec<String>> {
+        let sql = "-- replays_to_drive
+            select id from replays
+            where environment = $1 and by_server = 1 and (state in ('finding', 'under_way')
+                or exists (select 1 from replay_items items
+                    where items.replay_id = replays.id and items.state = 'started'))
+            order by started_at, id";
+        sqlx::query_scalar(sql)
+            .bind(environment.as_str())
+            .fetch_all(&self.pool)
+            .await
+            .context("reading which replays to drive")
     }
 
     /// Gives a replay that is not over other bounds, on record.

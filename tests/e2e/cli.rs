@@ -9,7 +9,7 @@ use switchyard::model::{EnvironmentName, FlagName};
 
 use crate::program::{Process, SECRETS, Site, case, own_port};
 
-const COMMANDS: [&str; 41] = [
+const COMMANDS: [&str; 42] = [
     "demo",
     "up",
     "serve",
@@ -32,6 +32,7 @@ const COMMANDS: [&str; 41] = [
     "health",
     "compare",
     "report",
+    "reports",
     "review",
     "selftest",
     "takeover",

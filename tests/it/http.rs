@@ -2,6 +2,7 @@
 
 pub mod access;
 mod console;
+mod desk;
 mod flags;
 mod gate;
 mod mending;

@@ -14,7 +14,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use switchyard::{
     compare::Policy,
-    controller::{NewReplay, NoReplay, Replays, Shadow, Ticked, Wanted},
+    controller::{Driver, NewReplay, NoReplay, Replays, Shadow, Ticked, Wanted},
     cost::PriceTable,
     model::{Origin, Price, RunState, UsageKind},
     rollout::{Percent, Position},
@@ -175,6 +175,7 @@ impl World {
             per_hour: 60,
             budget_usd: None,
             anew: false,
+            driver: Driver::Command,
             by: "ana".to_owned(),
         }
     }
@@ -256,6 +257,65 @@ async fn past_recordings_are_run_and_compared_so_many_an_hour() {
         let verdict = store.newest_verdict(&run.id).await.expect("a read");
         assert_eq!(verdict.map(|(verdict, _)| verdict), item.verdict);
     }
+    world.leave().await;
+}
+
+#[tokio::test]
+async fn the_controller_drives_what_was_begun_with_it_and_leaves_commands_their_own() {
+    let Some(world) = World::of(2).await else {
+        return;
+    };
+    let own = world.begin(&World::wanted()).await;
+    assert_eq!(world.replays.drive().await.expect("it drives"), 0);
+    assert!(world.items(&own).await.is_empty(), "a command drives it");
+    let cancelled = world.replays.cancel(&own.id, "ana").await;
+    cancelled.expect("it is asked").expect("it is cancelled");
+
+    let mut new = World::wanted();
+    new.driver = Driver::Controller;
+    let replay = world.begin(&new).await;
+    let nothing = world
+        .replays
+        .pause(&replay.id, "bo")
+        .await
+        .expect("it is asked");
+    let refused = nothing
+        .expect_err("it still looks for recordings")
+        .to_string();
+    assert!(
+        refused.contains("only one under way is paused"),
+        "{refused}"
+    );
+    for _ in 0..2 {
+        assert_eq!(world.replays.drive().await.expect("it drives"), 1);
+    }
+    assert_eq!(world.engine.started(), ["t1"]);
+    let paused = world
+        .replays
+        .pause(&replay.id, "bo")
+        .await
+        .expect("it is asked");
+    assert_eq!(paused.expect("it is paused").reason, "bo paused it");
+    world.pass(60);
+    assert_eq!(
+        world.replays.drive().await.expect("it drives"),
+        1,
+        "what is under way"
+    );
+    world.engine.end_all("COMPLETED");
+    world.replays.drive().await.expect("it drives");
+    assert_eq!(world.replays.drive().await.expect("it drives"), 0);
+    assert_eq!(world.engine.started(), ["t1"], "nothing more is started");
+    let by = ("bo", Driver::Controller);
+    let resumed = world.replays.resume(&replay.id, (None, None), by).await;
+    resumed.expect("it is asked").expect("it goes on");
+    for _ in 0..5 {
+        world.pass(60);
+        world.replays.drive().await.expect("it drives");
+        world.engine.end_all("COMPLETED");
+    }
+    assert_eq!(world.row(&replay).await.state, ReplayState::Ended);
+    assert_eq!(world.engine.started(), ["t1", "t2"], "none twice");
     world.leave().await;
 }
 
@@ -392,7 +452,10 @@ async fn a_budget_stops_a_replay_and_a_greater_one_lets_it_go_on() {
     );
 
     let bounds = (Some(3600), Some(10.0));
-    let resumed = world.replays.resume(&replay.id, bounds, "bo").await;
+    let resumed = world
+        .replays
+        .resume(&replay.id, bounds, ("bo", Driver::Command))
+        .await;
     assert_eq!(
         resumed.expect("an answer").expect("it goes on").per_hour,
         3600
@@ -483,7 +546,10 @@ async fn nothing_is_replayed_where_nothing_runs_beside_the_control() {
         "nor where nothing runs any more"
     );
     assert_eq!(world.engine.started(), ["t1"]);
-    let resumed = world.replays.resume(&replay.id, (None, None), "").await;
+    let resumed = world
+        .replays
+        .resume(&replay.id, (None, None), ("", Driver::Command))
+        .await;
     let refusal = resumed.expect("an answer").expect_err("it is refused");
     assert!(matches!(refusal, NoReplay::Position { .. }));
     world.leave().await;
@@ -513,7 +579,10 @@ async fn a_cancelled_replay_starts_nothing_more() {
         states(&world.items(&replay).await),
         [ItemState::Ended, ItemState::Waiting]
     );
-    let again = world.replays.resume(&replay.id, (None, None), "bo").await;
+    let again = world
+        .replays
+        .resume(&replay.id, (None, None), ("bo", Driver::Command))
+        .await;
     let refusal = again.expect("an answer").expect_err("it is over");
     assert!(refusal.to_string().contains("is cancelled"));
     let unknown = world.replays.cancel("rpl_none", "bo").await;

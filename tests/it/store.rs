@@ -121,6 +121,7 @@ on_both_databases!(
     comparisons::a_comparison_is_read_as_it_was_written,
     comparisons::what_is_not_known_first_may_be_known_later,
     comparisons::the_newest_comparison_counts,
+    comparisons::compared_runs_are_listed_by_their_newest_comparison,
     comparisons::a_comparison_with_a_field_twice_is_refused_whole,
     comparisons::a_control_is_read_as_it_was_kept,
     rules::rules_are_changed_by_who_saw_them_as_they_are_and_every_change_is_on_record,

@@ -14,10 +14,11 @@ use serde_json::{Value, json};
 use tracing::error;
 
 use super::{
-    super::{Door, Error, Routes},
-    runs::{Listing, limit_of},
+    super::{Door, Error, Routes, body::wrong},
+    replays::moment,
+    runs::{HIGHEST_LIMIT, USUAL_LIMIT},
 };
-use crate::access::Action;
+use crate::{access::Action, store::WhichEntries};
 
 pub(super) fn routes() -> Routes {
     Routes::new()
@@ -26,17 +27,68 @@ pub(super) fn routes() -> Routes {
         .get("/audit/export", Action::View, export)
 }
 
+/// Which entries.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(in crate::http) struct Asked {
+    pub(in crate::http) action: Option<String>,
+    pub(in crate::http) by: Option<String>,
+    pub(in crate::http) since: Option<String>,
+    pub(in crate::http) until: Option<String>,
+    pub(in crate::http) limit: Option<i64>,
+    pub(in crate::http) skip: Option<i64>,
+}
+
+impl Asked {
+    /// The entries that are asked for.
+    pub(in crate::http) fn which(&self) -> Result<WhichEntries, Error> {
+        let given = |one: &Option<String>| {
+            let one = one.as_deref().map(str::trim);
+            one.filter(|one| !one.is_empty()).map(str::to_owned)
+        };
+        let at = |name: &str, text: &Option<String>| {
+            let text = given(text);
+            let at = text.map(|text| {
+                let remedy = "write a day like 2026-03-02, or a moment like 2026-03-02T12:00:00Z";
+                moment(&text).ok_or_else(|| wrong(name, remedy))
+            });
+            at.transpose()
+        };
+        Ok(WhichEntries {
+            action: given(&self.action),
+            by: given(&self.by),
+            since: at("since", &self.since)?,
+            until: at("until", &self.until)?,
+        })
+    }
+}
+
 async fn list(
     State(door): State<Door>,
-    listing: Result<Query<Listing>, QueryRejection>,
+    asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Json<Value>, Error> {
-    let limit = limit_of(&listing)?;
+    let Ok(Query(asked)) = asked else {
+        return Err(not_listed());
+    };
+    let (limit, skip) = (
+        asked.limit.unwrap_or(USUAL_LIMIT),
+        asked.skip.unwrap_or_default(),
+    );
+    if !(1..=HIGHEST_LIMIT).contains(&limit) || !(0..=1_000_000_000).contains(&skip) {
+        return Err(not_listed());
+    }
     let about = &door.mover.about;
+    let migration = (&about.environment, &about.flag);
     let store = &door.mover.store;
-    let entries = store
-        .recent_audit(&about.environment, &about.flag, limit)
-        .await?;
-    Ok(Json(json!({ "entries": entries })))
+    let which = asked.which()?;
+    let asking = store.audit_page(migration, &which, (skip, limit));
+    let (entries, of) = asking.await?;
+    Ok(Json(json!({ "entries": entries, "of": of })))
+}
+
+fn not_listed() -> Error {
+    Error::BadRequest(format!(
+        "`limit` must be a whole number from 1 to {HIGHEST_LIMIT}, and `skip` one from 0 on"
+    ))
 }
 
 async fn verify(State(door): State<Door>) -> Result<Json<Value>, Error> {

@@ -2,19 +2,49 @@
 
 use axum::{Json, extract::State};
 
-use super::super::{Door, Error, Routes};
+use super::super::{
+    Door, Error, Routes,
+    body::{self, Body},
+};
 use crate::{
-    access::Action,
-    controller::health::{Standing, standing},
+    access::{Action, Caller},
+    controller::health::{Standing, close, standing},
+    rollout::NotClosed,
 };
 
 pub(super) fn routes() -> Routes {
-    Routes::new().get("/breaker", Action::View, breaker)
+    Routes::new().get("/breaker", Action::View, breaker).post(
+        "/breaker/closing",
+        Action::CloseBreaker,
+        closing,
+    )
+}
+
+/// How the breaker stands now.
+pub(in crate::http) async fn stands(door: &Door) -> Result<Standing, Error> {
+    let intake = &door.intake;
+    let now = (intake.clock)();
+    Ok(standing(&intake.store, &intake.environment, &door.health, now).await?)
+}
+
+/// Closes it by somebody's word.
+pub(in crate::http) async fn close_by(door: &Door, by: &str, reason: &str) -> Result<(), Error> {
+    let (about, now) = (&door.mover.about, (door.mover.clock)());
+    let closed = close(&door.mover.store, about, (by, reason), now).await?;
+    closed.map_err(|refusal: NotClosed| Error::Conflict(refusal.to_string()))
 }
 
 async fn breaker(State(door): State<Door>) -> Result<Json<Standing>, Error> {
-    let intake = &door.intake;
-    let now = (intake.clock)();
-    let standing = standing(&intake.store, &intake.environment, &door.health, now).await?;
-    Ok(Json(standing))
+    Ok(Json(stands(&door).await?))
+}
+
+async fn closing(
+    State(door): State<Door>,
+    caller: Caller,
+    body: Body,
+) -> Result<Json<Standing>, Error> {
+    let fields = body::object(body, &["by", "reason"])?;
+    let reason = fields.text_or("reason", "send why it may be relied on again")?;
+    close_by(&door, &fields.by(&caller)?, &reason).await?;
+    Ok(Json(stands(&door).await?))
 }

@@ -1,7 +1,7 @@
 //! The JSON API, one file per resource.
 
-mod audit;
-mod breaker;
+pub(super) mod audit;
+pub(super) mod breaker;
 pub(super) mod gate;
 pub(super) mod health;
 pub(super) mod holds;
@@ -9,8 +9,11 @@ mod me;
 pub(super) mod mending;
 pub(super) mod phases;
 mod recordings;
+pub(super) mod replays;
+pub(super) mod reports;
 mod reviews;
 pub(super) mod runs;
+mod settings;
 mod tokens;
 
 use super::{Error, Routes};
@@ -29,6 +32,9 @@ pub(super) fn routes() -> Routes {
                 .merge(breaker::routes())
                 .merge(gate::routes())
                 .merge(reviews::routes())
+                .merge(reports::routes())
+                .merge(replays::routes())
+                .merge(settings::routes())
                 .merge(tokens::routes())
                 .merge(me::routes()),
         )

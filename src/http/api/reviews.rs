@@ -14,9 +14,9 @@ use super::super::{
 };
 use crate::{
     access::{Action, Caller},
-    compare::Class,
-    controller::Shown,
-    reviews::{NewRule, Predicate, Refused, Says, Side, Target, Wanted},
+    compare::{Class, Field, Severity},
+    controller::{ClusterDetail, Shown},
+    reviews::{ItemKind, NewRule, Order, Predicate, Refused, Says, Side, Sought, Target, Wanted},
     selftest::NEEDED,
 };
 
@@ -27,6 +27,7 @@ pub(super) fn routes() -> Routes {
         .post("/reviews/items/{id}/open", Action::Review, open)
         .post("/reviews/items/{id}/choice", Action::Review, choose)
         .get("/reviews/clusters", Action::Review, clusters)
+        .get("/reviews/clusters/{id}", Action::Review, cluster)
         .post("/reviews/verdicts", Action::Review, say)
         .get("/reviews/rules", Action::View, rules)
         .post("/reviews/rules", Action::MakeRules, make_rule)
@@ -48,10 +49,52 @@ async fn summary(State(door): State<Door>) -> Result<Json<Value>, Error> {
     Ok(Json(json!({ "done": done, "summary": summary })))
 }
 
-/// Who asks.
+/// Who asks, and for what of the queue.
 #[derive(Deserialize)]
 struct Asked {
     by: Option<String>,
+    kind: Option<String>,
+    field: Option<String>,
+    severity: Option<String>,
+    cluster: Option<String>,
+    order: Option<String>,
+}
+
+/// One part of what is asked for; `remedy` says what may be sent.
+fn one<T>(
+    name: &str,
+    sent: Option<&str>,
+    parse: impl Fn(&str) -> Option<T>,
+    remedy: &str,
+) -> Result<Option<T>, Error> {
+    let sent = sent.filter(|sent| !sent.is_empty());
+    let one = sent.map(|sent| parse(sent).ok_or_else(|| body::wrong(name, remedy)));
+    one.transpose()
+}
+
+impl Asked {
+    fn sought(&self) -> Result<Sought, Error> {
+        let kinds = "send `difference`, `sample`, `title` or `summary`";
+        let severities = "send `S0`, `S1`, `S2` or `S3`";
+        let orders = "send `gravest` or `oldest`";
+        Ok(Sought {
+            kind: one("kind", self.kind.as_deref(), ItemKind::parse, kinds)?,
+            field: one(
+                "field",
+                self.field.as_deref(),
+                Field::parse,
+                "send a field as items have it",
+            )?,
+            severity: one(
+                "severity",
+                self.severity.as_deref(),
+                Severity::parse,
+                severities,
+            )?,
+            cluster: self.cluster.clone(),
+            order: one("order", self.order.as_deref(), Order::parse, orders)?.unwrap_or_default(),
+        })
+    }
 }
 
 async fn queue(
@@ -59,9 +102,25 @@ async fn queue(
     caller: Caller,
     Query(asked): Query<Asked>,
 ) -> Result<Json<Value>, Error> {
+    let sought = asked.sought()?;
     let by = caller.name.or(asked.by);
-    let queue = door.reviews.queue(by.as_deref()).await?;
+    let queue = door.reviews.sought(by.as_deref(), &sought).await?;
     Ok(Json(json!({ "items": queue })))
+}
+
+async fn cluster(
+    State(door): State<Door>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Result<Json<ClusterDetail>, Error> {
+    let by = caller.name.or(asked.by);
+    let found = door.reviews.cluster(&id, by.as_deref()).await?;
+    found.map(Json).ok_or_else(|| {
+        Error::NotFound(format!(
+            "there is no cluster `{id}`; GET /api/v1/reviews/clusters lists them"
+        ))
+    })
 }
 
 async fn clusters(State(door): State<Door>) -> Result<Json<Value>, Error> {
@@ -99,8 +158,11 @@ async fn choose(
     Ok(Json(json!({ "chosen": choice })))
 }
 
-const VERDICT: [&str; 7] = ["on", "says", "by", "reason", "owner", "days", "at_most"];
+const VERDICT: [&str; 8] = [
+    "on", "says", "by", "reason", "owner", "days", "at_most", "preview",
+];
 
+/// With `"preview": "yes"` nothing is noted.
 async fn say(State(door): State<Door>, caller: Caller, body: Body) -> Result<Json<Value>, Error> {
     let fields = body::object(body, &VERDICT)?;
     let says = Says::parse(&fields.text("says")?)
@@ -114,6 +176,11 @@ async fn say(State(door): State<Door>, caller: Caller, body: Body) -> Result<Jso
         days: fields.number_if_any("days")?,
         at_most: fields.number_if_any("at_most")?,
     };
+    if fields.text_if_any("preview")?.as_deref() == Some("yes") {
+        let foreseen = door.reviews.foresee(&wanted).await?;
+        let foreseen = foreseen.map_err(|refusal| refused(&refusal))?;
+        return Ok(Json(json!({ "preview": foreseen })));
+    }
     let said = door.reviews.say(&wanted).await?;
     let id = said.map_err(|refusal| refused(&refusal))?;
     Ok(Json(json!({ "said": id })))

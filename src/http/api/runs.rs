@@ -23,7 +23,7 @@ use crate::{
 pub(in crate::http) const USUAL_LIMIT: i64 = 50;
 
 /// The most that are listed.
-const HIGHEST_LIMIT: i64 = 500;
+pub(super) const HIGHEST_LIMIT: i64 = 500;
 
 /// Runs, newest first.
 #[derive(Serialize)]

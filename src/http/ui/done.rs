@@ -37,11 +37,27 @@ pub(in crate::http) enum Done {
     GaveBack,
     /// A run was compared again.
     Compared,
+    /// A verdict on a cluster was noted.
+    Judged,
+    /// A rule hides.
+    RuleMade,
+    /// A rule hides no more.
+    RuleRemoved,
+    /// The breaker was closed.
+    Closed,
+    /// A replay was begun.
+    ReplayBegun,
+    /// A replay goes on.
+    ReplayResumed,
+    /// A replay starts nothing more for now.
+    ReplayPaused,
+    /// A replay starts nothing more.
+    ReplayCancelled,
 }
 
 impl Done {
     /// All of them.
-    pub(super) const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 20] = [
         Self::Moved,
         Self::RolledBack,
         Self::Requested,
@@ -54,6 +70,14 @@ impl Done {
         Self::Waits,
         Self::GaveBack,
         Self::Compared,
+        Self::Judged,
+        Self::RuleMade,
+        Self::RuleRemoved,
+        Self::Closed,
+        Self::ReplayBegun,
+        Self::ReplayResumed,
+        Self::ReplayPaused,
+        Self::ReplayCancelled,
     ];
 
     /// Its name in addresses, and what people read.
@@ -80,6 +104,20 @@ impl Done {
             ),
             Self::GaveBack => ("gave-back", "Celery has the recording now."),
             Self::Compared => ("compared", "The run was compared again."),
+            Self::Judged => ("judged", "The verdict is noted."),
+            Self::RuleMade => ("rule-made", "The rule is in force."),
+            Self::RuleRemoved => ("rule-removed", "The rule was removed."),
+            Self::Closed => ("closed", "The breaker is closed."),
+            Self::ReplayBegun => ("replay-begun", "The replay is begun."),
+            Self::ReplayResumed => ("replay-resumed", "The replay goes on."),
+            Self::ReplayPaused => (
+                "replay-paused",
+                "The replay is paused; what is under way ends by itself.",
+            ),
+            Self::ReplayCancelled => (
+                "replay-cancelled",
+                "The replay is cancelled; what is under way ends by itself.",
+            ),
         }
     }
 

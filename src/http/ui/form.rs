@@ -105,6 +105,18 @@ pub(in crate::http) fn short(typed: &str, label: &str) -> Result<String, Error> 
     Ok(typed.to_owned())
 }
 
+/// A whole number that may be left out.
+pub(in crate::http) fn number(typed: &str, label: &str) -> Result<Option<i64>, Error> {
+    let typed = typed.trim();
+    if typed.is_empty() {
+        return Ok(None);
+    }
+    let number = typed.parse().ok();
+    number
+        .map(Some)
+        .ok_or_else(|| Error::BadRequest(format!("{label} is no whole number; write one")))
+}
+
 /// Who acts: whoever is signed in, or the name that was typed where nobody has to sign in.
 pub(in crate::http) fn by(caller: &Caller, typed: &str) -> Result<String, Error> {
     match &caller.name {

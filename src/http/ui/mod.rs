@@ -3,17 +3,25 @@
 //! A page is a module with its handlers, a template beside the others, and a [`frame::Frame`] around both.
 
 mod assets;
+mod audit;
+mod breaker;
 mod done;
 mod evidence;
 mod form;
 mod frame;
 mod graph;
 mod mending;
+mod gate;
 mod overview;
+mod paging;
 mod phases;
 mod recordings;
 mod run_words;
+mod replays;
+mod reports;
+mod reviews;
 mod runs;
+mod settings;
 mod sign_in;
 mod sound;
 mod templates;
@@ -42,6 +50,25 @@ pub(super) fn routes() -> Routes {
         .get("/recordings/{id}", Action::View, recordings::one)
         .get("/runs", Action::View, runs::list)
         .get("/evidence", Action::View, evidence::page)
+        .get("/gate", Action::View, gate::show)
+        .get("/reports", Action::View, reports::show)
+        .get("/breaker", Action::View, breaker::show)
+        .post("/breaker/closing", Action::CloseBreaker, breaker::close)
+        .get("/audit", Action::View, audit::show)
+        .get("/replays", Action::View, replays::list)
+        .post("/replays", Action::Replay, replays::begin)
+        .get("/replays/{id}", Action::View, replays::one)
+        .post("/replays/{id}/pause", Action::Replay, replays::pause)
+        .post("/replays/{id}/resumption", Action::Replay, replays::resume)
+        .post(
+            "/replays/{id}/cancellation",
+            Action::Replay,
+            replays::cancel,
+        )
+        .get("/settings", Action::ReadSettings, settings::show)
+        .get("/doctor", Action::ReadSettings, settings::doctor)
+        .post("/doctor", Action::ReadSettings, settings::examine)
+        .merge(reviews::routes())
         .get("/runs/{id}", Action::View, runs::one)
         .get("/runs/{id}/report", Action::ReadReports, runs::report_of)
         .get("/runs/{id}/audio/{side}", Action::ReadReports, sound::mix)

@@ -17,14 +17,23 @@ use crate::{
 
 /// What a report says of the sound; its addresses are relative to the report's.
 pub(super) async fn heard(door: &Door, id: &RunId) -> Result<Heard, Error> {
+    heard_below(door, id, "audio").await
+}
+
+/// The same on another page than the run's.
+pub(super) async fn heard_elsewhere(door: &Door, id: &RunId) -> Result<Heard, Error> {
+    heard_below(door, id, &format!("/runs/{id}/audio")).await
+}
+
+async fn heard_below(door: &Door, id: &RunId, below: &str) -> Result<Heard, Error> {
     let [control, candidate] = door.sound.mixes(id).await?;
-    let side = |found: Result<Mix, Silence>, address: &str| match found {
-        Ok(_) => Side::Plays(address.to_owned()),
+    let side = |found: Result<Mix, Silence>, side: &str| match found {
+        Ok(_) => Side::Plays(format!("{below}/{side}")),
         Err(silence) => Side::Silent(silence.to_string()),
     };
     Ok(Heard {
-        control: side(control, "audio/control"),
-        candidate: side(candidate, "audio/candidate"),
+        control: side(control, "control"),
+        candidate: side(candidate, "candidate"),
     })
 }
 
@@ -44,8 +53,18 @@ pub(super) async fn mix(
     };
     door.run_of(&id, &caller, Action::ReadReports).await?;
     let mix = door.sound.mix(&id, of).await.map_err(Error::from)?;
-    let mix = mix.map_err(|silence| refused(&id, &silence))?;
-    let (status, part) = match part(&asked, &mix) {
+    Ok(answer(&door, &id, mix, &asked).await?)
+}
+
+/// What is asked for of a mix, or why it cannot be heard.
+pub(super) async fn answer(
+    door: &Door,
+    id: &RunId,
+    mix: Result<Mix, Silence>,
+    asked: &HeaderMap,
+) -> Result<Response, Error> {
+    let mix = mix.map_err(|silence| refused(id, &silence))?;
+    let (status, part) = match part(asked, &mix) {
         Part::Whole => (StatusCode::OK, (0, mix.size - 1)),
         Part::Of(part) => (StatusCode::PARTIAL_CONTENT, part),
         Part::Beyond => {
@@ -54,7 +73,7 @@ pub(super) async fn mix(
         }
     };
     let bytes = door.sound.bytes(&mix, part).await;
-    let bytes = bytes.map_err(|silence| refused(&id, &silence))?;
+    let bytes = bytes.map_err(|silence| refused(id, &silence))?;
     let mut answer = (status, Body::from_stream(bytes)).into_response();
     let (first, last) = part;
     let told = [

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{assets, frame::Place, run_words, words};
 
-const TEMPLATES: [(&str, &str); 14] = [
+const TEMPLATES: &[(&str, &str)] = &[
     ("layout.html", include_str!("templates/layout.html")),
     ("parts.html", include_str!("templates/parts.html")),
     ("standing.html", include_str!("templates/standing.html")),
@@ -26,6 +26,40 @@ const TEMPLATES: [(&str, &str); 14] = [
         include_str!("templates/recording_parts.html"),
     ),
     ("mend.html", include_str!("templates/mend.html")),
+    ("audit.html", include_str!("templates/audit.html")),
+    ("breaker.html", include_str!("templates/breaker.html")),
+    ("desk.html", include_str!("templates/desk.html")),
+    ("doctor.html", include_str!("templates/doctor.html")),
+    ("gate.html", include_str!("templates/gate.html")),
+    ("replay.html", include_str!("templates/replay.html")),
+    ("replays.html", include_str!("templates/replays.html")),
+    ("reports.html", include_str!("templates/reports.html")),
+    (
+        "review_blind.html",
+        include_str!("templates/review_blind.html"),
+    ),
+    (
+        "review_cluster.html",
+        include_str!("templates/review_cluster.html"),
+    ),
+    (
+        "review_clusters.html",
+        include_str!("templates/review_clusters.html"),
+    ),
+    (
+        "review_item.html",
+        include_str!("templates/review_item.html"),
+    ),
+    (
+        "review_parts.html",
+        include_str!("templates/review_parts.html"),
+    ),
+    (
+        "review_rules.html",
+        include_str!("templates/review_rules.html"),
+    ),
+    ("reviews.html", include_str!("templates/reviews.html")),
+    ("settings.html", include_str!("templates/settings.html")),
     ("sign_in.html", include_str!("templates/sign_in.html")),
     ("error.html", include_str!("templates/error.html")),
 ];
@@ -52,6 +86,9 @@ fn environment() -> Result<Environment<'static>, minijinja::Error> {
     environment.add_function("since", words::since);
     environment.add_filter("verdict", words::verdict);
     environment.add_filter("state", words::state);
+    environment.add_filter("asked", words::asked);
+    environment.add_filter("replay", words::replay);
+    environment.add_filter("label", words::label);
     environment.add_filter("gate", words::gate);
     environment.add_filter("go", words::go);
     environment.add_filter("breaker", words::breaker);

@@ -116,6 +116,33 @@ pub(super) fn standing(name: &str) -> Value {
     context! { sign, tone, label => label(name) }
 }
 
+/// What one line of the gate, or one field, comes to, by its name in JSON.
+pub(super) fn asked(name: &str) -> Value {
+    let (sign, tone) = match name {
+        "pass" => ("✓", "good"),
+        "fail" => ("✗", "bad"),
+        "not_yet" => ("…", "noise"),
+        _ => ("·", "idle"),
+    };
+    let label = match name {
+        "not_looked" => "Not looked at".to_owned(),
+        other => label(other),
+    };
+    context! { sign, tone, label }
+}
+
+/// How far a replay is, by its name in JSON.
+pub(super) fn replay(name: &str) -> Value {
+    let (sign, tone) = match name {
+        "ended" => ("✓", "good"),
+        "finding" | "under_way" => ("●", "busy"),
+        "stopped" => ("■", "noise"),
+        "cancelled" => ("■", "open"),
+        _ => ("?", "open"),
+    };
+    context! { sign, tone, label => label(name) }
+}
+
 /// A message with a capital at its beginning and a stop at its end.
 pub(super) fn sentence(message: &str) -> String {
     format!("{}.", capitalised(message))

@@ -169,6 +169,8 @@ async fn whoever_shows_nothing_is_told_how_to_sign_in_at_every_route_but_those_i
         "POST /sign-in/token",
         "GET /assets/style.css",
         "GET /assets/live.js",
+        "GET /assets/reviews.js",
+        "GET /assets/listen.js",
         "GET /assets/icon.svg",
     ];
     assert_eq!(open, expected);

@@ -116,7 +116,7 @@ async fn every_precondition_is_shown_with_its_number_and_bound_and_what_it_rests
         .says("10 ended well, failures fewer than 1 in 10")
         .says("replay 10 more recordings")
         .says(r#"<a href="/replays">Replays</a>"#)
-        .says(r#"<a href="/health">Health</a>"#)
+        .says(r#"<a href="/breaker">Health</a>"#)
         .says("2 of 4 preconditions not met.")
         .says("The candidate runs beside 10 % of recordings.")
         .says(r#"<li aria-current="step">parallel</li>"#)

@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     net::SocketAddr,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -13,8 +14,10 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use switchyard::{
+    app::Bundle,
     compare::Policy,
     conductor::{Client, ClientConfig, RetryPolicy},
+    config::Config,
     controller::{
         Mending, Metrics, Mover, Reviews, Shadow, Sound,
         access::{Access, SignIn},
@@ -147,6 +150,7 @@ impl Server {
             versions: "versions".into(),
             clock: Arc::new(move || after(seconds.load(Ordering::SeqCst))),
         };
+        let config = settings(folder.path());
         let shutdown = CancellationToken::new();
         let intake = Intake {
             environment: shadow.environment.clone(),
@@ -207,6 +211,9 @@ impl Server {
             },
             sound: hear(silent(&shadow)),
             health: HealthLimits::default(),
+            replays: None,
+            settings: Arc::new(config.shown()),
+            examine: examining(config),
             shutdown: shutdown.clone(),
         });
         let listener = loopback().await;
@@ -342,6 +349,58 @@ impl Server {
             heard: String::new(),
         }
     }
+}
+
+/// What no page may show.
+pub const SECRET: &str = "leak-5e11-settings";
+
+/// Settings of two environments, whose services are nowhere.
+fn settings(folder: &Path) -> Config {
+    let secret = folder.join("secret");
+    std::fs::write(&secret, SECRET).expect("it is written");
+    let key = format!("{{ file = \"{}\" }}", secret.display());
+    let mut text = format!(
+        "database.url = \"sqlite:{}\"\n",
+        folder.join("switchyard.db").display()
+    );
+    for name in ["staging", "production"] {
+        text += &format!(
+            r#"
+            [environments.{name}]
+            conductor.url = "http://127.0.0.1:9/{name}/api"
+            reflector.ui_base_url = "https://{name}.example.test"
+            [environments.{name}.objects]
+            endpoint = "http://127.0.0.1:9"
+            access_key = {key}
+            secret_key = {key}
+            bucket = "reflector-transcripts"
+            [environments.{name}.daily]
+            url = "http://127.0.0.1:9"
+            api_key = {key}
+            [environments.{name}.transcription]
+            url = "http://127.0.0.1:9"
+            api_key = {key}
+            [environments.{name}.llm]
+            url = "http://127.0.0.1:9"
+            api_key = {key}
+            model = "golden-model"
+            "#
+        );
+    }
+    let path = folder.join("switchyard.toml");
+    std::fs::write(&path, text).expect("it is written");
+    Config::read(&path).expect("it is valid")
+}
+
+/// Tries what they name.
+fn examining(config: Config) -> http::Examine {
+    Arc::new(move || {
+        let config = config.clone();
+        Box::pin(async move {
+            let bundle = Bundle::gather(config, Some("staging")).await;
+            Ok(serde_json::to_value(bundle)?)
+        })
+    })
 }
 
 /// Nobody kept any sound, and nobody can be asked for consent.

@@ -3,11 +3,11 @@
 use serde_json::json;
 use switchyard::{
     model::RunId,
-    store::{ComparisonFacts, StoredComparison, StoredField},
+    store::{About, ComparisonFacts, StoredComparison, StoredField, WhichReports},
 };
 
 use super::samples::{at, control, run};
-use crate::database::Database;
+use crate::{database::Database, phases::about};
 
 fn comparison(id: &str, run: &RunId, ms: i64) -> StoredComparison {
     StoredComparison {
@@ -92,6 +92,87 @@ pub async fn the_newest_comparison_counts(database: &Database) {
         .expect("it is read")
         .expect("it is there");
     assert_eq!(newest.id, "cmp_b");
+}
+
+pub async fn compared_runs_are_listed_by_their_newest_comparison(database: &Database) {
+    let store = database.store().await;
+    let about = About {
+        epoch: "epoch".to_owned(),
+        ..about("staging")
+    };
+    let none = WhichReports::default();
+    let nothing = store.reports(&about, &none, (0, 50)).await;
+    assert_eq!(nothing.expect("it is read"), (Vec::new(), 0));
+    let (id, other) = (run(&store, "run_1").await, run(&store, "run_2").await);
+    for (name, run, ms) in [("cmp_a", &id, 3), ("cmp_b", &other, 4)] {
+        let written = store.insert_comparison(&comparison(name, run, ms)).await;
+        written.expect("it is written");
+    }
+    // Compared again, under other versions: two fields differ, and no distance tells how far.
+    let mut again = comparison("cmp_c", &id, 5);
+    again.epoch = "another".to_owned();
+    again.verdict = "candidate_failed".to_owned();
+    again.fields = vec![
+        StoredField::judged("audio", "differs"),
+        StoredField::judged("words", "differs"),
+        StoredField::judged("title", "match"),
+    ];
+    store
+        .insert_comparison(&again)
+        .await
+        .expect("it is written");
+    let (all, of) = store
+        .reports(&about, &none, (0, 50))
+        .await
+        .expect("it is read");
+    assert_eq!(of, 2);
+    let told: Vec<_> = all
+        .iter()
+        .map(|one| {
+            let worst = one.worst.as_deref().unwrap_or_default();
+            (
+                one.run_id.as_str(),
+                one.verdict.as_str(),
+                worst,
+                one.differs,
+            )
+        })
+        .collect();
+    let expected = [
+        ("run_1", "candidate_failed", "audio", 2),
+        ("run_2", "differs", "title", 1),
+    ];
+    assert_eq!(told, expected);
+    assert_eq!((all[0].is_current, all[1].is_current), (false, true));
+    assert_eq!((all[0].distance, all[1].distance), (None, Some(0.39)));
+    let which = |verdict: &str, field: &str, id: &str| {
+        let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        WhichReports {
+            verdict: given(verdict),
+            field: given(field),
+            id: given(id),
+        }
+    };
+    for (which, expected) in [
+        (which("differs", "", ""), &["run_2"][..]),
+        (which("", "words", ""), &["run_1"]),
+        (which("", "title", ""), &["run_2"]),
+        (which("", "", "recording-of-run_1"), &["run_1"]),
+        (which("", "", "run_"), &["run_1", "run_2"]),
+        (which("", "", "%"), &[]),
+    ] {
+        let (found, of) = store
+            .reports(&about, &which, (0, 50))
+            .await
+            .expect("it is read");
+        let ids: Vec<_> = found.iter().map(|one| one.run_id.as_str()).collect();
+        assert_eq!((&*ids, of), (expected, expected.len() as i64), "{which:?}");
+    }
+    let (second, of) = store
+        .reports(&about, &none, (1, 1))
+        .await
+        .expect("it is read");
+    assert_eq!((second[0].run_id.as_str(), of), ("run_2", 2));
 }
 
 pub async fn a_comparison_with_a_field_twice_is_refused_whole(database: &Database) {

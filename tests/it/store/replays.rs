@@ -20,6 +20,7 @@ fn replay(id: &str) -> Replay {
         anew: true,
         state: ReplayState::Finding,
         reason: String::new(),
+        by_server: false,
         started_by: "ana".to_owned(),
         started_at: at(2000),
         ended_at: None,
@@ -69,6 +70,15 @@ pub async fn write_replay(store: &Store) {
     let (about, bounds) = (about("staging"), (30, Some(1.5)));
     let bounded = store.bound_replay(&about, "rpl_1", bounds, "bo", at(2006));
     bounded.await.expect("it is bounded");
+    let paused = store.pause_replay(&about, "rpl_1", "bo", at(2006)).await;
+    assert!(paused.expect("it is paused"));
+    let again = store.pause_replay(&about, "rpl_1", "bo", at(2006)).await;
+    assert!(!again.expect("it is asked"), "only one under way is paused");
+    let taken = store.take_up_replay(&about, "rpl_1", "bo", at(2006));
+    taken.await.expect("it is taken up");
+    let again = (ReplayState::Stopped, ReplayState::UnderWay);
+    let moved = store.move_replay("rpl_1", again, "", at(2006)).await;
+    assert!(moved.expect("it goes on"));
     let over = (ReplayState::UnderWay, ReplayState::Ended);
     assert!(
         store
