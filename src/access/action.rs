@@ -29,13 +29,17 @@ pub enum Action {
     Override,
     /// Approve a move that somebody else asked for.
     Approve,
+    /// Send a target a notice that says it is a test.
+    TestNotices,
+    /// Delete at once what is over its time.
+    Forget,
     /// Make, list and revoke tokens.
     ManageTokens,
 }
 
 impl Action {
     /// All of them, the least role first.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::View,
         Self::EvaluateFlags,
         Self::ReadReports,
@@ -44,8 +48,10 @@ impl Action {
         Self::AskRoute,
         Self::Hold,
         Self::Move,
+        Self::TestNotices,
         Self::Override,
         Self::Approve,
+        Self::Forget,
         Self::ManageTokens,
     ];
 
@@ -87,6 +93,16 @@ impl Action {
                 "move",
                 Role::Operator,
                 "move the migration, forward or back, or ask for a move and take it back",
+            ),
+            Self::TestNotices => (
+                "test_notices",
+                Role::Operator,
+                "send a target a notice that says it is a test",
+            ),
+            Self::Forget => (
+                "forget",
+                Role::Admin,
+                "delete at once what is over its time",
             ),
             Self::Override => (
                 "override",

@@ -8,7 +8,7 @@ use super::App;
 use crate::{
     conductor::{Client, ClientConfig, RetryPolicy},
     controller::{
-        Fallback, Watchdog,
+        Fallback, OnFail, Turns, Watchdog,
         health::{self, Health, Neighbour, Standing},
     },
     model::{RecordingId, TranscriptId},
@@ -18,8 +18,9 @@ use crate::{
 };
 
 impl App {
-    /// Follows runs, looks at Conductor's health, gives back what it does not get done, and reminds it
-    /// of the rest, and tests the comparison, until told to stop.
+    /// Follows runs, looks at Conductor's health, gives back what it does not get done, reminds it
+    /// of the rest, tests the comparison, tells what turned, and deletes what is over its time, until told
+    /// to stop.
     pub fn look_after(
         &self,
         shutdown: CancellationToken,
@@ -28,6 +29,8 @@ impl App {
         let health = self.health()?;
         let fallback = self.fallback()?;
         let selftests = self.selftests()?;
+        let turns = self.turns()?;
+        let retention = self.retention()?;
         let watchdog = Watchdog {
             environment: self.name.clone(),
             store: self.store.clone(),
@@ -45,8 +48,24 @@ impl App {
                 health.run(shutdown.clone()),
                 watchdog.run(shutdown.clone()),
                 selftests.run(shutdown.clone()),
+                turns.run(shutdown.clone()),
+                retention.run(shutdown.clone()),
                 falling_back,
             );
+        })
+    }
+
+    /// Tells when something turned in this environment.
+    pub fn turns(&self) -> anyhow::Result<Turns> {
+        Ok(Turns {
+            about: self.about()?,
+            store: self.store.clone(),
+            on_fail: if self.environment.rollout.hold_on_fail {
+                OnFail::Hold
+            } else {
+                OnFail::Tell
+            },
+            clock: Arc::clone(&self.clock),
         })
     }
 

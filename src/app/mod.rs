@@ -13,6 +13,7 @@ mod mirror;
 mod moving;
 mod notices;
 mod replay;
+mod retention;
 mod reviews;
 mod roles;
 mod sharing;
@@ -438,6 +439,8 @@ impl App {
             reviews: self.reviews()?,
             sound: self.sound()?,
             health: self.environment.health,
+            notices: self.notices()?,
+            retention: self.retention()?,
             access: self.access()?,
             metering: self.metering()?,
             shutdown: shutdown.clone(),

@@ -19,12 +19,14 @@ mod health;
 mod hold;
 mod mirror;
 mod moment;
+mod notices;
 mod output;
 mod phase;
 mod register;
 mod rehearse;
 mod replay;
 mod report;
+mod retention;
 mod review;
 mod routes;
 mod routing;
@@ -153,6 +155,10 @@ enum Command {
     /// Shows how cleanup stands, exports what Celery did, and lists what is left of it in a source
     /// tree.
     Cleanup(cleanup::Args),
+    /// Lists what people were told and whether it arrived, and tests whether a target is reached.
+    Notices(notices::Args),
+    /// Shows what is kept for how long and what is over its time, deletes that, and lists the proofs.
+    Retention(retention::Args),
     /// Makes, lists and revokes tokens, by which programs say who they are over HTTP.
     Token(token::Args),
     /// Lists who changed what, or verifies that the record of it is whole.
@@ -278,6 +284,8 @@ pub fn start_tracing(cli: &Cli) {
             | Command::Review(_)
             | Command::Selftest(_)
             | Command::Takeover(_)
+            | Command::Notices(_)
+            | Command::Retention(_)
             | Command::Token(_)
             | Command::Costs(_)
             | Command::Mirror(_)
@@ -343,6 +351,8 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Gate(args) => gate::run(args, &globals).await,
         Command::Hold(args) => hold::run(args, &globals).await,
         Command::Cleanup(args) => cleanup::run(args, &globals).await,
+        Command::Notices(args) => notices::run(args, &globals).await,
+        Command::Retention(args) => retention::run(args, &globals).await,
         Command::Token(args) => token::run(args, &globals).await,
         Command::Audit(args) => audit::run(args, &globals).await,
         Command::Top(args) => top::run(args, &globals).await,

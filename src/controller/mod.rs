@@ -16,6 +16,7 @@ mod outcome;
 mod register;
 mod replay;
 mod reporting;
+mod retention;
 mod reviews;
 mod routing;
 mod selftests;
@@ -26,6 +27,7 @@ pub mod status;
 mod takeover;
 mod telling;
 mod traces;
+mod turns;
 mod watchdog;
 
 pub use control::{
@@ -38,10 +40,14 @@ pub use fallback::{Fallback, FellBack};
 pub use gating::gate_rules;
 pub use metrics::Metrics;
 pub use moving::{Approved, Around, Moved, Mover, OVERRIDE_LASTS, Plan};
-pub use notices::{Deliver, NOTICES_LEASE, Notices};
+pub use notices::{
+    Deliver, MayBeThere, NOTICES_LEASE, NoTarget, NoticeList, Notices, Target, TargetStands,
+    Undelivered,
+};
 pub use outcome::candidate_outcome;
 pub use register::{Change, Registered, register};
 pub use replay::{LEASE, NewReplay, NoReplay, Replays, Tally, Ticked, Tracks};
+pub use retention::{Busy, ClassPlan, Kept, Retention, RetentionPlan};
 pub use reviews::{Listed, Reviews, Shown, Sides};
 pub use routing::{Asked, Basis, Routing, RoutingStatus, SWITCHYARD, Weighed, weigh};
 pub use selftests::{CONTROLS as SELFTEST_CONTROLS, SelfTests};
@@ -50,4 +56,5 @@ pub use sound::{AskConsent, Bytes, Lies, Look, Mix, ReadMix, Silence, Sound, Tak
 pub use takeover::{GaveBack, GiveBack, Refusal};
 pub use telling::Telling;
 pub use traces::{NotTold, Traces};
+pub use turns::{OnFail, Turns};
 pub use watchdog::{Lost, Watchdog, diagnose};

@@ -23,7 +23,9 @@ use tracing::error;
 
 use crate::{
     access::{Action, Caller},
-    controller::{Mover, Reviews, Shadow, Sound, access::Access, intake::Intake},
+    controller::{
+        Mover, Notices, Retention, Reviews, Shadow, Sound, access::Access, intake::Intake,
+    },
     model::{HealthLimits, RunId},
     report::ReportData,
     store::Run,
@@ -50,6 +52,10 @@ pub struct State {
     pub sound: Sound,
     /// How closely Conductor is watched.
     pub health: HealthLimits,
+    /// Tells people, and knows what they were told.
+    pub notices: Notices,
+    /// Deletes what is over its time.
+    pub retention: Retention,
     /// Knows who asks.
     pub access: Access,
     /// What `/metrics` answers with.
@@ -67,6 +73,8 @@ struct Door {
     reviews: Reviews,
     sound: Sound,
     health: HealthLimits,
+    notices: Notices,
+    retention: Retention,
     access: Access,
     events: Events,
     changes: Changes,
@@ -125,6 +133,8 @@ pub fn router(state: State) -> Router {
         reviews: state.reviews,
         sound: state.sound,
         health: state.health,
+        notices: state.notices,
+        retention: state.retention,
         access: state.access,
     };
     // Health is asked by probes, which know the machine by other names, and gives nothing away.

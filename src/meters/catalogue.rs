@@ -100,6 +100,12 @@ families! {
     NOTICES_UNDELIVERED: Gauge "notices_undelivered" ["environment", "flag"] "Notices that have not reached anybody";
     NOTICE_OLDEST: Gauge "notice_undelivered_oldest_timestamp_seconds" ["environment", "flag"] "When the oldest of these came to be";
     NOTICES: Counter "notices_total" ["environment", "flag", "kind"] "Notices, by what they are about";
+    NOTICES_GIVEN_UP: Counter "notices_given_up_total" ["environment", "flag", "target"] "Notices that a target never got";
+    // Forgetting.
+    TEXTS_KEPT: Gauge "texts_kept_runs" ["environment", "flag"] "Ended runs whose texts are still there";
+    TEXTS_OLDEST: Gauge "texts_kept_oldest_timestamp_seconds" ["environment", "flag"] "When the oldest of these ended";
+    RETENTION_DELETED: Counter "retention_deleted_total" ["environment", "flag", "class"] "Runs, controls, answers and notices that were deleted because their time was over";
+    RETENTION_LEFT: Gauge "retention_left_rows" ["environment", "flag", "class"] "Rows that were found after they were deleted";
     // This scrape.
     STORE_UP: Gauge "store_up" [] "1 where our database was read for this answer or a little before, 0 where it could not be";
     STORE_READ: Gauge "store_read_timestamp_seconds" [] "When it was read";

@@ -12,6 +12,7 @@ mod backup;
 mod cache;
 mod comparisons;
 mod controls;
+mod deliveries;
 mod effects;
 pub mod engine;
 mod evidence;
@@ -34,6 +35,7 @@ mod readings;
 mod rehearsals;
 mod replays;
 mod requests;
+mod retention;
 mod reviews;
 mod routes;
 mod rules;
@@ -68,6 +70,7 @@ pub use arrivals::{Arrival, NobodyServes, Pinned, Way, Wish};
 pub use backup::{Copied, Restored, TABLES};
 pub use comparisons::{ComparisonFacts, StoredComparison, StoredField};
 pub use controls::Control;
+pub use deliveries::{Backlog, Came, Claimed, Delivery, DeliveryState, ToldNotice};
 pub use effects::{Claim, Effect, EffectState, Lease};
 pub use evidence::{Beside, gate_severity};
 pub use exports::Export;
@@ -87,6 +90,7 @@ pub use ratios::StoredRatio;
 pub use rehearsals::Rehearsal;
 pub use replays::{EarlierRun, ItemState, Replay, ReplayItem, ReplayState, Skipped};
 pub use requests::Request;
+pub use retention::{Batch, Candidate, Proof};
 pub use routes::{RouteRow, RouteState};
 pub use rules::{NotChanged, RulesRow};
 pub use runs::{Effects, NewRun, Run};
@@ -172,6 +176,8 @@ impl Store {
                             "pragma journal_mode = wal",
                             "pragma synchronous = full",
                             "pragma foreign_keys = on",
+                            // What is deleted is overwritten: what was said in meetings among it.
+                            "pragma secure_delete = on",
                         ] {
                             sqlx::query(pragma).execute(&mut *connection).await?;
                         }

@@ -87,11 +87,13 @@ pub struct Run {
     pub withdrawn_at: Option<DateTime<Utc>>,
     /// What it was made for.
     pub origin: Origin,
+    /// When what was said was deleted of it; none while it is there.
+    pub texts_deleted_at: Option<DateTime<Utc>>,
 }
 
 const COLUMNS: &str = "id, environment, flag, recording_id, transcript_id, generation, phase, state, \
      workflow_id, failure, subject, cache_scope, control_id, started_at, finished_at, epoch, \
-     withdrawn_at, origin";
+     withdrawn_at, origin, texts_deleted_at";
 
 impl Run {
     fn read(row: &AnyRow) -> anyhow::Result<Self> {
@@ -121,6 +123,7 @@ impl Run {
             withdrawn_at: row.try_get::<Option<i64>, _>("withdrawn_at")?.map(time),
             origin: Origin::parse(&origin)
                 .with_context(|| format!("`{origin}` is no origin of a run"))?,
+            texts_deleted_at: row.try_get::<Option<i64>, _>("texts_deleted_at")?.map(time),
         })
     }
 }
@@ -294,6 +297,7 @@ impl Store {
             "-- runs_to_compare\n select {COLUMNS} from runs
              where environment = $1 and state in ('completed', 'failed')
                and control_id is not null
+               and texts_deleted_at is null
                and not exists (select 1 from comparisons
                    where comparisons.run_id = runs.id
                      and comparisons.compared_at >= runs.finished_at)
@@ -316,7 +320,7 @@ impl Store {
             update runs
             set state = 'starting', start_tried_at = $3, failure = null, finished_at = null,
                 withdrawn_at = null
-            where id = $1
+            where id = $1 and texts_deleted_at is null
               and (state in ('failed', 'terminated')
                    or (state in ('starting', 'running') and start_tried_at <= $2))
               and (epoch is null

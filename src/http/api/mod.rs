@@ -6,8 +6,10 @@ pub(super) mod gate;
 pub(super) mod health;
 mod holds;
 mod me;
+mod notices;
 mod phases;
 mod recordings;
+mod retention;
 mod reviews;
 pub(super) mod runs;
 mod tokens;
@@ -27,6 +29,8 @@ pub(super) fn routes() -> Routes {
                 .merge(breaker::routes())
                 .merge(gate::routes())
                 .merge(reviews::routes())
+                .merge(notices::routes())
+                .merge(retention::routes())
                 .merge(tokens::routes())
                 .merge(me::routes()),
         )

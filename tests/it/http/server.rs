@@ -16,7 +16,7 @@ use switchyard::{
     compare::Policy,
     conductor::{Client, ClientConfig, RetryPolicy},
     controller::{
-        Metrics, Mover, Reviews, Shadow, Sound,
+        Metrics, Mover, Notices, Retention, Reviews, Shadow, Sound,
         access::{Access, SignIn},
         intake::{Budget, Intake, Standing},
     },
@@ -24,7 +24,8 @@ use switchyard::{
     http,
     legacy::recorded,
     model::{
-        Bounds, Caps, EnvironmentName, FlagName, HealthLimits, Origin, RunId, RunState, WorkflowId,
+        Bounds, Caps, EnvironmentName, FlagName, HealthLimits, Origin, RetentionDays, RunId,
+        RunState, WorkflowId,
     },
     rollout::Surroundings,
     store::{About, Attempt, Control, NewRun, Store},
@@ -202,6 +203,22 @@ impl Server {
             },
             sound: hear(silent(&shadow)),
             health: HealthLimits::default(),
+            notices: Notices {
+                about: phases::about("staging"),
+                store: shadow.store.clone(),
+                targets: Vec::new(),
+                console: "http://127.0.0.1:8480".to_owned(),
+                holder: "notices".to_owned(),
+                clock: Arc::clone(&shadow.clock),
+                left_alone: Arc::default(),
+            },
+            retention: Retention {
+                about: phases::about("staging"),
+                store: shadow.store.clone(),
+                days: RetentionDays::default(),
+                holder: "retention".to_owned(),
+                clock: Arc::clone(&shadow.clock),
+            },
             shutdown: shutdown.clone(),
         });
         let listener = loopback().await;
