@@ -16,7 +16,7 @@ fn noon() -> DateTime<Utc> {
 }
 
 /// The documented table: for each action whether viewer, reviewer, operator, approver, admin may.
-const MATRIX: [(&str, [bool; 5]); 11] = {
+const MATRIX: [(&str, [bool; 5]); 13] = {
     const N: bool = false;
     const Y: bool = true;
     [
@@ -28,8 +28,10 @@ const MATRIX: [(&str, [bool; 5]); 11] = {
         ("ask_route", [N, N, Y, Y, Y]),
         ("hold", [N, N, Y, Y, Y]),
         ("move", [N, N, Y, Y, Y]),
+        ("test_notices", [N, N, Y, Y, Y]),
         ("override", [N, N, N, Y, Y]),
         ("approve", [N, N, N, Y, Y]),
+        ("forget", [N, N, N, N, Y]),
         ("manage_tokens", [N, N, N, N, Y]),
     ]
 };

@@ -202,6 +202,9 @@ const TABLES: [&str; 6] = [
     "attempts",
     "traces",
     "notices",
+    "notice_deliveries",
+    "told_changes",
+    "retention_proofs",
 ];
 
 /// Neither the canary, nor a sentence, a name, a secret or a signed URL.

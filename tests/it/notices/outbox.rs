@@ -168,8 +168,11 @@ async fn what_a_killed_process_may_have_sent_is_sent_by_another_once_its_time_is
 async fn what_a_killed_process_posted_on_zulip_is_found_there() {
     let zulip = TARGETS.split("[[environments").nth(3).expect("the third");
     let world = World::with(&format!("[[environments{zulip}")).await;
-    world.tell(NoticeKind::Hold, "one").await;
     let (store, about) = (&world.app.store, &world.notices.about);
+    let document = serde_json::json!({});
+    let told = (NoticeKind::Hold, "one", &document);
+    let noted = store.tell_target(about, "chat", told, world.now()).await;
+    noted.expect("it is noted");
     let until = world.now() + NOTICES_LEASE;
     let claimed = store.claim_delivery(
         &about.environment,

@@ -18,7 +18,8 @@ async fn tell(store: &Store, text: &str, ms: i64, targets: &[&str]) -> String {
         .await
         .expect("it is noted");
     let new = store.new_notices(&staging()).await.expect("a list");
-    let id = new.last().expect("it is new").id.clone();
+    let mine = new.into_iter().find(|notice| notice.text == text);
+    let id = mine.expect("it is new").id;
     assert!(store.give_out(&id, targets, at(ms)).await.expect("it is"));
     assert!(
         !store
@@ -31,8 +32,9 @@ async fn tell(store: &Store, text: &str, ms: i64, targets: &[&str]) -> String {
 
 /// Every call that writes what people are told.
 pub async fn write_deliveries(store: &Store) {
+    let environment = staging();
     let one = tell(store, "one", 9_100, &["ops", "hook"]).await;
-    let claim = store.claim_delivery(&staging(), ("ops", None), ("p", at(9_200)), at(9_110));
+    let claim = store.claim_delivery(&environment, ("ops", None), ("p", at(9_200)), at(9_110));
     assert_eq!(
         claim
             .await
@@ -50,7 +52,7 @@ pub async fn write_deliveries(store: &Store) {
     let noted = store.note_delivery((&one, "ops"), "p", &came, at(9_120));
     assert!(noted.await.expect("it is"));
     let claim = store.claim_delivery(
-        &staging(),
+        &environment,
         ("hook", Some(&one)),
         ("p", at(9_200)),
         at(9_120),
@@ -65,7 +67,7 @@ pub async fn write_deliveries(store: &Store) {
         .sum_up(&about("staging"), "hook", sum, at(9_160))
         .await;
     assert_eq!(summed.expect("it is"), 2);
-    let given_up = store.give_up_unknown(&staging(), &["ops", "hook"], at(9_170), at(9_180));
+    let given_up = store.give_up_unknown(&environment, &["ops", "hook"], at(9_170), at(9_180));
     assert_eq!(given_up.await.expect("it is"), 1);
     let about = about("staging");
     for said in ["a", "b"] {
@@ -152,7 +154,8 @@ pub async fn a_storm_is_taken_by_one_and_each_notice_told_once(database: &Databa
         store.sum_up(&about, "ops", sum, at(10)),
     );
     assert_eq!(one.expect("an answer") + other.expect("an answer"), 6);
-    let claim = store.claim_delivery(&staging(), ("ops", None), ("p", at(100)), at(11));
+    let environment = staging();
+    let claim = store.claim_delivery(&environment, ("ops", None), ("p", at(100)), at(11));
     let claimed = claim.await.expect("an answer").expect("the summary");
     assert_eq!(claimed.notice.text, "0,1,2,3,4,5");
     assert_eq!(claimed.notice.gravity().as_str(), "critical");

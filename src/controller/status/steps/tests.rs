@@ -35,6 +35,7 @@ fn run(state: RunState) -> Run {
         epoch: None,
         withdrawn_at: None,
         origin: Origin::Arrival,
+        texts_deleted_at: None,
     }
 }
 
