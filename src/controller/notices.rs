@@ -125,6 +125,9 @@ const EVERY: Duration = Duration::from_secs(1);
 /// posting it take.
 pub const NOTICES_LEASE: TimeDelta = TimeDelta::seconds(90);
 
+/// How long sending one may take, looking for it included.
+const LONGEST: Duration = Duration::from_secs(80);
+
 /// What is counted as a storm is counted over this.
 const MINUTE: TimeDelta = TimeDelta::minutes(1);
 
@@ -284,7 +287,16 @@ impl Notices {
         } else {
             MayBeThere::No
         };
-        let sent = (target.deliver)(self.told(notice), may_be_there).await;
+        let sending = (target.deliver)(self.told(notice), may_be_there);
+        // No longer than nobody else may try: then another may send it.
+        let sent = tokio::time::timeout(LONGEST, sending).await;
+        let sent = sent.unwrap_or_else(|_| {
+            Err(Undelivered {
+                why: format!("it took more than {} s", LONGEST.as_secs()),
+                may_be_there: true,
+                asked: None,
+            })
+        });
         let now = (self.clock)();
         let name = target.name.as_str();
         let (came, result) = match &sent {

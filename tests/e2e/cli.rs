@@ -9,7 +9,7 @@ use switchyard::model::{EnvironmentName, FlagName};
 
 use crate::program::{Process, SECRETS, Site, case, own_port};
 
-const COMMANDS: [&str; 41] = [
+const COMMANDS: [&str; 43] = [
     "demo",
     "up",
     "serve",
@@ -40,6 +40,8 @@ const COMMANDS: [&str; 41] = [
     "rehearse",
     "replay",
     "cleanup",
+    "notices",
+    "retention",
     "token",
     "top",
     "completions",

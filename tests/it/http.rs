@@ -3,6 +3,7 @@
 pub mod access;
 mod flags;
 mod gate;
+mod keeping;
 mod phases;
 mod reviews;
 pub mod server;

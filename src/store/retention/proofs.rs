@@ -157,10 +157,21 @@ impl Store {
             );
         }
         // What is deleted is overwritten at once (`secure_delete`); copies are in the log until then.
-        let row = sqlx::query("pragma wal_checkpoint(truncate)")
-            .fetch_optional(&self.pool)
+        // Whoever writes waits for this, so it waits for readers no longer than a moment.
+        let doing = "emptying SQLite's write-ahead log";
+        let mut connection = self.pool.acquire().await.context(doing)?;
+        sqlx::query("pragma busy_timeout = 100")
+            .execute(&mut *connection)
             .await
-            .context("emptying SQLite's write-ahead log")?;
+            .context(doing)?;
+        let emptied = sqlx::query("pragma wal_checkpoint(truncate)")
+            .fetch_optional(&mut *connection)
+            .await;
+        sqlx::query("pragma busy_timeout = 15000")
+            .execute(&mut *connection)
+            .await
+            .context(doing)?;
+        let row = emptied.context(doing)?;
         let busy = row.map_or(Ok(0), |row| row.try_get::<i64, _>(0))?;
         Ok(if busy == 0 {
             "overwritten, and SQLite's write-ahead log is emptied"
