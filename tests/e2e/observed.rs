@@ -195,7 +195,7 @@ fn counts(of_serve: &str, of_worker: &str) {
 }
 
 /// Tables that hold nothing of a meeting.
-const TABLES: [&str; 6] = [
+const TABLES: [&str; 9] = [
     "engine_runs",
     "engine_tasks",
     "engine_task_logs",

@@ -3,6 +3,7 @@
 
 use chrono::TimeDelta;
 use serde_json::json;
+use sqlx::{AnyConnection, Connection};
 use switchyard::{
     controller::{OnFail, Turns},
     model::{Origin, RunState},
@@ -13,7 +14,7 @@ use switchyard::{
 use super::world::World;
 use crate::{
     phases,
-    store::samples::{new_run, staging},
+    store::samples::{control, new_run, staging},
 };
 
 fn turns(world: &World, on_fail: OnFail) -> Turns {
@@ -149,6 +150,43 @@ async fn reviewers_are_told_once_of_what_came_up() {
     let texts = texts_of(&world).await;
     assert!(
         texts.len() == 1 && texts[0].contains("drawn at random"),
+        "{texts:?}"
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_deleted_is_told_once_and_its_end_too() {
+    let world = World::with_a_webhook().await;
+    let kept = world.app.store.insert_control(&control("broken")).await;
+    kept.expect("it is kept");
+    let change = async |sql: &'static str| {
+        let file = world.folder.path().join("switchyard.db");
+        let url = format!("sqlite:{}", file.display());
+        let mut connection = AnyConnection::connect(&url).await.expect("a file");
+        let changed = sqlx::query(sql).execute(&mut connection).await;
+        changed.expect("it is changed");
+    };
+    change("update controls set outcome = '{' where id = 'broken'").await;
+    let retention = world.app.retention().expect("settings are right");
+    for _ in 0..2 {
+        let failed = retention.tick().await.expect_err("it cannot be read");
+        let why = format!("{failed:#}");
+        assert!(why.contains("the control `broken` cannot be read"), "{why}");
+    }
+    let texts = texts_of(&world).await;
+    assert!(
+        texts.len() == 1 && texts[0].contains("cannot be deleted"),
+        "{texts:?}"
+    );
+    let plan = retention.plan().await.expect("a plan");
+    assert!(plan.failing_since.is_some());
+    change("delete from controls where id = 'broken'").await;
+    for _ in 0..2 {
+        retention.tick().await.expect("there is nothing to do");
+    }
+    let texts = texts_of(&world).await;
+    assert!(
+        texts.len() == 1 && texts[0].contains("is deleted again"),
         "{texts:?}"
     );
 }
