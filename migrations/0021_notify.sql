@@ -14,7 +14,7 @@ create table notice_deliveries (
     changed_at      bigint not null,
     primary key (notice_id, target)
 );
-create index notice_deliveries_due on notice_deliveries (target, state, next_at);
+create index notice_deliveries_due on notice_deliveries (state, target, next_at);
 
 -- Something that is told when it changes, with what was said of it last.
 create table told_changes (

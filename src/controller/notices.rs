@@ -99,6 +99,9 @@ pub struct NoTarget {
     known: String,
 }
 
+/// Targets that are left alone after failures: how many in a row, and until when.
+pub type LeftAlone = Arc<Mutex<HashMap<String, (i64, DateTime<Utc>)>>>;
+
 /// Delivers the notices of one environment.
 #[derive(Clone)]
 pub struct Notices {
@@ -115,7 +118,7 @@ pub struct Notices {
     /// The time.
     pub clock: Clock,
     /// Targets that are left alone after failures: how many in a row, and until when.
-    pub left_alone: Arc<Mutex<HashMap<String, (i64, DateTime<Utc>)>>>,
+    pub left_alone: LeftAlone,
 }
 
 /// How often there is looked for notices.

@@ -97,7 +97,7 @@ families! {
     SPENDING_CAP: Gauge "shadow_cap" ["environment", "flag", "kind"] "The most they may use in a day; absent where there is no bound";
     SHED: Gauge "shadow_shed" ["environment", "flag"] "1 while no candidate runs beside because the bound is reached";
     // Telling.
-    NOTICES_UNDELIVERED: Gauge "notices_undelivered" ["environment", "flag"] "Notices that have not reached anybody";
+    NOTICES_UNDELIVERED: Gauge "notices_undelivered" ["environment", "flag"] "Notices on their way, each counted once for each target that does not have it";
     NOTICE_OLDEST: Gauge "notice_undelivered_oldest_timestamp_seconds" ["environment", "flag"] "When the oldest of these came to be";
     NOTICES: Counter "notices_total" ["environment", "flag", "kind"] "Notices, by what they are about";
     NOTICES_GIVEN_UP: Counter "notices_given_up_total" ["environment", "flag", "target"] "Notices that a target never got";
