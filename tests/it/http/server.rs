@@ -36,6 +36,29 @@ use tokio_util::sync::CancellationToken;
 use crate::standup::{folder, loopback};
 use crate::{intake::world::PATIENT, phases};
 
+/// Nobody is told beside the log.
+fn notices(shadow: &Shadow) -> Notices {
+    Notices {
+        about: phases::about("staging"),
+        store: shadow.store.clone(),
+        targets: Vec::new(),
+        console: "http://127.0.0.1:8480".to_owned(),
+        holder: "notices".to_owned(),
+        clock: Arc::clone(&shadow.clock),
+        left_alone: Arc::default(),
+    }
+}
+
+fn retention(shadow: &Shadow) -> Retention {
+    Retention {
+        about: phases::about("staging"),
+        store: shadow.store.clone(),
+        days: RetentionDays::default(),
+        holder: "retention".to_owned(),
+        clock: Arc::clone(&shadow.clock),
+    }
+}
+
 /// A server with its pages and API.
 pub struct Server {
     pub root: String,
@@ -203,22 +226,8 @@ impl Server {
             },
             sound: hear(silent(&shadow)),
             health: HealthLimits::default(),
-            notices: Notices {
-                about: phases::about("staging"),
-                store: shadow.store.clone(),
-                targets: Vec::new(),
-                console: "http://127.0.0.1:8480".to_owned(),
-                holder: "notices".to_owned(),
-                clock: Arc::clone(&shadow.clock),
-                left_alone: Arc::default(),
-            },
-            retention: Retention {
-                about: phases::about("staging"),
-                store: shadow.store.clone(),
-                days: RetentionDays::default(),
-                holder: "retention".to_owned(),
-                clock: Arc::clone(&shadow.clock),
-            },
+            notices: notices(&shadow),
+            retention: retention(&shadow),
             shutdown: shutdown.clone(),
         });
         let listener = loopback().await;

@@ -57,7 +57,7 @@ fn report(run: &NewRun) -> ReportData {
     outcome.title = Some(SAID.to_owned());
     let mut candidate = outcome.clone();
     candidate.title = Some(format!("{SAID} too"));
-    candidate.words[0].text = SAID.to_owned();
+    SAID.clone_into(&mut candidate.words[0].text);
     ReportData {
         recording: run.subject.recording.id.clone(),
         environment: run.environment.to_string(),
@@ -82,7 +82,7 @@ fn run_of(environment: &str, id: &str) -> NewRun {
     let mut run = new_run(id, &format!("rec_{environment}_{id}"));
     run.environment = switchyard::model::EnvironmentName::new(environment);
     run.origin = Origin::Arrival;
-    run.cache_scope = id.to_owned();
+    id.clone_into(&mut run.cache_scope);
     run.subject.transcript.title = Some(SAID.to_owned());
     run
 }
@@ -97,9 +97,9 @@ async fn ran(store: &Store, environment: &str, id: &str, began: DateTime<Utc>) -
     run.control_id = Some(kept.id);
     assert!(store.insert_run(&run, began).await.expect("it is"));
     let task = format!("task-{id}");
-    let begun = attempt(&task, "merge_transcripts", 1, 1);
-    let begun = store.begin_attempt(&run.id, &begun).await;
-    begun.expect("it is");
+    let first = attempt(&task, "merge_transcripts", 1, 1);
+    let noted = store.begin_attempt(&run.id, &first).await;
+    noted.expect("it is");
     let mut made = output("merge_transcripts", "hash", json!({ "words": 1 }));
     made.document = Some(json!([{ "text": SAID }]));
     let intents = [intent(IntentKind::Message, "ts:1", SAID)];
