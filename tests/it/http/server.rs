@@ -49,6 +49,18 @@ fn notices(shadow: &Shadow) -> Notices {
     }
 }
 
+fn reviews(shadow: &Shadow) -> Reviews {
+    Reviews {
+        about: About {
+            epoch: shadow.epoch(),
+            ..phases::about("staging")
+        },
+        store: shadow.store.clone(),
+        salt: "salt".to_owned(),
+        clock: Arc::clone(&shadow.clock),
+    }
+}
+
 fn retention(shadow: &Shadow) -> Retention {
     Retention {
         about: phases::about("staging"),
@@ -215,15 +227,7 @@ impl Server {
             intake,
             mover,
             metering: http::Metering::new(Some(metrics), token),
-            reviews: Reviews {
-                about: About {
-                    epoch: shadow.epoch(),
-                    ..phases::about("staging")
-                },
-                store: shadow.store.clone(),
-                salt: "salt".to_owned(),
-                clock: Arc::clone(&shadow.clock),
-            },
+            reviews: reviews(&shadow),
             sound: hear(silent(&shadow)),
             health: HealthLimits::default(),
             notices: notices(&shadow),
