@@ -13,7 +13,16 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-const SHOWS: [&str; 6] = ["cli", "http", "report", "sandbox", "cleanup", "rollout"];
+const SHOWS: [&str; 8] = [
+    "cli",
+    "http",
+    "notices",
+    "report",
+    "retention",
+    "sandbox",
+    "cleanup",
+    "rollout",
+];
 
 fn main() -> io::Result<()> {
     let mut files = vec![PathBuf::from("Cargo.lock")];

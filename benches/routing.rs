@@ -25,13 +25,13 @@ use switchyard::{
     compare::Policy,
     conductor::{Client, ClientConfig},
     controller::{
-        Mending, Mover, Reviews, Shadow, Sound,
+        Mending, Mover, Notices, Retention, Reviews, Shadow, Sound,
         access::Access,
         intake::{Budget, Intake, Standing},
     },
     cost::PriceTable,
     http,
-    model::{Bounds, EnvironmentName, FlagName, HealthLimits},
+    model::{Bounds, EnvironmentName, FlagName, HealthLimits, RetentionDays},
     rollout::{
         Keys, Known, Percent, Position, Says, Surroundings, Whose,
         rules::{Change, Signed},
@@ -331,7 +331,25 @@ fn state(store: &Store, shutdown: CancellationToken) -> http::State {
         read: Arc::new(|_, _| Box::pin(async { anyhow::bail!("there is nothing to read") })),
         patience: Duration::from_secs(10),
     };
+    let notices = Notices {
+        about: mover.about.clone(),
+        store: store.clone(),
+        targets: Vec::new(),
+        console: String::new(),
+        holder: String::new(),
+        clock: Arc::new(now),
+        left_alone: Arc::default(),
+    };
+    let retention = Retention {
+        about: mover.about.clone(),
+        store: store.clone(),
+        days: RetentionDays::default(),
+        holder: String::new(),
+        clock: Arc::new(now),
+    };
     http::State {
+        notices,
+        retention,
         access: Access::new(mover.about.clone(), store.clone(), Arc::new(now), None),
         mending: Mending {
             shadow: shadow.clone(),

@@ -8,8 +8,20 @@ use std::{
 
 const FACTS: &[&str] = &["model", "config", "meters"];
 const CALCULATIONS: &[&str] = &[
-    "access", "audio", "contract", "compare", "cost", "gate", "progress", "report", "reviews",
-    "rollout", "selftest", "traces",
+    "access",
+    "audio",
+    "contract",
+    "compare",
+    "cost",
+    "gate",
+    "notices",
+    "progress",
+    "report",
+    "retention",
+    "reviews",
+    "rollout",
+    "selftest",
+    "traces",
 ];
 
 /// Each module of `src` and what it may use, beside itself.
@@ -34,7 +46,9 @@ fn table() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("compare", vec!["model"]),
         ("cost", vec!["model"]),
         ("gate", vec!["model"]),
+        ("notices", vec!["model"]),
         ("progress", vec!["model"]),
+        ("retention", vec!["model"]),
         ("rollout", vec!["model"]),
         ("report", vec!["model", "compare", "cost", "gate"]),
         ("reviews", vec!["model", "compare"]),

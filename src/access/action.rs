@@ -39,13 +39,17 @@ pub enum Action {
     Override,
     /// Approve a move that somebody else asked for.
     Approve,
+    /// Send a target a notice that says it is a test.
+    TestNotices,
+    /// Delete at once what is over its time.
+    Forget,
     /// Make, list and revoke tokens.
     ManageTokens,
 }
 
 impl Action {
     /// All of them, the least role first.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::View,
         Self::EvaluateFlags,
         Self::ReadReports,
@@ -59,8 +63,10 @@ impl Action {
         Self::CloseBreaker,
         Self::Replay,
         Self::ReadSettings,
+        Self::TestNotices,
         Self::Override,
         Self::Approve,
+        Self::Forget,
         Self::ManageTokens,
     ];
 
@@ -127,6 +133,16 @@ impl Action {
                 "read_settings",
                 Role::Operator,
                 "see the settings in force, secrets masked, and what answers of all they name",
+            ),
+            Self::TestNotices => (
+                "test_notices",
+                Role::Operator,
+                "send a target a notice that says it is a test",
+            ),
+            Self::Forget => (
+                "forget",
+                Role::Admin,
+                "delete at once what is over its time",
             ),
             Self::Override => (
                 "override",

@@ -16,7 +16,7 @@ fn noon() -> DateTime<Utc> {
 }
 
 /// The documented table: for each action whether viewer, reviewer, operator, approver, admin may.
-const MATRIX: [(&str, [bool; 5]); 16] = {
+const MATRIX: [(&str, [bool; 5]); 18] = {
     const N: bool = false;
     const Y: bool = true;
     [
@@ -33,8 +33,10 @@ const MATRIX: [(&str, [bool; 5]); 16] = {
         ("close_breaker", [N, N, Y, Y, Y]),
         ("replay", [N, N, Y, Y, Y]),
         ("read_settings", [N, N, Y, Y, Y]),
+        ("test_notices", [N, N, Y, Y, Y]),
         ("override", [N, N, N, Y, Y]),
         ("approve", [N, N, N, Y, Y]),
+        ("forget", [N, N, N, N, Y]),
         ("manage_tokens", [N, N, N, N, Y]),
     ]
 };

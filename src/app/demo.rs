@@ -149,7 +149,7 @@ fn settings(wanted: &DemoSettings, doors: &Doors, sandbox: &Sandbox) -> anyhow::
         },
         legacy: None,
         zulip: None,
-        notices: None,
+        notices: config::Notices::default(),
         sharing: None,
         comparison: config::Comparison::default(),
         relays: BTreeMap::new(),
@@ -161,6 +161,7 @@ fn settings(wanted: &DemoSettings, doors: &Doors, sandbox: &Sandbox) -> anyhow::
         rollout: Bounds::default(),
         gate: crate::model::GateBounds::default(),
         health: HealthLimits::default(),
+        retention: crate::model::RetentionDays::default(),
         prices: demo_prices(),
     };
     Ok(Config {

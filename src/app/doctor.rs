@@ -115,6 +115,7 @@ async fn stands(config: Config, environment: Option<&str>) -> anyhow::Result<Val
         })),
         "gate": { "verdict": decision.verdict, "lines": decision.lines, "evidence": evidence },
         "health": app.standing().await?,
+        "retention": app.retention()?.plan().await?,
         "audit": audit,
         "failures_of_seven_days": failures,
     }))

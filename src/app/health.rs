@@ -8,7 +8,7 @@ use super::App;
 use crate::{
     conductor::{Client, ClientConfig, RetryPolicy},
     controller::{
-        Fallback, Watchdog,
+        Fallback, OnFail, Turns, Watchdog,
         health::{self, Health, Neighbour, Standing},
     },
     model::{RecordingId, TranscriptId},
@@ -18,8 +18,9 @@ use crate::{
 };
 
 impl App {
-    /// Follows runs, looks at Conductor's health, gives back what it does not get done, and reminds it
-    /// of the rest, tests the comparison, and drives replays begun over HTTP, until told to stop.
+    /// Follows runs, looks at Conductor's health, gives back what it does not get done, reminds it
+    /// of the rest, tests the comparison, drives replays begun over HTTP, tells what turned, and deletes
+    /// what is over its time, until told to stop.
     pub fn look_after(
         &self,
         shutdown: CancellationToken,
@@ -32,6 +33,8 @@ impl App {
             Some(_) => Some(self.replays()?),
             None => None,
         };
+        let turns = self.turns()?;
+        let retention = self.retention()?;
         let watchdog = Watchdog {
             environment: self.name.clone(),
             store: self.store.clone(),
@@ -55,8 +58,24 @@ impl App {
                 health.run(shutdown.clone()),
                 watchdog.run(shutdown.clone()),
                 selftests.run(shutdown.clone()),
+                turns.run(shutdown.clone()),
+                retention.run(shutdown.clone()),
                 falling_back,
             );
+        })
+    }
+
+    /// Tells when something turned in this environment.
+    pub fn turns(&self) -> anyhow::Result<Turns> {
+        Ok(Turns {
+            about: self.about()?,
+            store: self.store.clone(),
+            on_fail: if self.environment.rollout.hold_on_fail {
+                OnFail::Hold
+            } else {
+                OnFail::Tell
+            },
+            clock: Arc::clone(&self.clock),
         })
     }
 

@@ -13,6 +13,7 @@ mod mirror;
 mod moving;
 mod notices;
 mod replay;
+mod retention;
 mod reviews;
 mod roles;
 mod sharing;
@@ -446,6 +447,8 @@ impl App {
             },
             settings: Arc::new(self.config.shown()),
             examine: self.examine(),
+            notices: self.notices()?,
+            retention: self.retention()?,
             access: self.access()?,
             metering: self.metering()?,
             shutdown: shutdown.clone(),

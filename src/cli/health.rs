@@ -58,5 +58,8 @@ pub(super) async fn run(args: Args, globals: &Globals) -> anyhow::Result<ExitSta
     if let Some(down) = &standing.holding {
         say!("Starts of the candidate wait, since both pipelines need what is down: {down}.");
     }
+    for sentence in &standing.not_told {
+        say!("Not told what happens, {sentence}.");
+    }
     Ok(ExitStatus::Success)
 }

@@ -20,6 +20,7 @@ mod hold;
 mod mend;
 mod mirror;
 mod moment;
+mod notices;
 mod output;
 mod phase;
 mod recordings;
@@ -28,6 +29,7 @@ mod rehearse;
 mod replay;
 mod report;
 mod reports;
+mod retention;
 mod review;
 mod routes;
 mod routing;
@@ -157,6 +159,10 @@ enum Command {
     /// Shows how cleanup stands, exports what Celery did, and lists what is left of it in a source
     /// tree.
     Cleanup(cleanup::Args),
+    /// Lists what people were told and whether it arrived, and tests whether a target is reached.
+    Notices(notices::Args),
+    /// Shows what is kept for how long and what is over its time, deletes that, and lists the proofs.
+    Retention(retention::Args),
     /// Makes, lists and revokes tokens, by which programs say who they are over HTTP.
     Token(token::Args),
     /// Lists who changed what, or verifies that the record of it is whole.
@@ -292,6 +298,8 @@ pub fn start_tracing(cli: &Cli) {
             | Command::Takeover(_)
             | Command::Retry(_)
             | Command::Resume(_)
+            | Command::Notices(_)
+            | Command::Retention(_)
             | Command::Token(_)
             | Command::Costs(_)
             | Command::Mirror(_)
@@ -358,6 +366,8 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Gate(args) => gate::run(args, &globals).await,
         Command::Hold(args) => hold::run(args, &globals).await,
         Command::Cleanup(args) => cleanup::run(args, &globals).await,
+        Command::Notices(args) => notices::run(args, &globals).await,
+        Command::Retention(args) => retention::run(args, &globals).await,
         Command::Token(args) => token::run(args, &globals).await,
         Command::Audit(args) => audit::run(args, &globals).await,
         Command::Top(args) => top::run(args, &globals).await,

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::Secret;
-use crate::model::{Bounds, Caps, GateBounds, HealthLimits, Mirroring, Timing};
+use super::{Notices, Secret};
+use crate::model::{Bounds, Caps, GateBounds, HealthLimits, Mirroring, RetentionDays, Timing};
 
 /// One environment.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -30,8 +30,9 @@ pub struct Environment {
     pub legacy: Option<Legacy>,
     /// Zulip, where rooms post to it.
     pub zulip: Option<Zulip>,
-    /// Where people are told what happens to the migration; the log alone without it.
-    pub notices: Option<Notices>,
+    /// Who is told what happens to the migration, beside the log.
+    #[serde(default)]
+    pub notices: Notices,
     /// Where to connect to instead, by host (with port, if the URL has one), for Zulip and
     /// customers' webhooks. Requests keep their own `Host`.
     #[serde(default)]
@@ -62,6 +63,9 @@ pub struct Environment {
     /// How closely Conductor is watched.
     #[serde(default)]
     pub health: HealthLimits,
+    /// How long what is kept of recordings is kept.
+    #[serde(default)]
+    pub retention: RetentionDays,
     /// Prices, for the cost lines of reports. What has no price is shown as unknown.
     #[serde(default)]
     pub prices: Vec<crate::model::Price>,
@@ -269,19 +273,6 @@ pub struct Zulip {
     pub email: String,
     /// The bot's key.
     pub api_key: Secret,
-    /// Seconds one request may take.
-    #[serde(default = "ten")]
-    pub timeout_s: u64,
-}
-
-/// Where people are told what happens to the migration.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Notices {
-    /// Gets a POST request with JSON for each notice.
-    pub url: Url,
-    /// Signs these requests.
-    pub secret: Option<Secret>,
     /// Seconds one request may take.
     #[serde(default = "ten")]
     pub timeout_s: u64,

@@ -5,6 +5,7 @@
 
 mod access;
 mod environment;
+mod notices;
 mod process;
 mod secret;
 mod shown;
@@ -22,9 +23,10 @@ use crate::model::{EnvironmentName, FlagName};
 
 pub use access::{Access, Oidc};
 pub use environment::{
-    Comparison, Conductor, Daily, Environment, Legacy, Llm, Notices, Objects, Reflector, Routing,
-    Sharing, SharingMode, Tap, Transcription, Zulip,
+    Comparison, Conductor, Daily, Environment, Legacy, Llm, Objects, Reflector, Routing, Sharing,
+    SharingMode, Tap, Transcription, Zulip,
 };
+pub use notices::{NoticeTarget, Notices, SecretUrl, TargetKind};
 pub use process::{Database, DatabaseUrl, Engine, Server, Worker};
 pub use secret::Secret;
 pub use shown::{lines, of_environments};
@@ -147,6 +149,14 @@ impl Config {
                     known()
                 ))),
             },
+        }
+    }
+
+    /// The address people open the console at: as settings for sign-in have it, or on this machine.
+    pub fn console_url(&self) -> String {
+        match &self.access {
+            Some(access) => access.public_url.to_string(),
+            None => format!("http://{}", self.server.listen),
         }
     }
 

@@ -47,6 +47,7 @@ fn every_commented_default_of_the_example_is_the_default() {
                 "# metrics_",
                 "# headers",
                 "# ui_url",
+                "# other_secret",
             ];
             let is_setting = line.starts_with("# ") && line.contains(" = ");
             if is_setting && !keep_commented.iter().any(|key| line.starts_with(key)) {

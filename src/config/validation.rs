@@ -1,6 +1,6 @@
 //! What the types cannot say: values that make no sense, each named by its key, with what to write.
 
-use super::{Config, Environment, Error, Notices};
+use super::{Config, Environment, Error};
 use crate::model::is_loopback_name;
 
 impl Config {
@@ -320,9 +320,8 @@ impl Environment {
         self.validate_moving(section)?;
         self.validate_gate(section)?;
         self.validate_mirrors(section)?;
-        if let Some(notices) = &self.notices {
-            notices.validate(section)?;
-        }
+        self.notices.validate(section)?;
+        self.validate_retention(section)?;
         self.validate_health(section)?;
         self.validate_sharing(section)?;
         if self.llm.context_window < 4096 {
@@ -348,6 +347,23 @@ impl Environment {
                 && !path.exists()
             {
                 return invalid(key, format!("`{}` does not exist", path.display()));
+            }
+        }
+        Ok(())
+    }
+
+    fn validate_retention(&self, section: &str) -> Result<(), Error> {
+        let days = &self.retention;
+        for (key, number, least) in [
+            ("texts_days", days.texts_days, 1),
+            ("numbers_days", days.numbers_days, days.texts_days.max(90)),
+            ("notices_days", days.notices_days, 7),
+        ] {
+            if !(least..=36_500).contains(&number) {
+                return Err(Error::Invalid {
+                    key: format!("{section}.retention.{key}"),
+                    message: format!("write days from {least} to 36500"),
+                });
             }
         }
         Ok(())
@@ -462,26 +478,6 @@ impl Environment {
                 "routers rely on no look older than 30 s; write less, so that it and the longer of `timeout_s` and `canary_s` are 20 together at most"
                     .to_owned(),
             );
-        }
-        Ok(())
-    }
-}
-
-impl Notices {
-    fn validate(&self, section: &str) -> Result<(), Error> {
-        let invalid = |key: &str, message: String| {
-            Err(Error::Invalid {
-                key: format!("{section}.notices.{key}"),
-                message,
-            })
-        };
-        let scheme = self.url.scheme();
-        if !matches!(scheme, "http" | "https") {
-            let remedy = "is no scheme we speak; write http:// or https://";
-            return invalid("url", format!("`{scheme}:` {remedy}"));
-        }
-        if !(1..=30).contains(&self.timeout_s) {
-            return invalid("timeout_s", "write 1 to 30 seconds".to_owned());
         }
         Ok(())
     }

@@ -19,6 +19,7 @@ mod register;
 mod replay;
 mod replaying;
 mod reporting;
+mod retention;
 mod reviews;
 mod routing;
 mod selftests;
@@ -29,6 +30,7 @@ pub mod status;
 mod takeover;
 mod telling;
 mod traces;
+mod turns;
 mod watchdog;
 
 pub use control::{
@@ -42,11 +44,15 @@ pub use gating::gate_rules;
 pub use mending::{Mended, Mending, NotMended, Possible, Signature};
 pub use metrics::Metrics;
 pub use moving::{Approved, Around, Moved, Mover, OVERRIDE_LASTS, Plan, Ways};
-pub use notices::{Deliver, NOTICES_LEASE, Notices};
+pub use notices::{
+    Deliver, MayBeThere, NOTICES_LEASE, NoTarget, NoticeList, Notices, Target, TargetStands,
+    Undelivered,
+};
 pub use outcome::candidate_outcome;
 pub use overview::{Glimpse, Overview, Told};
 pub use register::{Change, Registered, register};
 pub use replay::{Driver, LEASE, NewReplay, NoReplay, Replays, Tally, Ticked, Tracks};
+pub use retention::{Busy, ClassPlan, Kept, Retention, RetentionPlan};
 pub use reviews::{ClusterDetail, Listed, Opened, Reviews, Shown, Sides};
 pub use routing::{Asked, Basis, Routing, RoutingStatus, SWITCHYARD, Weighed, weigh};
 pub use selftests::{CONTROLS as SELFTEST_CONTROLS, SelfTests};
@@ -55,4 +61,5 @@ pub use sound::{AskConsent, Bytes, Lies, Look, Mix, ReadMix, Silence, Sound, Tak
 pub use takeover::{GaveBack, GiveBack, Refusal};
 pub use telling::Telling;
 pub use traces::{NotTold, Traces};
+pub use turns::{OnFail, Turns};
 pub use watchdog::{Lost, Watchdog, diagnose};

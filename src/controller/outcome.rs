@@ -16,6 +16,13 @@ use crate::{
 
 /// Reads the outcome of a run that has ended.
 pub async fn candidate_outcome(store: &Store, run: &Run) -> anyhow::Result<Outcome> {
+    if let Some(at) = run.texts_deleted_at {
+        anyhow::bail!(
+            "what run `{}` made was deleted on {}",
+            run.id,
+            at.format("%Y-%m-%d")
+        );
+    }
     let outputs = Outputs(store.outputs(&run.id).await?);
     let mut outcome = Outcome {
         status: status(run.state, run.withdrawn_at.is_some()),

@@ -282,6 +282,14 @@ impl Shadow {
             .control_id
             .as_deref()
             .with_context(|| format!("run `{}` has no control to be compared with", run.id))?;
+        let deleted = self.store.control_texts_deleted(control_id).await?;
+        if let Some(at) = run.texts_deleted_at.or(deleted) {
+            anyhow::bail!(
+                "what was said in the meeting of run `{}` was deleted on {}: it cannot be compared again; its newest comparison stays",
+                run.id,
+                at.format("%Y-%m-%d")
+            );
+        }
         let control = self
             .store
             .control(control_id)
@@ -323,6 +331,7 @@ impl Shadow {
             shared: self.shared(run).await?,
             pinned: None,
             borne: Vec::new(),
+            texts_deleted: None,
         };
         let comparison = &report.comparison;
         let stored = StoredComparison {

@@ -178,6 +178,10 @@ impl Gateway {
         // What was said is in them, and nobody but shadow runs asks for them.
         self.0.store.forget_shared(&run.transcript_id).await?;
         let now: DateTime<Utc> = (self.0.clock)();
+        if why == Withdrawal::Gone {
+            // Its texts went with the row; ours follow.
+            self.0.store.note_source_gone(&run.run_id, now).await?;
+        }
         self.0.store.mark_swept(&run.run_id, now).await?;
         if objects > 0 {
             info!(

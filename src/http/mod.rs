@@ -35,7 +35,8 @@ use crate::{
     access::{Action, Caller},
     config,
     controller::{
-        Mending, Mover, Overview, Replays, Reviews, Shadow, Sound, access::Access, intake::Intake,
+        Mending, Mover, Notices, Overview, Replays, Retention, Reviews, Shadow, Sound,
+        access::Access, intake::Intake,
     },
     model::{EnvironmentName, HealthLimits, RunId},
     report::ReportData,
@@ -71,6 +72,10 @@ pub struct State {
     pub settings: Arc<Value>,
     /// Tries all that they name.
     pub examine: Examine,
+    /// Tells people, and knows what they were told.
+    pub notices: Notices,
+    /// Deletes what is over its time.
+    pub retention: Retention,
     /// Knows who asks.
     pub access: Access,
     /// What `/metrics` answers with.
@@ -98,6 +103,8 @@ struct Door {
     examine: Examine,
     /// Held while everything is tried: that asks many others, and once at a time is enough.
     examining: Arc<tokio::sync::Mutex<()>>,
+    notices: Notices,
+    retention: Retention,
     access: Access,
     events: Events,
     changes: Changes,
@@ -202,6 +209,8 @@ pub fn router(state: State) -> Router {
         settings: state.settings,
         examine: state.examine,
         examining: Arc::default(),
+        notices: state.notices,
+        retention: state.retention,
         access: state.access,
     };
     // Health is asked by probes, which know the machine by other names, and gives nothing away.

@@ -97,9 +97,15 @@ families! {
     SPENDING_CAP: Gauge "shadow_cap" ["environment", "flag", "kind"] "The most they may use in a day; absent where there is no bound";
     SHED: Gauge "shadow_shed" ["environment", "flag"] "1 while no candidate runs beside because the bound is reached";
     // Telling.
-    NOTICES_UNDELIVERED: Gauge "notices_undelivered" ["environment", "flag"] "Notices that have not reached anybody";
+    NOTICES_UNDELIVERED: Gauge "notices_undelivered" ["environment", "flag"] "Notices on their way, each counted once for each target that does not have it";
     NOTICE_OLDEST: Gauge "notice_undelivered_oldest_timestamp_seconds" ["environment", "flag"] "When the oldest of these came to be";
     NOTICES: Counter "notices_total" ["environment", "flag", "kind"] "Notices, by what they are about";
+    NOTICES_GIVEN_UP: Counter "notices_given_up_total" ["environment", "flag", "target"] "Notices that a target never got";
+    // Forgetting.
+    TEXTS_KEPT: Gauge "texts_kept_runs" ["environment", "flag"] "Ended runs whose texts are still there";
+    TEXTS_OLDEST: Gauge "texts_kept_oldest_timestamp_seconds" ["environment", "flag"] "When the oldest of these ended";
+    RETENTION_DELETED: Counter "retention_deleted_total" ["environment", "flag", "class"] "Runs, controls, answers and notices that were deleted because their time was over";
+    RETENTION_LEFT: Gauge "retention_left_rows" ["environment", "flag", "class"] "Rows that were found after they were deleted";
     // This scrape.
     STORE_UP: Gauge "store_up" [] "1 where our database was read for this answer or a little before, 0 where it could not be";
     STORE_READ: Gauge "store_read_timestamp_seconds" [] "When it was read";

@@ -29,6 +29,8 @@ pub struct Bounds {
     pub quiet_days: i64,
     /// Days without a start on Celery before the legacy task is archived, and before it is removed.
     pub legacy_quiet_days: i64,
+    /// Whether the migration is held by itself where what the candidate serves says FAIL.
+    pub hold_on_fail: bool,
 }
 
 impl Default for Bounds {
@@ -46,6 +48,7 @@ impl Default for Bounds {
             soak_days: 14,
             quiet_days: 7,
             legacy_quiet_days: 14,
+            hold_on_fail: false,
         }
     }
 }

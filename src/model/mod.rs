@@ -11,8 +11,10 @@ mod gate;
 mod health;
 mod ids;
 mod mirroring;
+mod notice;
 mod outcome;
 mod recording;
+mod retention;
 mod run;
 mod sharing;
 mod step;
@@ -31,12 +33,14 @@ pub use ids::{
     EnvironmentName, FlagName, ObjectKey, RecordingId, RoomId, RunId, TranscriptId, WorkflowId,
 };
 pub use mirroring::Mirroring;
+pub use notice::{Gravity, NoticeKind};
 pub use outcome::{
     AudioFacts, Event, HttpRequest, Object, Outcome, OutcomeStatus, Published, StepTiming,
 };
 pub use recording::{
     CalendarEvent, Consent, RecordingFacts, RoomFacts, Subject, TrackName, TranscriptFacts,
 };
+pub use retention::RetentionDays;
 pub use run::{Origin, Pipeline, RunState};
 pub use sharing::{REUSED_HEADER, RUN_HEADER, SharedService, is_loopback_name};
 pub use step::StepStatus;

@@ -52,6 +52,33 @@ pub struct Outcome {
     pub usage: Vec<Usage>,
 }
 
+impl Outcome {
+    /// The same without anything that was said in the meeting or sent because of it, and without names:
+    /// numbers, times and keys of objects stay.
+    #[must_use]
+    pub fn without_texts(self) -> Self {
+        Self {
+            participants: Vec::new(),
+            words: Vec::new(),
+            topics: Vec::new(),
+            title: None,
+            short_summary: None,
+            long_summary: None,
+            webvtt: None,
+            events: Vec::new(),
+            published: Vec::new(),
+            zulip: None,
+            webhook: None,
+            ..self
+        }
+    }
+
+    /// Whether it holds any of that.
+    pub fn has_texts(&self) -> bool {
+        self.clone().without_texts() != *self
+    }
+}
+
 /// How a run ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

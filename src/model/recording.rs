@@ -25,6 +25,29 @@ pub struct Subject {
     pub ui_base_url: String,
 }
 
+impl Subject {
+    /// The same without names, titles, addresses and secrets of anybody: ids and keys stay.
+    #[must_use]
+    pub fn without_people(mut self) -> Self {
+        let transcript = &mut self.transcript;
+        transcript.user_id = None;
+        transcript.title = None;
+        transcript.participants.clear();
+        if let Some(room) = &mut self.room {
+            room.name.clear();
+            room.zulip_stream = None;
+            room.zulip_topic = None;
+            room.webhook_url = None;
+            room.webhook_secret = None;
+        }
+        self.calendar_event = None;
+        for consent in &mut self.consents {
+            consent.user_id = None;
+        }
+        self
+    }
+}
+
 /// A row of `recording`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RecordingFacts {

@@ -270,7 +270,7 @@ fn judge(response: &Response) -> Result<(), Cause> {
 }
 
 /// `Retry-After` in seconds, or as a date, which is read against the answer's own `Date`.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));

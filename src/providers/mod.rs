@@ -27,7 +27,7 @@ pub use daily::{Attendee, Daily, Recording, RecordingStatus, Storage, Track, Tra
 pub use embeddings::Embeddings;
 pub use error::{Cause, Error, Fate, Service};
 pub use llm::{Answer, ChatRequest, Finish, Llm, Message, Role, TokenCount};
-pub use notices::Notifier;
+pub use notices::{Notifier, ZulipNotices};
 pub use oidc::{Oidc, OidcSettings};
 pub use retry::Retry;
 pub use structured::{Form, NotStructured, Parsed, structured};

@@ -124,7 +124,7 @@ impl Zulip {
         }
     }
 
-    async fn post(&self, request: &HttpRequest) -> Result<Sent, Error> {
+    pub(super) async fn post(&self, request: &HttpRequest) -> Result<Sent, Error> {
         let asked = "posting a message";
         let request = self.request(asked, request)?;
         let posted = self

@@ -19,7 +19,7 @@ mod words;
 
 use serde::{Deserialize, Serialize};
 
-use crate::compare::{Comparison, Pinned, Severity};
+use crate::compare::{Comparison, FieldResult, Pinned, Severity};
 use crate::model::{Outcome, OutcomeStatus, Pipeline, RecordingId, RunId};
 
 /// Everything a report shows.
@@ -60,6 +60,28 @@ pub struct ReportData {
     /// under.
     #[serde(default)]
     pub borne: Vec<Borne>,
+    /// When and by which rule what was said was deleted of it; none while it is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub texts_deleted: Option<TextsDeleted>,
+}
+
+/// Says that what was said is not there any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TextsDeleted {
+    /// When, as it is to be shown.
+    pub at: String,
+    /// By which rule.
+    pub rule: String,
+}
+
+impl TextsDeleted {
+    /// The same as a sentence.
+    pub fn sentence(&self) -> String {
+        format!(
+            "Texts were deleted on {} by the rule \"{}\". Verdicts and numbers stay as they were.",
+            self.at, self.rule
+        )
+    }
 }
 
 /// A difference that counts as dealt with because somebody bears it.
@@ -142,6 +164,29 @@ pub struct CostLine {
 }
 
 impl ReportData {
+    /// The same without anything that was said: verdicts, numbers, times and costs stay.
+    #[must_use]
+    pub fn without_texts(mut self, deleted: TextsDeleted) -> Self {
+        self.control = self.control.without_texts();
+        self.candidate = self.candidate.without_texts();
+        for field in &mut self.comparison.fields {
+            field.texts.clear();
+            field.classes.clear();
+            field.differences_left_out += field.differences.len();
+            field.differences.clear();
+        }
+        self.texts_deleted = Some(deleted);
+        self
+    }
+
+    /// Whether anything that was said is in it.
+    pub fn has_texts(&self) -> bool {
+        let quotes = |field: &FieldResult| !field.texts.is_empty() || !field.differences.is_empty();
+        self.control.has_texts()
+            || self.candidate.has_texts()
+            || self.comparison.fields.iter().any(quotes)
+    }
+
     /// Costs of one side added up; none when no line of it has a price.
     pub fn total_cost(&self, pipeline: Pipeline) -> Option<f64> {
         let lines = self.costs.iter().filter(|line| line.pipeline == pipeline);

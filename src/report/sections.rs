@@ -8,7 +8,7 @@ use super::heard::{self, Heard, Players};
 use super::lanes::{self, Lanes};
 use super::transcript::{self, Turn};
 use super::words::{self, Face};
-use super::{CostLine, ReportData, fields};
+use super::{CostLine, ReportData, TextsDeleted, fields};
 use crate::compare::{FieldResult, FieldVerdict, StepFinding};
 use crate::model::{OutcomeStatus, Pipeline};
 
@@ -18,6 +18,7 @@ pub(super) struct Page {
     sentence: String,
     recording: String,
     about: Vec<(&'static str, String)>,
+    texts_deleted: Option<String>,
     failures: Vec<(&'static str, String)>,
     reasons: Vec<Reason>,
     counts: Vec<Count>,
@@ -109,6 +110,7 @@ pub(super) fn page(data: &ReportData, heard: &Heard) -> Page {
         sentence: words::sentence(comparison),
         recording: data.recording.to_string(),
         about: about(data),
+        texts_deleted: data.texts_deleted.as_ref().map(TextsDeleted::sentence),
         failures: data.failures(),
         reasons: comparison
             .reasons()

@@ -36,6 +36,9 @@ pub fn render(data: &ReportData, colour: bool) -> String {
         "{} · {} · {}",
         data.environment, data.flag, data.compared_at
     ));
+    if let Some(deleted) = &data.texts_deleted {
+        line(&deleted.sentence());
+    }
     line("");
     for result in data.comparison.reasons().into_iter().take(5) {
         let face = words::of_field(result.verdict);

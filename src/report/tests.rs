@@ -58,6 +58,7 @@ fn sample(change: impl FnOnce(&mut Outcome)) -> ReportData {
         shared: Vec::new(),
         pinned: None,
         borne: Vec::new(),
+        texts_deleted: None,
     }
 }
 

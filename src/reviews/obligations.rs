@@ -10,7 +10,7 @@ use super::book::{Book, Standing};
 use super::item::{Item, ItemKind};
 use super::rule::Rule;
 use crate::compare::Severity;
-use crate::model::wilson;
+use crate::model::{RunId, wilson};
 
 /// Recordings looked at whatever their class, matches among them.
 pub(super) const RANDOM: usize = 30;
@@ -113,6 +113,46 @@ fn is_gravest(item: &Item) -> bool {
 }
 
 impl Book {
+    /// Runs that people are asked to look at, and have not decided on: what is severe, what somebody began
+    /// to decide, what was drawn, and what is to be chosen between.
+    pub fn asked_for(&self, now: DateTime<Utc>) -> BTreeSet<RunId> {
+        let standings = self.standings(now);
+        let standing = |item: &Item| standings.get(item.id.as_str()).unwrap_or(&Standing::Open);
+        let drawn = self.sampled(RANDOM, OF_EACH_STRATUM);
+        let is_asked = |item: &&Item| match item.kind {
+            ItemKind::Difference => {
+                let blocks = item
+                    .about
+                    .as_ref()
+                    .is_some_and(|about| about.severity.blocks());
+                match standing(item) {
+                    Standing::Open => blocks,
+                    Standing::NeedsInfo { .. }
+                    | Standing::HalfWaived { .. }
+                    | Standing::Reaffirm { .. } => true,
+                    Standing::Accepted { .. }
+                    | Standing::Rejected { .. }
+                    | Standing::Waived { .. }
+                    | Standing::Hidden { .. } => false,
+                }
+            }
+            ItemKind::Sample => {
+                let is_open = matches!(standing(item), Standing::Open | Standing::NeedsInfo { .. });
+                is_open && drawn.contains(item.id.as_str())
+            }
+            ItemKind::Title | ItemKind::Summary => false,
+        };
+        let unchosen = |item: &&Item| !self.choices.iter().any(|chosen| chosen.item == item.id);
+        let titles = self.asked(ItemKind::Title, SIDE_BY_SIDES);
+        let summaries = self.asked(ItemKind::Summary, SIDE_BY_SIDES);
+        let to_choose = titles.into_iter().chain(summaries).filter(unchosen);
+        let to_decide = self.items.iter().filter(is_asked);
+        to_decide
+            .chain(to_choose)
+            .map(|item| item.run.clone())
+            .collect()
+    }
+
     /// How the reviews stand.
     pub fn summary(&self, now: DateTime<Utc>) -> Summary {
         let standings = self.standings(now);

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Every table of ours, those that others refer to first.
-pub const TABLES: [&str; 56] = [
+pub const TABLES: [&str; 60] = [
     "controls",
     "runs",
     "outputs",
@@ -51,6 +51,8 @@ pub const TABLES: [&str; 56] = [
     "requests",
     "approvals",
     "notices",
+    "notice_deliveries",
+    "told_changes",
     "leases",
     "breakers",
     "probes",
@@ -78,6 +80,8 @@ pub const TABLES: [&str; 56] = [
     "sessions",
     "sign_ins",
     "traces",
+    "retention_proofs",
+    "strata_seen",
 ];
 
 /// The version of the format above.

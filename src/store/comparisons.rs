@@ -91,6 +91,19 @@ impl Store {
         entry: Option<Entry>,
     ) -> anyhow::Result<()> {
         let mut tx = self.begin().await.context("writing a comparison")?;
+        // Locks the run: what was said of one whose texts are deleted is not written again.
+        let sql = "-- has_texts
+            update runs set texts_deleted_at = null where id = $1 and texts_deleted_at is null";
+        let locked = sqlx::query(sql)
+            .bind(comparison.run_id.as_str())
+            .execute(&mut *tx)
+            .await
+            .context("writing a comparison")?;
+        anyhow::ensure!(
+            locked.rows_affected() == 1,
+            "run `{}` is not there, or its texts were deleted",
+            comparison.run_id
+        );
         let sql = "-- insert_comparison
             insert into comparisons (id, run_id, verdict, policy_digest, report, compared_at,
                 epoch)

@@ -61,4 +61,16 @@ impl Store {
         })
         .transpose()
     }
+
+    /// When what was said was deleted of a control; none while it is there.
+    pub async fn control_texts_deleted(&self, id: &str) -> anyhow::Result<Option<DateTime<Utc>>> {
+        let sql = "-- control_texts_deleted
+            select texts_deleted_at from controls where id = $1";
+        let deleted: Option<Option<i64>> = sqlx::query_scalar(sql)
+            .bind(id)
+            .fetch_optional(&self.pool)
+            .await
+            .context("reading a control")?;
+        Ok(deleted.flatten().map(time))
+    }
 }

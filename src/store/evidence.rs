@@ -482,7 +482,9 @@ async fn known_strata(
           and runs.origin <> 'rehearsal'
           and comparisons.verdict in
             ('match', 'within_noise', 'differs', 'candidate_failed', 'timed_out')
-          and comparisons.compared_at <= $3";
+          and comparisons.compared_at <= $3
+        union select tracks, language, least_ms from strata_seen
+        where environment = $1 and flag = $2 and seen_at <= $3";
     let rows = sqlx::query(sql)
         .bind(about.environment.as_str())
         .bind(about.flag.as_str())

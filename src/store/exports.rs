@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use sqlx::{Column, Row, any::AnyRow};
 
 use super::{Store, audit, facts::About, millis, notices, plain, time};
-use crate::model::{Outcome, digest};
+use crate::model::{NoticeKind, Outcome, digest};
 
 /// A row of `exports`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -162,7 +162,7 @@ impl Store {
             export.lines
         );
         let document = json!({ "export": export.id, "sha256": export.digest });
-        notices::insert(&mut tx, about, ("export", &text, &document), now).await?;
+        notices::insert(&mut tx, about, (NoticeKind::Export, &text, &document), now).await?;
         tx.commit().await.context(doing)
     }
 

@@ -6,7 +6,7 @@ use sqlx::{Any, Executor, Row, Transaction, any::AnyRow};
 
 use super::{Store, audit, facts::About, millis, notices, plain, time};
 use crate::{
-    model::{EnvironmentName, FlagName, RunId},
+    model::{EnvironmentName, FlagName, NoticeKind, RunId},
     rollout::{Admission, Breaker, Layer, Probe, audit::Entry},
 };
 
@@ -182,7 +182,13 @@ impl Store {
                 "reason": change.reason,
                 "audit": audited,
             });
-            notices::insert(&mut tx, about, ("breaker", &change.told, &document), now).await?;
+            notices::insert(
+                &mut tx,
+                about,
+                (NoticeKind::Breaker, &change.told, &document),
+                now,
+            )
+            .await?;
         }
         tx.commit().await.context(doing)?;
         Ok(true)

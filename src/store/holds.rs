@@ -7,7 +7,7 @@ use sqlx::{Any, Executor, Row, Transaction, any::AnyRow};
 
 use super::{Store, audit, facts::About, millis, notices, phases, plain, time};
 use crate::{
-    model::digest,
+    model::{NoticeKind, digest},
     rollout::{Check, Hold, Override, audit::Entry},
 };
 
@@ -117,7 +117,7 @@ pub(super) async fn place(
         plain(&hold.reason)
     );
     let document = serde_json::json!({ "hold": id, "owner": hold.owner });
-    notices::insert(tx, about, ("hold", &text, &document), now).await?;
+    notices::insert(tx, about, (NoticeKind::Hold, &text, &document), now).await?;
     Ok(id)
 }
 
@@ -180,7 +180,7 @@ impl Store {
         audit::append(&mut tx, entry).await?;
         let text = format!("{} released the hold on {}", plain(by), about.environment);
         let document = serde_json::json!({ "hold": id, "by": by });
-        notices::insert(&mut tx, about, ("release", &text, &document), now).await?;
+        notices::insert(&mut tx, about, (NoticeKind::Release, &text, &document), now).await?;
         tx.commit().await.context(doing)?;
         Ok(true)
     }
@@ -212,7 +212,13 @@ impl Store {
                 hold.owner, about.environment, hold.id
             );
             let document = serde_json::json!({ "hold": hold.id, "owner": hold.owner });
-            notices::insert(&mut tx, about, ("hold_expired", &text, &document), now).await?;
+            notices::insert(
+                &mut tx,
+                about,
+                (NoticeKind::HoldExpired, &text, &document),
+                now,
+            )
+            .await?;
         }
         tx.commit().await.context(doing)?;
         Ok(rows.len())
@@ -255,7 +261,13 @@ impl Store {
             plain(&taken.reason)
         );
         let document = serde_json::json!({ "check": check, "by": taken.by, "until": taken.until });
-        notices::insert(&mut tx, about, ("override", &text, &document), now).await?;
+        notices::insert(
+            &mut tx,
+            about,
+            (NoticeKind::Override, &text, &document),
+            now,
+        )
+        .await?;
         tx.commit().await.context(doing)
     }
 }

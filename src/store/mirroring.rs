@@ -55,6 +55,7 @@ impl Store {
                 select runs.id from runs
                 where runs.environment = $1 and runs.flag = $2 and runs.epoch is null
                   and runs.origin = 'arrival' and runs.state = 'completed'
+                  and runs.texts_deleted_at is null
                   and exists (select 1 from comparisons where comparisons.run_id = runs.id
                     and comparisons.epoch = $3
                     and comparisons.verdict in ('match', 'within_noise', 'differs'))
@@ -72,6 +73,7 @@ impl Store {
                 select runs.id from runs
                 where runs.environment = $1 and runs.flag = $2 and runs.epoch is not null
                   and runs.origin = 'arrival' and runs.state = 'completed'
+                  and runs.texts_deleted_at is null
                   and runs.versions = $3 and runs.control_id is null
                   and not exists (select 1 from mirrors where mirrors.reverse_of = runs.id)
                   and not exists (select 1 from mirrorings

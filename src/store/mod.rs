@@ -13,6 +13,7 @@ mod backup;
 mod cache;
 mod comparisons;
 mod controls;
+mod deliveries;
 mod durations;
 mod effects;
 pub mod engine;
@@ -38,6 +39,7 @@ mod rehearsals;
 mod replays;
 mod reports;
 mod requests;
+mod retention;
 mod reviews;
 mod routes;
 mod rules;
@@ -74,6 +76,7 @@ pub use audit::WhichEntries;
 pub use backup::{Copied, Restored, TABLES};
 pub use comparisons::{ComparisonFacts, StoredComparison, StoredField};
 pub use controls::Control;
+pub use deliveries::{Backlog, Came, Claimed, Delivery, DeliveryState, ToldNotice};
 pub use effects::{Claim, Effect, EffectState, Lease};
 pub use evidence::{Beside, gate_severity};
 pub use exports::Export;
@@ -95,6 +98,7 @@ pub use rehearsals::Rehearsal;
 pub use replays::{EarlierRun, ItemState, Replay, ReplayItem, ReplayState, Skipped};
 pub use reports::{ReportLine, WhichReports};
 pub use requests::Request;
+pub use retention::{Batch, Candidate, Proof};
 pub use routes::{RouteRow, RouteState};
 pub use rules::{NotChanged, RulesRow};
 pub use runs::{Effects, NewRun, OpenRuns, Run};
@@ -180,6 +184,8 @@ impl Store {
                             "pragma journal_mode = wal",
                             "pragma synchronous = full",
                             "pragma foreign_keys = on",
+                            // What is deleted is overwritten: what was said in meetings among it.
+                            "pragma secure_delete = on",
                         ] {
                             sqlx::query(pragma).execute(&mut *connection).await?;
                         }

@@ -79,6 +79,7 @@ impl Store {
               and mirrors.reverse_of is null
               and mirrors.control_id is not null
               and runs.environment = $1 and runs.flag = $2 and runs.epoch is null
+              and runs.texts_deleted_at is null
               and {newest}
               and not exists (select 1 from noise_fields noise
                 where noise.comparison_id = comparisons.id
@@ -96,6 +97,7 @@ impl Store {
             where again.environment = $1 and again.flag = $2 and again.generation > 1
               and again.state = 'completed' and again.epoch is null and runs.epoch is null
               and runs.state = 'completed'
+              and again.texts_deleted_at is null and runs.texts_deleted_at is null
               and again.origin <> 'rehearsal' and runs.origin <> 'rehearsal'
               and exists (select 1 from comparisons own
                 where own.run_id = again.id and own.epoch = $3)

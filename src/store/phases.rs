@@ -6,7 +6,7 @@ use sqlx::{Any, Executor, Row, Transaction, any::AnyRow};
 
 use super::{Store, audit, facts, millis, notices, plain, requests, time};
 use crate::{
-    model::{EnvironmentName, FlagName},
+    model::{EnvironmentName, FlagName, NoticeKind},
     rollout::{Advance, Facts, Move, Percent, Phase, Position, Refusal, audit::Entry},
 };
 
@@ -202,7 +202,7 @@ impl Store {
             "version": facts.version + 1,
             "audit": audited,
         });
-        notices::insert(&mut tx, about, ("flip", &text, &document), now).await?;
+        notices::insert(&mut tx, about, (NoticeKind::Flip, &text, &document), now).await?;
         let row = read_phase(&mut *tx, &about.environment, &about.flag).await?;
         tx.commit().await.context(doing)?;
         Ok(Ok(Flipped {

@@ -34,6 +34,7 @@ impl Store {
         let sql = "-- runs_to_pin
             select runs.id from runs join comparisons on comparisons.run_id = runs.id
             where runs.environment = $1 and runs.epoch is null and runs.state = 'completed'
+              and runs.texts_deleted_at is null
               and comparisons.verdict in ('differs', 'within_noise')
               and comparisons.compared_at > $2
               and not exists (select 1 from comparisons newer

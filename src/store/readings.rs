@@ -8,9 +8,10 @@ use crate::meters::{
     Family, Reading,
     catalogue::{
         AUDIT_ENTRIES, COMPARISONS, EFFECTS_PENDING, HOLDS, MIRRORS, MIRRORS_ENDED, NOTICE_OLDEST,
-        NOTICES, NOTICES_UNDELIVERED, OWNED, PROBE, PROBE_CHECKED, ROUTE_OLDEST, ROUTES,
-        ROUTES_OPEN, RUN_LAST_ENDED, RUN_OLDEST, RUNS_ENDED, RUNS_OPEN, RUNS_UNCOMPARED,
-        STEP_FAILURES, STEPS_RUNNING, SWEEP_BACKLOG, TAKEOVERS,
+        NOTICES, NOTICES_GIVEN_UP, NOTICES_UNDELIVERED, OWNED, PROBE, PROBE_CHECKED,
+        RETENTION_DELETED, RETENTION_LEFT, ROUTE_OLDEST, ROUTES, ROUTES_OPEN, RUN_LAST_ENDED,
+        RUN_OLDEST, RUNS_ENDED, RUNS_OPEN, RUNS_UNCOMPARED, STEP_FAILURES, STEPS_RUNNING,
+        SWEEP_BACKLOG, TAKEOVERS, TEXTS_KEPT, TEXTS_OLDEST,
     },
 };
 
@@ -20,7 +21,7 @@ const EFFECTS: &str = "case when epoch is null then 'shadow' else 'live' end";
 /// Each family with a statement whose columns are its labels, after `environment` and `flag`, and
 /// `value`. `$1` is the environment, `$2` the flag, and `$3` the time, where they are asked for. Of
 /// attempts, few are not completed: `cross join` has SQLite begin with those, in their own index.
-const STATEMENTS: [(&Family, &str); 24] = [
+const STATEMENTS: [(&Family, &str); 29] = [
     (
         &HOLDS,
         "select case when expires_at < $3 then 'expired' else 'in_force' end as state,
@@ -136,18 +137,52 @@ const STATEMENTS: [(&Family, &str); 24] = [
     ),
     (
         &NOTICES_UNDELIVERED,
-        "select count(*) as value from notices
-         where environment = $1 and flag = $2 and delivered_at is null",
+        "select cast(sum(value) as bigint) as value from (
+            select count(*) as value from notices
+            where environment = $1 and flag = $2 and delivered_at is null
+            union all select count(*) from notice_deliveries d join notices n on n.id = d.notice_id
+            where n.environment = $1 and n.flag = $2 and d.state in ('waiting', 'sending')) open",
     ),
     (
         &NOTICE_OLDEST,
-        "select min(created_at) / 1000 as value from notices
-         where environment = $1 and flag = $2 and delivered_at is null",
+        "select min(value) / 1000 as value from (
+            select min(created_at) as value from notices
+            where environment = $1 and flag = $2 and delivered_at is null
+            union all select min(n.created_at) from notice_deliveries d join notices n on n.id = d.notice_id
+            where n.environment = $1 and n.flag = $2 and d.state in ('waiting', 'sending')) open",
     ),
     (
         &NOTICES,
         "select kind, count(*) as value from notices
          where environment = $1 and flag = $2 group by kind",
+    ),
+    (
+        &NOTICES_GIVEN_UP,
+        "select d.target as target, count(*) as value
+         from notice_deliveries d join notices n on n.id = d.notice_id
+         where n.environment = $1 and n.flag = $2 and d.state = 'given_up' group by d.target",
+    ),
+    (
+        &TEXTS_KEPT,
+        "select count(*) as value from runs
+         where environment = $1 and flag = $2 and state in ('completed', 'failed', 'terminated')
+           and texts_deleted_at is null",
+    ),
+    (
+        &TEXTS_OLDEST,
+        "select min(finished_at) / 1000 as value from runs
+         where environment = $1 and flag = $2 and state in ('completed', 'failed', 'terminated')
+           and texts_deleted_at is null",
+    ),
+    (
+        &RETENTION_DELETED,
+        "select class, cast(sum(things) as bigint) as value from retention_proofs
+         where environment = $1 and flag = $2 group by class",
+    ),
+    (
+        &RETENTION_LEFT,
+        "select class, cast(sum(left_over) as bigint) as value from retention_proofs
+         where environment = $1 and flag = $2 and left_over is not null group by class",
     ),
 ];
 

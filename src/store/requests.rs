@@ -5,7 +5,10 @@ use chrono::{DateTime, Utc};
 use sqlx::{Any, Executor, Row, Transaction, any::AnyRow};
 
 use super::{Store, audit, facts::About, millis, notices, phases::position, plain, time};
-use crate::rollout::{Approvals, Move, Position};
+use crate::{
+    model::NoticeKind,
+    rollout::{Approvals, Move, Position},
+};
 
 /// A row of `requests`, with who approved so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -212,7 +215,7 @@ impl Store {
             about.environment,
         );
         let document = serde_json::json!({ "request": id, "to": to, "by": wanted.by });
-        notices::insert(&mut tx, about, ("request", &text, &document), now).await?;
+        notices::insert(&mut tx, about, (NoticeKind::Request, &text, &document), now).await?;
         tx.commit().await.context(doing)?;
         Ok(id)
     }

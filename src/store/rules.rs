@@ -5,9 +5,12 @@ use chrono::{DateTime, Utc};
 use sqlx::{Any, Row, Transaction};
 
 use super::{Store, audit, facts::About, holds, millis, notices, phases, plain, time};
-use crate::rollout::{
-    Hold, Rules,
-    rules::{Change, Senseless, Signed},
+use crate::{
+    model::NoticeKind,
+    rollout::{
+        Hold, Rules,
+        rules::{Change, Senseless, Signed},
+    },
 };
 
 /// A row of `routing_rules`, or what counts where there is none.
@@ -120,7 +123,7 @@ impl Store {
         );
         let told = serde_json::json!({ "by": signed.by, "before": was, "after": is,
             "version": version, "audit": audited });
-        notices::insert(&mut tx, about, ("routing", &text, &told), now).await?;
+        notices::insert(&mut tx, about, (NoticeKind::Routing, &text, &told), now).await?;
         tx.commit().await.context(doing)?;
         Ok(Ok(RulesRow {
             rules: after,

@@ -96,6 +96,8 @@ pub struct Run {
     pub start_tried_at: DateTime<Utc>,
     /// What comparing it with its control came to, since it ended.
     pub verdict: Option<String>,
+    /// When what was said was deleted of it; none while it is there.
+    pub texts_deleted_at: Option<DateTime<Utc>>,
 }
 
 /// How many runs of a migration are under way.
@@ -113,7 +115,7 @@ pub struct OpenRuns {
 
 const COLUMNS: &str = "id, environment, flag, recording_id, transcript_id, generation, phase, state, \
      workflow_id, failure, subject, cache_scope, control_id, started_at, finished_at, epoch, \
-     withdrawn_at, origin, failed_at, start_tried_at, newest_verdict";
+     withdrawn_at, origin, failed_at, start_tried_at, newest_verdict, texts_deleted_at";
 
 impl Run {
     /// Whether it is to serve the recording's users.
@@ -156,6 +158,7 @@ impl Run {
             failed_at: row.try_get::<Option<i64>, _>("failed_at")?.map(time),
             start_tried_at: time(row.try_get("start_tried_at")?),
             verdict: row.try_get("newest_verdict")?,
+            texts_deleted_at: row.try_get::<Option<i64>, _>("texts_deleted_at")?.map(time),
         })
     }
 }
@@ -351,6 +354,7 @@ impl Store {
             "-- runs_to_compare\n select {COLUMNS} from runs
              where environment = $1 and state in ('completed', 'failed')
                and control_id is not null
+               and texts_deleted_at is null
                and not exists (select 1 from comparisons
                    where comparisons.run_id = runs.id
                      and comparisons.compared_at >= runs.finished_at)
@@ -373,7 +377,7 @@ impl Store {
             update runs
             set state = 'starting', start_tried_at = $3, failure = null, finished_at = null,
                 withdrawn_at = null, newest_verdict = null
-            where id = $1
+            where id = $1 and texts_deleted_at is null
               and (state in ('failed', 'terminated')
                    or (state in ('starting', 'running') and start_tried_at <= $2))
               and (epoch is null

@@ -146,7 +146,7 @@ impl Store {
             where id in (
                 select control_id from runs
                 where environment = $1 and flag = $2 and control_id is not null
-            )
+            ) and texts_deleted_at is null
             order by taken_at desc, id limit $3";
         sqlx::query(sql)
             .bind(about.environment.as_str())
@@ -164,7 +164,7 @@ impl Store {
     pub async fn controls_since(&self, about: &About, since: DateTime<Utc>) -> anyhow::Result<i64> {
         let sql = "-- controls_since
             select count(*) as how_many from controls
-            where taken_at > $3 and id in (
+            where taken_at > $3 and texts_deleted_at is null and id in (
                 select control_id from runs
                 where environment = $1 and flag = $2 and control_id is not null
             )";

@@ -9,7 +9,7 @@ use switchyard::model::{EnvironmentName, FlagName};
 
 use crate::program::{Process, SECRETS, Site, case, own_port};
 
-const COMMANDS: [&str; 42] = [
+const COMMANDS: [&str; 47] = [
     "demo",
     "up",
     "serve",
@@ -44,6 +44,8 @@ const COMMANDS: [&str; 42] = [
     "rehearse",
     "replay",
     "cleanup",
+    "notices",
+    "retention",
     "token",
     "top",
     "completions",

@@ -6,16 +6,18 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use switchyard::{
     compare::Verdict,
-    controller::{Again, candidate_outcome},
+    controller::{Again, Retention, candidate_outcome},
+    gate::Rules,
     gateway::{Gateway, Sweep, Withdrawal},
     legacy::recorded,
     model::{
-        EnvironmentName, FlagName, Origin, OutcomeStatus, RecordingId, RunId, RunState,
-        TranscriptId,
+        EnvironmentName, FlagName, Origin, OutcomeStatus, RecordingId, RetentionDays, RunId,
+        RunState, TranscriptId,
     },
     report::terminal,
+    retention::Class,
     sandbox::{Fault, FaultKind, Service},
-    store::{Effects, NewRun, Run},
+    store::{About, Effects, NewRun, Run},
 };
 
 use crate::{
@@ -420,6 +422,33 @@ async fn a_transcript_its_owner_deleted_takes_the_runs_copies_with_it() {
     assert_eq!(deleted(&swept), [(&run.id, Withdrawal::Gone, 1)]);
     assert_eq!(swept.swept[0].bytes, 7);
     assert!(!keys_of(&world).await.contains(&left));
+    // Its texts went with its row, so ours follow, young as they are.
+    world.compared(&run).await;
+    let about = About {
+        environment: run.environment.clone(),
+        flag: run.flag.clone(),
+        epoch: "epoch".to_owned(),
+        after: None,
+        gate: Rules::default(),
+    };
+    let retention = Retention {
+        about,
+        store: world.store.clone(),
+        days: RetentionDays::default(),
+        holder: "test".to_owned(),
+        clock: clock(),
+    };
+    let deleted = retention.delete("ana").await.expect("an answer");
+    let deleted = deleted.expect("nobody else is at it");
+    assert_eq!(
+        deleted
+            .iter()
+            .map(|proof| (proof.class, proof.things, proof.left_over))
+            .collect::<Vec<_>>(),
+        [(Class::Texts, 1, Some(0)), (Class::Controls, 1, Some(0))]
+    );
+    let outputs = world.store.outputs(&run.id).await.expect("a list");
+    assert!(outputs.is_empty());
     end(world, side).await;
 }
 

@@ -117,7 +117,9 @@ async fn two_controllers_do_nothing_twice_and_one_goes_on_where_the_other_died()
     })
     .await;
     let undelivered = async || {
-        let sql = "select id, attempts from notices where delivered_at is null";
+        let sql = "select id, attempts from notices where delivered_at is null
+            union all select notice_id, attempts from notice_deliveries
+                where state in ('waiting', 'sending')";
         all.counts(sql).await
     };
     until("everybody is told", async || {

@@ -195,13 +195,16 @@ fn counts(of_serve: &str, of_worker: &str) {
 }
 
 /// Tables that hold nothing of a meeting.
-const TABLES: [&str; 6] = [
+const TABLES: [&str; 9] = [
     "engine_runs",
     "engine_tasks",
     "engine_task_logs",
     "attempts",
     "traces",
     "notices",
+    "notice_deliveries",
+    "told_changes",
+    "retention_proofs",
 ];
 
 /// Neither the canary, nor a sentence, a name, a secret or a signed URL.

@@ -85,8 +85,8 @@ async fn settings_are_shown_with_their_defaults_and_without_secrets() {
     assert_eq!(environment["llm"]["api_key"], "***");
     assert_eq!(environment["llm"]["context_window"], 16000);
     assert_eq!(
-        environment["notices"]["url"],
-        "https://u:***@hook.example.test/in"
+        environment["notices"][0]["url"],
+        "https://hook.example.test/***"
     );
     assert!(lines.contains("environments.test.llm.timeout_s"));
 }

@@ -6,6 +6,7 @@ mod desk;
 mod flags;
 mod gate;
 mod mending;
+mod keeping;
 mod phases;
 mod recordings;
 mod reviews;

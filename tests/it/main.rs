@@ -6,6 +6,7 @@ mod cleanup;
 #[allow(dead_code, reason = "the other suite uses all of it")]
 #[path = "../support/collector.rs"]
 mod collector;
+mod compose;
 #[path = "../support/database.rs"]
 mod database;
 mod deliveries;

@@ -7,6 +7,7 @@ mod audit;
 mod backups;
 mod checkpoints;
 mod comparisons;
+mod deliveries;
 mod evidence;
 mod exports;
 mod health;
@@ -18,6 +19,7 @@ mod moves;
 mod opening;
 pub mod recordings;
 mod replays;
+mod retention;
 mod reviews;
 mod routes;
 mod rules;
@@ -153,6 +155,13 @@ on_both_databases!(
     sharing::an_answer_is_given_once_in_the_order_it_was_asked_for,
     sharing::the_oldest_answers_go_first_where_there_are_too_many,
     sharing::a_run_is_looked_into_once_for_each_comparison_that_finds_differences,
+    deliveries::a_delivery_is_claimed_by_one_until_it_is_noted_or_its_time_is_over,
+    deliveries::a_change_is_told_by_one_of_those_who_see_it,
+    deliveries::a_storm_is_taken_by_one_and_each_notice_told_once,
+    retention::texts_go_and_every_verdict_and_number_stays,
+    retention::nothing_that_is_needed_goes_however_old_it_is,
+    retention::numbers_go_after_their_time_and_the_gate_asks_for_the_same,
+    retention::of_two_that_delete_at_once_one_does,
 );
 
 /// Runs a check on a fresh database of that kind.

@@ -12,7 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::shadow::Clock;
+use super::{notices::not_told, shadow::Clock};
 use crate::{
     conductor::{Client, Error},
     model::{EnvironmentName, HealthLimits, RunId},
@@ -94,6 +94,8 @@ pub struct Standing {
     pub watched: bool,
     /// When it opened last.
     pub opened_at: Option<DateTime<Utc>>,
+    /// Who is not told what happens, and why: a sentence for each target.
+    pub not_told: Vec<String>,
     /// What was seen last.
     pub probes: Vec<ProbeRow>,
 }
@@ -430,6 +432,7 @@ pub async fn standing(
 ) -> anyhow::Result<Standing> {
     let row = store.breaker(environment).await?;
     let probes = store.probes(environment).await?;
+    let not_told = not_told(store, environment, now).await?;
     let environment = environment.to_string();
     let Some(BreakerRow {
         breaker, holding, ..
@@ -448,6 +451,7 @@ pub async fn standing(
             checked_at: None,
             watched: false,
             opened_at: None,
+            not_told,
             probes,
         });
     };
@@ -470,6 +474,7 @@ pub async fn standing(
         watched,
         opened_at: breaker.opened_at,
         reason: breaker.reason,
+        not_told,
         probes,
     })
 }

@@ -8,6 +8,7 @@ use tracing::{debug, error, info, warn};
 use super::{Intake, Request, Unanswered};
 use crate::{
     legacy::celery::{BrokerError, Decision, Envelope, Tap, Tick},
+    model::NoticeKind,
     rollout::Owner,
     store::{About, Way},
 };
@@ -160,7 +161,7 @@ impl Intake {
             "transcript": request.transcript,
             "task": request.task_id,
         });
-        let told = ("refused", text.as_str(), &document);
+        let told = (NoticeKind::Refused, text.as_str(), &document);
         self.store.tell(&about, told, (self.clock)()).await
     }
 

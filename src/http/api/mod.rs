@@ -7,10 +7,12 @@ pub(super) mod health;
 pub(super) mod holds;
 mod me;
 pub(super) mod mending;
+mod notices;
 pub(super) mod phases;
 mod recordings;
 pub(super) mod replays;
 pub(super) mod reports;
+mod retention;
 mod reviews;
 pub(super) mod runs;
 mod settings;
@@ -35,6 +37,8 @@ pub(super) fn routes() -> Routes {
                 .merge(reports::routes())
                 .merge(replays::routes())
                 .merge(settings::routes())
+                .merge(notices::routes())
+                .merge(retention::routes())
                 .merge(tokens::routes())
                 .merge(me::routes()),
         )

@@ -87,11 +87,11 @@ async fn every_way_to_fail_opens_the_breaker_within_25_seconds_of_the_first_bad_
             (entry.action.as_str(), entry.after.as_str()),
             ("breaker", "open")
         );
-        let notices = between
-            .store
-            .notices_to_deliver(&about.environment, between.now());
+        let notices = between.store.new_notices(&about.environment);
         let notices = notices.await.unwrap();
-        let told = notices.iter().filter(|notice| notice.kind == "breaker");
+        let told = notices
+            .iter()
+            .filter(|notice| notice.kind.as_str() == "breaker");
         assert_eq!(told.count(), 2, "suspect and open: {notices:?}");
     }
 }
@@ -249,13 +249,11 @@ async fn while_both_pipelines_lack_the_same_nothing_opens_and_the_reason_is_name
         row.holding.as_deref(),
         Some("language model: it answers 503")
     );
-    let notices = between
-        .store
-        .notices_to_deliver(&about.environment, between.now());
+    let notices = between.store.new_notices(&about.environment);
     let notices = notices.await.unwrap();
     let told = notices
         .iter()
-        .find(|notice| notice.kind == "breaker")
+        .find(|notice| notice.kind.as_str() == "breaker")
         .unwrap();
     assert!(
         told.text.contains("nothing is given back to Celery")

@@ -19,7 +19,7 @@ use switchyard::{
     conductor::{Client, ClientConfig, RetryPolicy},
     config::Config,
     controller::{
-        Mending, Metrics, Mover, Reviews, Shadow, Sound,
+        Mending, Metrics, Mover, Notices, Retention, Reviews, Shadow, Sound,
         access::{Access, SignIn},
         intake::{Budget, Intake, Standing},
     },
@@ -27,7 +27,8 @@ use switchyard::{
     http,
     legacy::recorded,
     model::{
-        Bounds, Caps, EnvironmentName, FlagName, HealthLimits, Origin, RunId, RunState, WorkflowId,
+        Bounds, Caps, EnvironmentName, FlagName, HealthLimits, Origin, RetentionDays, RunId,
+        RunState, WorkflowId,
     },
     rollout::Surroundings,
     store::{About, Attempt, Control, NewRun, Store},
@@ -37,6 +38,41 @@ use tokio_util::sync::CancellationToken;
 
 use crate::standup::{folder, loopback};
 use crate::{intake::world::PATIENT, phases};
+
+/// Nobody is told beside the log.
+fn notices(shadow: &Shadow) -> Notices {
+    Notices {
+        about: phases::about("staging"),
+        store: shadow.store.clone(),
+        targets: Vec::new(),
+        console: "http://127.0.0.1:8480".to_owned(),
+        holder: "notices".to_owned(),
+        clock: Arc::clone(&shadow.clock),
+        left_alone: Arc::default(),
+    }
+}
+
+fn reviews(shadow: &Shadow) -> Reviews {
+    Reviews {
+        about: About {
+            epoch: shadow.epoch(),
+            ..phases::about("staging")
+        },
+        store: shadow.store.clone(),
+        salt: "salt".to_owned(),
+        clock: Arc::clone(&shadow.clock),
+    }
+}
+
+fn retention(shadow: &Shadow) -> Retention {
+    Retention {
+        about: phases::about("staging"),
+        store: shadow.store.clone(),
+        days: RetentionDays::default(),
+        holder: "retention".to_owned(),
+        clock: Arc::clone(&shadow.clock),
+    }
+}
 
 /// A server with its pages and API.
 pub struct Server {
@@ -200,20 +236,14 @@ impl Server {
             intake,
             mover,
             metering: http::Metering::new(Some(metrics), token),
-            reviews: Reviews {
-                about: About {
-                    epoch: shadow.epoch(),
-                    ..phases::about("staging")
-                },
-                store: shadow.store.clone(),
-                salt: "salt".to_owned(),
-                clock: Arc::clone(&shadow.clock),
-            },
+            reviews: reviews(&shadow),
             sound: hear(silent(&shadow)),
             health: HealthLimits::default(),
             replays: None,
             settings: Arc::new(config.shown()),
             examine: examining(config),
+            notices: notices(&shadow),
+            retention: retention(&shadow),
             shutdown: shutdown.clone(),
         });
         let listener = loopback().await;

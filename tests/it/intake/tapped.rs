@@ -159,13 +159,11 @@ async fn once_celery_is_removed_a_transcript_of_no_recording_is_refused_aloud() 
     assert_eq!((tick.forwarded, tick.withheld, tick.left), (0, 1, 0));
     assert!(world.routes("t").await.is_empty());
     let intake = &world.intake;
-    let notices = intake
-        .store
-        .notices_to_deliver(&intake.environment, (intake.clock)());
+    let notices = intake.store.new_notices(&intake.environment);
     let notices = notices.await.unwrap();
     let refused = notices
         .iter()
-        .find(|notice| notice.kind == "refused")
+        .find(|notice| notice.kind.as_str() == "refused")
         .unwrap();
     assert!(
         refused.text.contains("is of no recording"),

@@ -1,6 +1,5 @@
 //! The breaker's row, and what was seen.
 
-use chrono::TimeDelta;
 use switchyard::{
     model::HealthLimits,
     rollout::{Breaker, BreakerState, Layer, Probe, Signals},
@@ -81,8 +80,7 @@ pub async fn a_breaker_is_read_as_it_was_written_by_one_of_those_who_saw_it(data
     assert!(written.unwrap());
     let trail = store.recent_audit(&about.environment, &about.flag, 9).await;
     assert_eq!(trail.unwrap().len(), 1);
-    let later = at(2) + TimeDelta::days(1);
-    let told = store.notices_to_deliver(&staging(), later).await.unwrap();
+    let told = store.new_notices(&staging()).await.unwrap();
     assert_eq!(told.len(), 1);
     assert_eq!(
         (told[0].kind.as_str(), &told[0].text),

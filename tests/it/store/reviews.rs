@@ -48,6 +48,7 @@ async fn compared(store: &Store, run: &str, defect: Defect) {
         shared: Vec::new(),
         pinned: None,
         borne: Vec::new(),
+        texts_deleted: None,
         comparison,
     };
     let stored = StoredComparison {

@@ -361,11 +361,11 @@ pub async fn buckets_that_do_not_fall_as_they_should_hold_the_migration_once(dat
         "{}",
         holds[0].reason
     );
-    let told = store.notices_to_deliver(&staging(), at(200)).await;
+    let told = store.new_notices(&staging()).await;
     assert!(
         told.expect("notices")
             .iter()
-            .any(|notice| notice.kind == "hold")
+            .any(|notice| notice.kind.as_str() == "hold")
     );
     let released = store
         .release_hold(&about, &placed[0], ("bo", "found"), at(101))

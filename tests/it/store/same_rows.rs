@@ -7,6 +7,7 @@ use switchyard::{
 };
 
 use super::access::write_access;
+use super::deliveries::write_deliveries;
 use super::evidence::write_noise;
 use super::exports::write_export;
 use super::health::write_health;
@@ -16,6 +17,7 @@ use super::mirrors::write_mirror;
 use super::moves::write_moves;
 use super::recordings::signed;
 use super::replays::write_replay;
+use super::retention::write_retention;
 use super::reviews::write_reviews;
 use super::routes::write_routes;
 use super::rules::write_rules;
@@ -145,6 +147,8 @@ pub async fn write_to_every_table(store: &Store) {
     write_shared(store).await.expect("it is written");
     write_access(store).await.expect("it is written");
     write_told(store).await;
+    write_deliveries(store).await;
+    write_retention(store).await;
 }
 
 #[tokio::test]

@@ -38,6 +38,7 @@ fn run(state: RunState) -> Run {
         failed_at: None,
         start_tried_at: noon(),
         verdict: None,
+        texts_deleted_at: None,
     }
 }
 
