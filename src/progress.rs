@@ -9,6 +9,7 @@ mod telling;
 
 use std::collections::HashMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use steps::{STEPS, Step, step_of};
@@ -43,7 +44,7 @@ impl Task {
 }
 
 /// How far a run is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Progress {
     /// The step people look at, from 1.
     pub step_index: u32,

@@ -19,6 +19,7 @@ mod health;
 mod hold;
 mod mirror;
 mod moment;
+mod openapi;
 mod output;
 mod phase;
 mod register;
@@ -200,6 +201,8 @@ enum Command {
     Replay(replay::Args),
     /// Prints the dictionary of events: which task causes which, where it goes, what is in it.
     Events,
+    /// Prints the OpenAPI document of the HTTP API, for programs and those who write them.
+    Openapi,
     /// Prints what completes commands in a shell.
     Completions(completions::Args),
     /// Prints the manual, for `man -l -`.
@@ -365,6 +368,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Rehearse(args) => rehearse::run(args, &globals).await,
         Command::Replay(args) => replay::run(args, &globals).await,
         Command::Events => events::run(&globals),
+        Command::Openapi => openapi::run(),
         Command::Sandbox(args) => sandbox::run(args).await,
     }
 }

@@ -1,6 +1,7 @@
 //! Reviews: one set of acts behind the command line, the API and the console.
 
 use anyhow::Context;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::shadow::Clock;
@@ -28,7 +29,7 @@ pub struct Reviews {
 }
 
 /// An item with how it stands.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Listed {
     /// The item.
     #[serde(flatten)]
@@ -38,7 +39,7 @@ pub struct Listed {
 }
 
 /// What somebody sees who opens an item.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Shown {
     /// The item.
     #[serde(flatten)]
@@ -52,7 +53,7 @@ pub struct Shown {
 }
 
 /// Two texts beside each other.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Sides {
     /// One.
     pub left: String,

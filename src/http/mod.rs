@@ -10,12 +10,18 @@ mod caller;
 mod cookie;
 mod error;
 mod events;
+mod field;
 mod headers;
 mod host;
 mod metrics;
 mod ofrep;
+mod openapi;
+mod paging;
+mod repeats;
 mod routes;
+mod sockets;
 mod ui;
+mod words;
 
 use axum::{Router, middleware};
 use tokio_util::sync::CancellationToken;
@@ -34,6 +40,8 @@ pub use metrics::{Metering, metrics_router};
 use ofrep::Changes;
 use routes::Routes;
 pub use routes::{Declared, Needs};
+pub use sockets::Patience;
+use sockets::Sockets;
 
 /// What the doors are given.
 #[derive(Clone)]
@@ -54,6 +62,8 @@ pub struct State {
     pub access: Access,
     /// What `/metrics` answers with.
     pub metering: Metering,
+    /// How patient sockets are.
+    pub patience: Patience,
     /// Ends streams of events, which would hold a stop up for as long as somebody listens.
     pub shutdown: CancellationToken,
 }
@@ -70,6 +80,7 @@ struct Door {
     access: Access,
     events: Events,
     changes: Changes,
+    sockets: Sockets,
 }
 
 impl Door {
@@ -111,13 +122,23 @@ pub fn declared() -> Vec<Declared> {
     api::health::routes().merge(guarded()).declared()
 }
 
+/// What programs are told of the API: an OpenAPI 3.1 document.
+pub fn document() -> serde_json::Value {
+    openapi::document(&declared())
+}
+
 /// Serves all routes.
 pub fn router(state: State) -> Router {
     let access = state.access.clone();
     let names = host::Names::of(access.sign_in.as_deref());
     let metering = state.metering;
+    let (events, stop) = (
+        Events::new(state.shadow.clone(), state.shutdown.clone()),
+        state.shutdown.clone(),
+    );
     let door = Door {
-        events: Events::new(state.shadow.clone(), state.shutdown.clone()),
+        sockets: Sockets::new(&state.shadow, events.clone(), stop, state.patience),
+        events,
         changes: Changes::new(state.intake.clone(), state.shutdown),
         shadow: state.shadow,
         intake: state.intake,
@@ -133,7 +154,8 @@ pub fn router(state: State) -> Router {
         .method_not_allowed_fallback(|| async { Error::MethodNotAllowed })
         .layer(middleware::from_fn(move |request, next| {
             host::only_ours(names.clone(), request, next)
-        }));
+        }))
+        .layer(middleware::from_fn(error::complete));
     Router::new()
         .merge(api::health::routes().into_router())
         .merge(guarded)

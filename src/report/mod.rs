@@ -16,13 +16,14 @@ mod sections;
 mod transcript;
 mod words;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::compare::{Comparison, Pinned, Severity};
 use crate::model::{Outcome, Pipeline, RecordingId, RunId};
 
 /// Everything a report shows.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReportData {
     /// The recording both pipelines processed.
     pub recording: RecordingId,
@@ -62,7 +63,7 @@ pub struct ReportData {
 }
 
 /// A difference that counts as dealt with because somebody bears it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Borne {
     /// The field, as people read it.
     pub field: String,
@@ -81,7 +82,7 @@ pub struct Borne {
 }
 
 /// How a difference is borne.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "as", content = "id", rename_all = "snake_case")]
 pub enum BorneHow {
     /// People waived it.
@@ -109,7 +110,7 @@ impl Borne {
 }
 
 /// What a run was spared at one service.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SharedLine {
     /// Who would have been asked.
     pub service: String,
@@ -124,7 +125,7 @@ pub struct SharedLine {
 }
 
 /// What one step used of one thing.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CostLine {
     /// Whose step.
     pub pipeline: Pipeline,

@@ -115,6 +115,28 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
+    /// The entries of a migration before that one, newest first.
+    pub async fn audit_before(
+        &self,
+        (environment, flag): (&EnvironmentName, &FlagName),
+        before: i64,
+        at_most: i64,
+    ) -> anyhow::Result<Vec<Sealed>> {
+        let sql = format!(
+            "-- audit_before\n select {COLUMNS} from audit
+             where environment = $1 and flag = $2 and seq < $3 order by seq desc limit $4"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(environment.as_str())
+            .bind(flag.as_str())
+            .bind(before)
+            .bind(at_most)
+            .fetch_all(&self.pool)
+            .await
+            .context("reading the audit trail")?;
+        rows.iter().map(read).collect()
+    }
+
     /// The part of the chain, of all migrations, that was written from `since` on and before `until`:
     /// the first entry after `after`, and those that follow it. As many as one reads at once; none
     /// where there are no more. Nothing within is left out, whatever its time says.

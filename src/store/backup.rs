@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Every table of ours, those that others refer to first.
-pub const TABLES: [&str; 56] = [
+pub const TABLES: [&str; 57] = [
     "controls",
     "runs",
     "outputs",
@@ -78,6 +78,7 @@ pub const TABLES: [&str; 56] = [
     "sessions",
     "sign_ins",
     "traces",
+    "repeats",
 ];
 
 /// The version of the format above.

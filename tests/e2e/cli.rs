@@ -9,7 +9,7 @@ use switchyard::model::{EnvironmentName, FlagName};
 
 use crate::program::{Process, SECRETS, Site, case, own_port};
 
-const COMMANDS: [&str; 41] = [
+const COMMANDS: [&str; 42] = [
     "demo",
     "up",
     "serve",
@@ -42,6 +42,7 @@ const COMMANDS: [&str; 41] = [
     "cleanup",
     "token",
     "top",
+    "openapi",
     "completions",
     "man",
     "settings",

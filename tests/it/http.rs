@@ -1,12 +1,17 @@
 //! Pages and API, through the real router over HTTP.
 
 pub mod access;
+mod document;
 mod flags;
 mod gate;
+mod pages_of_lists;
 mod phases;
+mod problems;
+mod repeats;
 mod reviews;
 pub mod server;
 mod sign_in;
+mod sockets;
 mod sound;
 
 use std::time::Duration;

@@ -38,3 +38,4 @@ mod sharing;
 mod standup;
 mod store;
 mod telemetry;
+mod twins;

@@ -16,6 +16,7 @@ mod mirroring;
 mod mirrors;
 mod moves;
 mod opening;
+mod repeats;
 mod replays;
 mod reviews;
 mod routes;
@@ -64,6 +65,7 @@ on_both_databases!(
     access::a_token_is_read_as_it_was_written_and_revoked_once,
     access::a_sign_in_is_taken_once_in_time_and_by_one_of_many,
     access::a_session_is_read_as_it_was_written_until_it_is_ended,
+    repeats::a_key_is_known_for_a_day_and_its_first_answer_stays,
     health::a_breaker_is_read_as_it_was_written_by_one_of_those_who_saw_it,
     health::what_is_seen_again_is_so_since_it_was_first_seen,
     ledger::an_effect_is_claimed_by_one_until_its_lease_ends,

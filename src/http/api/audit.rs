@@ -13,30 +13,41 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tracing::error;
 
-use super::{
-    super::{Door, Error, Routes},
-    runs::{Listing, limit_of},
+use super::super::{
+    Door, Error, Routes,
+    field::{Field, text},
+    paging::{Paging, no_cursor},
+    words::shape,
 };
-use crate::access::Action;
+use crate::{access::Action, rollout::audit::Sealed};
 
 pub(super) fn routes() -> Routes {
     Routes::new()
         .get("/audit", Action::View, list)
+        .says("Who changed what, the newest first")
+        .lists::<Sealed>("entries")
         .get("/audit/verification", Action::View, verify)
+        .says("Whether the chain of entries is whole")
+        .answers_with(&[
+            ("whole", shape::<bool>),
+            ("entries?", shape::<i64>),
+            ("broken?", shape::<String>),
+        ])
         .get("/audit/export", Action::View, export)
+        .says("The chain of all migrations as JSON lines")
+        .asks(&PART)
+        .writes("application/x-ndjson")
 }
 
-async fn list(
-    State(door): State<Door>,
-    listing: Result<Query<Listing>, QueryRejection>,
-) -> Result<Json<Value>, Error> {
-    let limit = limit_of(&listing)?;
+async fn list(State(door): State<Door>, paging: Paging) -> Result<Response, Error> {
     let about = &door.mover.about;
+    let place = (&about.environment, &about.flag);
+    let before = paging.after.as_deref().map_or(Ok(i64::MAX), str::parse);
+    let before = before.map_err(|_| no_cursor())?;
     let store = &door.mover.store;
-    let entries = store
-        .recent_audit(&about.environment, &about.flag, limit)
-        .await?;
-    Ok(Json(json!({ "entries": entries })))
+    let entries = store.audit_before(place, before, paging.limit + 1).await?;
+    let seq = |sealed: &Sealed| sealed.entry.seq.to_string();
+    paging.began(entries, seq).named("entries")
 }
 
 async fn verify(State(door): State<Door>) -> Result<Json<Value>, Error> {
@@ -45,6 +56,11 @@ async fn verify(State(door): State<Door>) -> Result<Json<Value>, Error> {
         Err(broken) => json!({ "whole": false, "broken": broken.to_string() }),
     }))
 }
+
+const PART: [Field; 2] = [
+    text("since", "from when on", "\"2026-03-02T12:00:00Z\""),
+    text("until", "until when", "\"2026-03-03T12:00:00Z\""),
+];
 
 /// Which part of the chain.
 #[derive(Deserialize)]

@@ -9,7 +9,10 @@ use crate::{
 };
 
 pub(super) fn routes() -> Routes {
-    Routes::new().get("/breaker", Action::View, breaker)
+    Routes::new()
+        .get("/breaker", Action::View, breaker)
+        .says("Whether Conductor is relied on, and what was seen of it")
+        .answers::<Standing>()
 }
 
 async fn breaker(State(door): State<Door>) -> Result<Json<Standing>, Error> {

@@ -2,6 +2,7 @@
 
 mod audit;
 mod breaker;
+mod document;
 pub(super) mod gate;
 pub(super) mod health;
 mod holds;
@@ -11,6 +12,7 @@ mod recordings;
 mod reviews;
 pub(super) mod runs;
 mod tokens;
+mod ws;
 
 use super::{Error, Routes};
 
@@ -28,7 +30,9 @@ pub(super) fn routes() -> Routes {
                 .merge(gate::routes())
                 .merge(reviews::routes())
                 .merge(tokens::routes())
-                .merge(me::routes()),
+                .merge(me::routes())
+                .merge(ws::routes())
+                .merge(document::routes()),
         )
         .fallback(|| async { Error::NotFound("the API has no such address".to_owned()) })
 }

@@ -4,12 +4,14 @@ use axum::{
     Json,
     extract::{Path, State},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::super::{
     Door, Error, Routes,
     body::{self, Body, Fields, wrong},
+    field::{Field, text, texts, truth},
 };
 use crate::{
     access::Action,
@@ -20,7 +22,7 @@ use crate::{
 };
 
 /// Who serves.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Served {
     /// `control`: the caller publishes the task under this id. `candidate`: the caller accepts, and
     /// does not.
@@ -32,11 +34,17 @@ struct Served {
 pub(super) fn routes() -> Routes {
     Routes::new()
         .post("/recordings", Action::AskRoute, ask)
+        .says("Asks who serves a recording before its Celery task is published, which pins it")
+        .takes(&FIELDS)
+        .answers::<Served>()
         .post("/recordings/{task_id}/accept", Action::AskRoute, accept)
+        .says("Accepts the answer, where the candidate serves")
+        .takes(&[])
+        .answers::<Served>()
 }
 
 async fn ask(State(door): State<Door>, body: Body) -> Result<Json<Served>, Error> {
-    let request = read(&body::object(body, &FIELDS)?)?;
+    let request = read(&body::read(body, &FIELDS)?)?;
     let answer = match door.intake.decide(&request, Way::Http).await {
         Ok(answer) => answer,
         Err(doubt @ Unanswered::Doubt(_)) => return Err(Error::Unavailable(doubt.to_string())),
@@ -83,12 +91,35 @@ async fn accept(
     }))
 }
 
-const FIELDS: [&str; 5] = [
-    "transcript_id",
-    "bucket_name",
-    "track_keys",
-    "task_id",
-    "reprocess",
+const FIELDS: [Field; 5] = [
+    text(
+        "transcript_id",
+        "the id of the transcript's row",
+        r#""0f1e2d3c-4b5a-4968-8776-655443322110""#,
+    )
+    .needed(),
+    text(
+        "bucket_name",
+        "the bucket the tracks lie in",
+        r#""daily-recordings""#,
+    )
+    .needed(),
+    texts(
+        "track_keys",
+        "the keys of the tracks, in the order of speakers",
+        r#"["room/track-0.webm", "room/track-1.webm"]"#,
+    )
+    .needed(),
+    text(
+        "task_id",
+        "a fresh UUID, the id the Celery task is published under",
+        r#""8e03978e-40d5-43e8-bc93-6894a57f9324""#,
+    )
+    .needed(),
+    truth(
+        "reprocess",
+        "whether somebody asked to process the transcript again",
+    ),
 ];
 
 fn read(fields: &Fields) -> Result<Request, Error> {

@@ -26,6 +26,7 @@ mod samples;
 #[cfg(test)]
 mod tests;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::gate::{
@@ -63,7 +64,7 @@ pub struct Material<'a> {
 }
 
 /// Which evidence a report is on.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct About {
     /// The environment.
     pub environment: String,
@@ -78,7 +79,7 @@ pub struct About {
 }
 
 /// Everything a report shows.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct EvidenceReport {
     /// Which evidence.
     pub about: About,
@@ -115,7 +116,7 @@ pub struct EvidenceReport {
 }
 
 /// When the verdict may become GO.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Expected {
     /// Days until everything is there that only takes time; none where that is not known, or where
     /// waiting does not help.
@@ -125,7 +126,7 @@ pub struct Expected {
 }
 
 /// A soft field whose control ran twice.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct SoftField {
     /// Its name in `comparisons/`.
     pub name: String,
@@ -146,7 +147,7 @@ pub struct SoftField {
 }
 
 /// How many differences are of a kind.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct ClassCount {
     /// The kind, as people read it.
     pub class: String,
@@ -157,7 +158,7 @@ pub struct ClassCount {
 }
 
 /// How runs ended.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Reliability {
     /// Recordings whose control ended well.
     pub recordings: i64,

@@ -1,5 +1,6 @@
 //! What the page shows, in its order, as plain values: the template decides nothing.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Changes, EvidenceReport, Links, SoftField, TypicalStep, charts, sentences, timeline};
@@ -72,7 +73,7 @@ struct Field {
     mix: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Soft {
     label: String,
     shares: String,

@@ -14,6 +14,7 @@ use super::ledger::write_live;
 use super::mirroring::write_mirrorings;
 use super::mirrors::write_mirror;
 use super::moves::write_moves;
+use super::repeats::write_repeats;
 use super::replays::write_replay;
 use super::reviews::write_reviews;
 use super::routes::write_routes;
@@ -140,6 +141,7 @@ pub async fn write_to_every_table(store: &Store) {
     write_shared(store).await.expect("it is written");
     write_access(store).await.expect("it is written");
     write_told(store).await;
+    write_repeats(store).await.expect("it is written");
 }
 
 #[tokio::test]
