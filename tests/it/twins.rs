@@ -76,13 +76,13 @@ const TABLE: &[Twins] = &[
     Twins {
         what: "make a rule that hides differences",
         pages: &[],
-        commands: &["review add"],
+        commands: &["review rules add"],
         routes: &["/api/v1/reviews/rules"],
     },
     Twins {
         what: "remove such a rule",
         pages: &[],
-        commands: &["review remove"],
+        commands: &["review rules remove"],
         routes: &["/api/v1/reviews/rules/{id}/removal"],
     },
     Twins {

@@ -128,7 +128,7 @@ pub async fn conforming(told: &Value, route: &str, response: Response) -> (u16, 
     let validator = jsonschema::validator_for(&whole).expect("a schema");
     let wrong: Vec<_> = validator
         .iter_errors(&body)
-        .map(|wrong| format!("{}: {wrong}", wrong.instance_path()))
+        .map(|wrong| format!("{}: {wrong}", wrong.instance_path))
         .collect();
     assert!(wrong.is_empty(), "{route}, {status}: {wrong:#?}\n{body:#}");
     (status, body)

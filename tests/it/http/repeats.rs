@@ -63,6 +63,7 @@ async fn what_is_sent_again_is_answered_alike_and_done_once() {
         .send()
         .await;
     assert_eq!(plain.expect("an answer").status().as_u16(), 200);
+    server.wait(TimeDelta::seconds(1));
     let other = KEY.replace('8', "9");
     assert_eq!(
         read(send(&server, None, path, &other, &hold("a")).await)
@@ -239,8 +240,8 @@ async fn an_answer_is_kept_locked_and_for_a_day() {
 
 impl Server {
     async fn rows(&self) -> sqlx::AnyConnection {
-        let connection = sqlx::Connection::connect(&self.database).await;
-        connection.expect("the database answers")
+        let opened = <sqlx::AnyConnection as sqlx::Connection>::connect(&self.database).await;
+        opened.expect("the database answers")
     }
 
     /// Leaves requests as whoever died before they were answered.
@@ -253,7 +254,8 @@ impl Server {
     /// What is kept of answers, in the order they were asked for.
     async fn kept_answers(&self) -> Vec<Option<String>> {
         let sql = "select answer from repeats order by begun_at";
-        let kept = sqlx::query_scalar(sql).fetch_all(&mut self.rows().await);
-        kept.await.expect("they are read")
+        let mut rows = self.rows().await;
+        let kept = sqlx::query_scalar(sql).fetch_all(&mut rows).await;
+        kept.expect("they are read")
     }
 }

@@ -205,7 +205,7 @@ impl Server {
             health: HealthLimits::default(),
             patience: Patience {
                 heartbeat: Duration::from_secs(20),
-                sending: Duration::from_millis(500),
+                sending: Duration::from_secs(2),
             },
             shutdown: shutdown.clone(),
         });

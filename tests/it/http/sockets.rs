@@ -375,7 +375,7 @@ async fn whoever_reads_too_slowly_is_let_go_and_told_so() {
     // Others are not held up.
     let mut quick = open(&server, path, &[]).await.ok().expect("it opens");
     assert_eq!(quick.events(40).await.len(), 40);
-    let nothing = timeout(Duration::from_secs(2), quick.0.next()).await;
+    let nothing = timeout(Duration::from_secs(6), quick.0.next()).await;
     assert!(nothing.is_err(), "{nothing:?}");
     let mut slow = slow;
     let mut heard = 0;
