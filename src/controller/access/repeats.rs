@@ -67,7 +67,7 @@ impl Access {
                 Ok(0) => {}
                 Ok(swept) => info!("forgot {swept} requests that were sent under keys a day ago"),
                 Err(problem) => {
-                    warn!("cannot forget requests of yesterday, trying again: {problem:#}")
+                    warn!("cannot forget requests of yesterday, trying again: {problem:#}");
                 }
             }
         }

@@ -56,18 +56,18 @@ pub(super) struct Frames {
 }
 
 impl Frames {
-    /// How far runs are that moved since the last time. `seen` is a run with all it did, which makes the
+    /// How far runs are that moved since the last time. `json` is a run with all it did, which makes the
     /// transcript `of`, or a list of runs that serve.
     pub(super) fn moved(
         &mut self,
-        seen: &str,
+        json: &str,
         sees: &Reach,
         of: Option<&TranscriptId>,
     ) -> Vec<String> {
-        let Ok(seen) = serde_json::from_str::<Value>(seen) else {
+        let Ok(told) = serde_json::from_str::<Value>(json) else {
             return Vec::new();
         };
-        let runs: Vec<&Value> = match (seen["runs"].as_array(), seen.get("run")) {
+        let runs: Vec<&Value> = match (told["runs"].as_array(), told.get("run")) {
             (Some(runs), _) => runs.iter().collect(),
             (None, Some(run)) => vec![run],
             (None, None) => Vec::new(),
@@ -80,13 +80,13 @@ impl Frames {
                 continue;
             }
             let id = text("run_id").to_owned();
-            let told = self.progress.remove(&id);
+            let before = self.progress.remove(&id);
             if run["progress"].is_null() {
                 // Not known just now is not gone.
-                kept.extend(told.map(|told| (id, told)));
+                kept.extend(before.map(|before| (id, before)));
                 continue;
             }
-            if told.as_ref() != Some(&run["progress"]) {
+            if before.as_ref() != Some(&run["progress"]) {
                 frames.extend(frame(run, of));
             }
             kept.insert(id, run["progress"].clone());
