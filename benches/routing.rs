@@ -362,6 +362,7 @@ fn state(store: &Store, shutdown: CancellationToken) -> http::State {
         sound,
         health: HealthLimits::default(),
         metering: http::Metering::new(None, None),
+        patience: http::Patience::default(),
         shutdown,
     }
 }

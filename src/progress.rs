@@ -10,6 +10,7 @@ mod telling;
 
 use std::collections::HashMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use remaining::{Past, Usual, usual};
@@ -45,7 +46,7 @@ impl Task {
 }
 
 /// How far a run is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Progress {
     /// The step people look at, from 1.
     pub step_index: u32,

@@ -7,6 +7,7 @@ mod caller;
 mod identity;
 mod limit;
 mod powers;
+mod repeat;
 mod standing;
 #[cfg(test)]
 mod tests;
@@ -16,4 +17,5 @@ pub use caller::{By, Caller, Turned, csrf_of, is_same};
 pub use identity::{Challenge, Expected, Identity, NotSignedIn, identity, is_name};
 pub use limit::{Meter, Pace};
 pub use powers::{Denied, Powers, Reach, powers_of};
+pub use repeat::{NoKey, RepeatKey};
 pub use standing::{Over, Spent, has_token_shape, local_path, session_stands, token_stands};

@@ -5,13 +5,14 @@ use std::{
     fmt,
 };
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Action;
 use crate::model::{EnvironmentName, GroupRole, Role};
 
 /// Roles, and where they are held. Without any, nothing may be done.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Powers {
     /// The role in every environment.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -6,6 +6,7 @@ mod models;
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::App;
@@ -17,7 +18,7 @@ use crate::{
 };
 
 /// What one check found.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Finding {
     /// The connection.
     pub what: &'static str,

@@ -68,6 +68,11 @@ pub use mirror::{
 };
 pub use roles::{Doors, listen, listen_for_objects, make_bucket, run_all};
 
+/// What programs are told of the HTTP API: an OpenAPI 3.1 document.
+pub fn openapi() -> serde_json::Value {
+    http::document()
+}
+
 /// Prepares the process: the one TLS provider that all clients use.
 pub fn prepare() {
     conductor::install_crypto();
@@ -451,14 +456,19 @@ impl App {
             retention: self.retention()?,
             access: self.access()?,
             metering: self.metering()?,
+            patience: http::Patience::default(),
             shutdown: shutdown.clone(),
         });
         // Where a request comes from is what tries are counted by.
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
-        axum::serve(listener, service)
-            .with_graceful_shutdown(async move { shutdown.cancelled().await })
-            .await
-            .context("serving HTTP")
+        let stop = shutdown.clone();
+        let serving = axum::serve(listener, service)
+            .with_graceful_shutdown(async move { stop.cancelled().await });
+        let (served, ()) = tokio::join!(
+            serving.into_future(),
+            self.access()?.sweep_repeats(shutdown)
+        );
+        served.context("serving HTTP")
     }
 
     /// Reads a recorded outcome of the legacy pipeline and keeps it as a control. Returns what a

@@ -10,6 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use pattern::{Kind, Left, left_in};
@@ -31,7 +32,7 @@ const NOT_SOURCE: [&str; 9] = [
 const LARGEST: u64 = 4 << 20;
 
 /// What a tree holds of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Scan {
     /// Files that were read.
     pub files: usize,

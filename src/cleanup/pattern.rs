@@ -1,9 +1,10 @@
 //! What the legacy task is known by, and what is to be done about each mention of it.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What a mention is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// The task itself, or its name.
@@ -53,7 +54,7 @@ impl Kind {
 }
 
 /// One line that is left.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Left {
     /// What it is.
     pub kind: Kind,

@@ -21,6 +21,7 @@ mod mend;
 mod mirror;
 mod moment;
 mod notices;
+mod openapi;
 mod output;
 mod phase;
 mod recordings;
@@ -216,6 +217,8 @@ enum Command {
     Replay(replay::Args),
     /// Prints the dictionary of events: which task causes which, where it goes, what is in it.
     Events,
+    /// Prints the OpenAPI document of the HTTP API, for programs and those who write them.
+    Openapi,
     /// Prints what completes commands in a shell.
     Completions(completions::Args),
     /// Prints the manual, for `man -l -`.
@@ -393,6 +396,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitStatus> {
         Command::Rehearse(args) => rehearse::run(args, &globals).await,
         Command::Replay(args) => replay::run(args, &globals).await,
         Command::Events => events::run(&globals),
+        Command::Openapi => openapi::run(),
         Command::Sandbox(args) => sandbox::run(args).await,
     }
 }

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::difference::{Difference, DifferenceKind};
@@ -15,7 +16,7 @@ use super::severity::Severity;
 macro_rules! classes {
     ($($(#[$doc:meta])* $variant:ident = $name:literal;)*) => {
         /// A sort of difference.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
         #[serde(rename_all = "snake_case")]
         pub enum Class { $($(#[$doc])* $variant),* }
 

@@ -1,5 +1,6 @@
 //! What a comparison found, as it is stored and reported.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::class::Class;
@@ -13,7 +14,7 @@ use super::verdict::{FieldVerdict, Verdict};
 use crate::model::OutcomeStatus;
 
 /// Control against candidate, for one recording.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Comparison {
     /// What it comes to.
     pub verdict: Verdict,
@@ -29,7 +30,7 @@ pub struct Comparison {
 }
 
 /// One field's verdict and all that led to it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FieldResult {
     /// Which.
     pub field: Field,
@@ -63,7 +64,7 @@ pub struct FieldResult {
 }
 
 /// A number, its limits, and whether it keeps them.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Measured {
     /// Its name.
     pub name: String,

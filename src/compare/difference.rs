@@ -1,12 +1,13 @@
 //! Differences as people and programs read them: typed, with a JSON pointer; and texts with what
 //! was taken out and put in.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
 
 /// One thing that is not the same.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Difference {
     /// JSON pointer into the outcome, or into the request for Zulip and webhook.
     pub path: String,
@@ -19,7 +20,7 @@ pub struct Difference {
 }
 
 /// Sorts of differences.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DifferenceKind {
     /// Another value.
@@ -97,7 +98,7 @@ impl Difference {
 }
 
 /// A text on both sides, readable in one go.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TextDifference {
     /// JSON pointer into the outcome.
     pub path: String,
@@ -106,7 +107,7 @@ pub struct TextDifference {
 }
 
 /// A run of text.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TextChange {
     /// Where it stands.
     pub kind: TextChangeKind,
@@ -115,7 +116,7 @@ pub struct TextChange {
 }
 
 /// Where a run of text stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TextChangeKind {
     /// On both sides.

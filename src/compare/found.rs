@@ -3,6 +3,7 @@
 //! A pattern holds places and shapes, never what was said: it goes into signatures, logs and
 //! lists that people may send on.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -15,7 +16,7 @@ use super::severity::Severity;
 use super::verdict::FieldVerdict;
 
 /// Differences of one field that are of one class and one pattern.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Found {
     /// What sort.
     pub class: Class,

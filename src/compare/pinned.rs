@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Comparison, Field, FieldVerdict};
@@ -113,7 +114,7 @@ pub const PINNED: [TaskName; 6] = [
 ];
 
 /// What is known of one step.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StepFinding {
     /// The step.
     pub step: TaskName,
@@ -127,7 +128,7 @@ pub struct StepFinding {
 }
 
 /// What became of a step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Finding {
     /// Both pipelines made the same.
@@ -144,7 +145,7 @@ pub enum Finding {
 }
 
 /// Where the differences of one recording come from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Pinned {
     /// All steps that make something that was compared, each after those it works on.
     pub steps: Vec<StepFinding>,

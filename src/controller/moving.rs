@@ -3,6 +3,7 @@
 use std::{pin::Pin, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{overview::Told, shadow::Clock};
@@ -59,7 +60,7 @@ pub enum Moved {
 }
 
 /// How a migration stands, and what its next step asks for.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Plan {
     /// Where it stands.
     pub position: String,

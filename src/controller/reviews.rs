@@ -1,6 +1,7 @@
 //! Reviews: one set of acts behind the command line, the API and the console.
 
 use anyhow::Context;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::shadow::Clock;
@@ -29,7 +30,7 @@ pub struct Reviews {
 }
 
 /// An item with how it stands.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Listed {
     /// The item.
     #[serde(flatten)]
@@ -39,7 +40,7 @@ pub struct Listed {
 }
 
 /// What somebody sees who opens an item.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Shown {
     /// The item.
     #[serde(flatten)]
@@ -89,7 +90,7 @@ pub struct ClusterDetail {
 }
 
 /// Two texts beside each other.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Sides {
     /// One.
     pub left: String,

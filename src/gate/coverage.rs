@@ -2,10 +2,11 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// How many tracks a recording has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TrackClass {
     /// One or two.
@@ -17,7 +18,7 @@ pub enum TrackClass {
 }
 
 /// How long a recording is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DurationClass {
     /// Below 15 minutes.
@@ -31,7 +32,7 @@ pub enum DurationClass {
 }
 
 /// One kind of recordings.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 pub struct Stratum {
     /// By tracks.
     pub tracks: TrackClass,
@@ -92,7 +93,7 @@ impl fmt::Display for DurationClass {
 }
 
 /// One kind of recordings and how many there are of it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Cell {
     /// Which.
     pub stratum: Stratum,
@@ -101,7 +102,7 @@ pub struct Cell {
 }
 
 /// What the evidence covers.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Coverage {
     /// Every stratum that ever arrived, with none where the evidence has none.
     pub cells: Vec<Cell>,

@@ -1,6 +1,7 @@
 //! PASS, FAIL or NOT YET. PASS needs every line that is asked for; one line that fails is a FAIL.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -15,7 +16,7 @@ use super::{
 use crate::model::GateVerdict;
 
 /// What the evidence comes to, and why.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Decision {
     /// What it comes to.
     pub verdict: GateVerdict,
@@ -46,7 +47,7 @@ pub struct Decision {
 }
 
 /// Recordings whose control ran twice.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Noise {
     /// How many there are, of the soft field that has the fewest.
     pub pairs: u64,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::coverage::Stratum;
@@ -31,7 +32,7 @@ pub struct FieldRule {
 }
 
 /// What a difference of a field means.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FieldKind {
     /// A failure.
@@ -154,7 +155,7 @@ pub struct Distance {
 }
 
 /// Recordings that were compared and say nothing of the candidate.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct LeftOut {
     /// The control failed, the candidate did not or did as well.
     pub control_failed: i64,
@@ -165,7 +166,7 @@ pub struct LeftOut {
 }
 
 /// What people looked at.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Reviews {
     /// Open items of severity S0: data lost, consent, the wrong recipient, an effect twice.
     pub open_s0: i64,
@@ -180,14 +181,14 @@ pub struct Reviews {
 }
 
 /// Whether planted defects were caught.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct SelfTest {
     /// One entry a defect.
     pub defects: Vec<Defect>,
 }
 
 /// A defect planted into controls' results.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Defect {
     /// Its name.
     pub name: String,
@@ -200,7 +201,7 @@ pub struct Defect {
 }
 
 /// How bad a difference is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub enum Severity {
     /// Data lost, consent, the wrong recipient, an effect twice.
     S0,
@@ -213,7 +214,7 @@ pub enum Severity {
 }
 
 /// What people put up with; a verdict says it in the same breath.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct InForce {
     /// Waivers in force.
     pub waivers: i64,

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -26,7 +27,7 @@ pub(super) const CLIP: f64 = 10.0;
 pub(super) const FACTS_MARGIN: f64 = 0.05;
 
 /// A field as it stands.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct FieldRow {
     /// Its name in `comparisons/`.
     pub name: String,
@@ -66,7 +67,7 @@ pub struct FieldRow {
 }
 
 /// A number with an interval.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Interval {
     /// The number.
     pub value: f64,
@@ -77,7 +78,7 @@ pub struct Interval {
 }
 
 /// What a field comes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FieldState {
     /// It is no worse than the control is against itself, or than its margin.

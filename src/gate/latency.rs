@@ -1,13 +1,14 @@
 //! Is the candidate as fast? Paired ratios candidate / control of the same recording, with bounds that
 //! assume nothing of their distribution.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::bernoulli::ln_upper;
 use super::intervals::{exact_lower, exact_upper};
 
 /// What the ratios of all recordings say.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Paired {
     /// Recordings with both times.
     pub n: u64,

@@ -1,12 +1,13 @@
 //! One thing that the gate asked: what there is, what there has to be, what is missing, and who can
 //! do it by when.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::whole;
 
 /// One thing that was asked.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Line {
     /// What.
     pub name: String,
@@ -25,7 +26,7 @@ pub struct Line {
 }
 
 /// What a line comes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LineState {
     /// It is as it has to be.
@@ -51,7 +52,7 @@ impl LineState {
 }
 
 /// Who can do what is missing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Who {
     /// Nobody: recordings have to arrive.

@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -59,7 +60,7 @@ pub enum ServedEnd {
 }
 
 /// What serving comes to, and why.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Soak {
     /// What it comes to.
     pub verdict: GateVerdict,
@@ -72,7 +73,7 @@ pub struct Soak {
 }
 
 /// How many recordings the candidate was given to serve.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct SoakCounts {
     /// Served or failed, and nothing that began earlier is under way.
     pub counted: i64,

@@ -1,9 +1,9 @@
 //! JSON bodies: an object with known fields, each read with a message that says what to send.
 
-use axum::{Json, extract::rejection::JsonRejection};
+use axum::{Json, extract::rejection::JsonRejection, http::StatusCode};
 use serde_json::{Map, Value};
 
-use super::Error;
+use super::{Error, field::Field};
 use crate::access::Caller;
 
 /// A body as it comes. JSON is asked for even where it says nothing, since a page on the web cannot
@@ -18,12 +18,35 @@ pub(super) struct Fields(Map<String, Value>);
 
 /// Reads a body whose fields say nothing.
 pub(super) fn any(body: Body) -> Result<Map<String, Value>, Error> {
+    let remedy = "the body must be a JSON object, sent as `content-type: application/json`";
     match body {
-        Ok(Json(Value::Object(fields))) => Ok(fields),
-        Ok(_) | Err(_) => Err(Error::BadRequest(
-            "the body must be a JSON object, sent as `content-type: application/json`".to_owned(),
+        Ok(Json(Value::Object(fields))) if fields.values().any(has_nul) => Err(Error::BadRequest(
+            "texts may hold no NUL; leave it out".to_owned(),
         )),
+        Ok(Json(Value::Object(fields))) => Ok(fields),
+        Ok(_) => Err(Error::BadRequest(remedy.to_owned())),
+        Err(rejection) => Err(match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Error::TooLarge("the body is too long".to_owned()),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => Error::NotJson(remedy.to_owned()),
+            _ => Error::BadRequest(remedy.to_owned()),
+        }),
     }
+}
+
+/// Whether a text in it holds what databases take for the end of one.
+pub(super) fn has_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(has_nul),
+        Value::Object(fields) => fields.values().any(has_nul),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+/// Reads a body that may have the fields of this list and no others.
+pub(super) fn read(body: Body, known: &[Field]) -> Result<Fields, Error> {
+    let names: Vec<_> = known.iter().map(|field| field.name).collect();
+    object(body, &names)
 }
 
 /// Reads a body that may have these fields and no others.

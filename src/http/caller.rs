@@ -14,7 +14,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Redirect, Response},
 };
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::StreamExt;
 use url::{Url, form_urlencoded};
 
@@ -22,7 +22,9 @@ use super::{
     Error,
     cookie::{Cookie, is_secure},
     error::PageError,
+    repeats,
     routes::Needs,
+    sockets,
 };
 use crate::{
     access::{By, Caller, Turned, is_same},
@@ -57,7 +59,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 pub(super) struct Visit {
     pub(super) access: Access,
     /// Path and query.
-    path: String,
+    pub(super) path: String,
     /// The address it comes from, as far as that is known.
     pub(super) from: String,
 }
@@ -117,7 +119,15 @@ pub(super) async fn admit(needs: Needs, request: Request, next: Next) -> Respons
     let is_page = is_page(&visit.path);
     let is_asked = matches!(*request.method(), Method::GET | Method::HEAD);
     match admitted(needs, &visit.access, &visit.from, request).await {
-        Ok((request, caller)) => bounded(next.run(request).await, &caller, &visit.access),
+        Ok((request, caller)) => {
+            let answered = if is_asked || !repeats::is_asked(&visit.path, &request) {
+                next.run(request).await
+            } else {
+                let once = repeats::once(&visit.access, &caller, &visit.path, request, next);
+                once.await.unwrap_or_else(IntoResponse::into_response)
+            };
+            bounded(answered, &caller, &visit.access)
+        }
         Err(Error::Unauthorized(_)) if is_page => {
             let to = if is_asked { &*visit.path } else { "/" };
             let to: String = form_urlencoded::byte_serialize(to.as_bytes()).collect();
@@ -148,7 +158,12 @@ async fn admitted(
         Error::Unavailable("our database does not say in time who you are; ask again".to_owned())
     })??;
     let caller = caller.map_err(Error::Unauthorized)?;
-    let mut request = if request.method().is_safe() || matches!(caller.by, By::Token(_)) {
+    let is_socket = sockets::is_asked(request.headers());
+    let mut request = if matches!(caller.by, By::Token(_)) {
+        request
+    } else if is_socket && !is_same_origin(access, request.headers()) {
+        return Err(elsewhere());
+    } else if request.method().is_safe() {
         request
     } else {
         from_our_page(access, &caller, request).await?
@@ -184,6 +199,9 @@ pub(super) fn offered<'a>(access: &Access, headers: &'a HeaderMap) -> Offered<'a
             scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
         });
         return Offered::Bearer(bearer.unwrap_or_default());
+    }
+    if let Some(token) = sockets::token_of(headers).filter(|_| sockets::is_asked(headers)) {
+        return Offered::Bearer(token);
     }
     let cookie = Cookie::Session.of(headers, is_secure(&sign_in.public_url));
     cookie.map_or(Offered::Nothing, Offered::Cookie)
@@ -269,6 +287,17 @@ pub(super) fn is_same_origin(access: &Access, headers: &HeaderMap) -> bool {
     asked.is_some_and(|asked| asked.origin() == origin.origin())
 }
 
+/// How long somebody may listen without saying again who they are.
+pub(super) fn left_of(caller: &Caller, now: DateTime<Utc>) -> Duration {
+    let left = caller.until.map(|until| left_until(until, now));
+    left.unwrap_or(Duration::MAX)
+}
+
+fn left_until(until: DateTime<Utc>, now: DateTime<Utc>) -> Duration {
+    let left = (until - now).min(LONGEST_STREAM);
+    left.to_std().unwrap_or_default()
+}
+
 /// A stream does not outlive what its listener showed.
 fn bounded(response: Response, caller: &Caller, access: &Access) -> Response {
     let kind = response.headers().get(header::CONTENT_TYPE);
@@ -276,8 +305,7 @@ fn bounded(response: Response, caller: &Caller, access: &Access) -> Response {
     let Some(until) = caller.until.filter(|_| is_stream) else {
         return response;
     };
-    let left = (until - (access.clock)()).min(LONGEST_STREAM);
-    let left = left.to_std().unwrap_or_default();
+    let left = left_until(until, (access.clock)());
     response.map(|body| {
         let ends = tokio::time::sleep(left);
         Body::from_stream(body.into_data_stream().take_until(ends))

@@ -16,6 +16,7 @@ use axum::response::{
 };
 use futures_util::{Stream, stream};
 use serde::Serialize;
+use serde_json::json;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -33,15 +34,17 @@ pub(super) enum Topic {
     Runs(Reach),
     /// One run.
     Run(RunId),
+    /// The runs that serve somebody, and when they told something last.
+    Serving,
 }
 
 /// What was seen last.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Snapshot {
+pub(super) struct Snapshot {
     /// None before the first look.
-    json: Option<Arc<str>>,
+    pub json: Option<Arc<str>>,
     /// Nothing more will come.
-    is_last: bool,
+    pub is_last: bool,
 }
 
 /// All watchers. Cheap to clone.
@@ -70,7 +73,8 @@ impl Events {
             .into_response()
     }
 
-    fn listen(&self, topic: Topic) -> watch::Receiver<Snapshot> {
+    /// What is seen, as it is seen.
+    pub(super) fn listen(&self, topic: Topic) -> watch::Receiver<Snapshot> {
         match self.watchers().entry(topic) {
             Entry::Occupied(watcher) => {
                 let mut receiver = watcher.get().subscribe();
@@ -141,6 +145,11 @@ impl Events {
                     is_last: true,
                 }),
             },
+            Topic::Serving => {
+                let runs = self.shadow.serving().await?;
+                let newest = self.shadow.store.told_last().await?;
+                snapshot(&json!({ "runs": runs, "newest": newest }), false)
+            }
         }
     }
 
@@ -189,7 +198,7 @@ fn events(listener: Listener) -> impl Stream<Item = Result<Event, Infallible>> {
 }
 
 /// The next snapshot worth telling; none when the watcher is gone.
-async fn next(receiver: &mut watch::Receiver<Snapshot>) -> Option<Snapshot> {
+pub(super) async fn next(receiver: &mut watch::Receiver<Snapshot>) -> Option<Snapshot> {
     loop {
         receiver.changed().await.ok()?;
         let seen = receiver.borrow_and_update().clone();

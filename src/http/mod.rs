@@ -10,13 +10,19 @@ mod caller;
 mod cookie;
 mod error;
 mod events;
+mod field;
 mod headers;
 mod host;
 mod metrics;
 mod ofrep;
+mod openapi;
+mod paging;
+mod repeats;
 mod routes;
 mod seeking;
+mod sockets;
 mod ui;
+mod words;
 
 use std::sync::Arc;
 
@@ -48,6 +54,8 @@ pub use metrics::{Metering, metrics_router};
 use ofrep::Changes;
 use routes::Routes;
 pub use routes::{Declared, Needs};
+pub use sockets::Patience;
+use sockets::Sockets;
 
 /// What the doors are given.
 #[derive(Clone)]
@@ -80,6 +88,8 @@ pub struct State {
     pub access: Access,
     /// What `/metrics` answers with.
     pub metering: Metering,
+    /// How patient sockets are.
+    pub patience: Patience,
     /// Ends streams of events, which would hold a stop up for as long as somebody listens.
     pub shutdown: CancellationToken,
 }
@@ -108,6 +118,7 @@ struct Door {
     access: Access,
     events: Events,
     changes: Changes,
+    sockets: Sockets,
 }
 
 impl Door {
@@ -189,13 +200,23 @@ pub fn declared() -> Vec<Declared> {
     api::health::routes().merge(guarded()).declared()
 }
 
+/// What programs are told of the API: an OpenAPI 3.1 document.
+pub fn document() -> serde_json::Value {
+    openapi::document(&declared())
+}
+
 /// Serves all routes.
 pub fn router(state: State) -> Router {
     let access = state.access.clone();
     let names = host::Names::of(access.sign_in.as_deref());
     let metering = state.metering;
+    let (events, stop) = (
+        Events::new(state.shadow.clone(), state.shutdown.clone()),
+        state.shutdown.clone(),
+    );
     let door = Door {
-        events: Events::new(state.shadow.clone(), state.shutdown.clone()),
+        sockets: Sockets::new(&state.shadow, events.clone(), stop, state.patience),
+        events,
         changes: Changes::new(state.intake.clone(), state.shutdown),
         overview: Overview::new(state.mover.clone(), state.health),
         shadow: state.shadow,
@@ -219,7 +240,8 @@ pub fn router(state: State) -> Router {
         .method_not_allowed_fallback(not_allowed)
         .layer(middleware::from_fn(move |request, next| {
             host::only_ours(names.clone(), request, next)
-        }));
+        }))
+        .layer(middleware::from_fn(error::complete));
     Router::new()
         .merge(api::health::routes().into_router())
         .merge(guarded)

@@ -1,5 +1,8 @@
 //! Routes, each with what it takes to be answered. Modules declare theirs here and nowhere else, so
 //! there is no route that says nothing of it.
+//!
+//! A route of the API says what it is for as well, in the words that follow it:
+//! `.get("/runs/{id}", Action::View, one).says("One run").answers::<RunDetail>()`.
 
 use std::convert::Infallible;
 
@@ -10,8 +13,14 @@ use axum::{
     middleware::{Next, from_fn},
     routing::{MethodRouter, get, post},
 };
+use schemars::JsonSchema;
 
-use super::{Door, caller};
+use super::{
+    Door, caller,
+    field::Field,
+    paging,
+    words::{Answer, Content, Part, Words, shape},
+};
 use crate::access::Action;
 
 /// What it takes to be answered.
@@ -32,7 +41,7 @@ impl From<Action> for Needs {
 }
 
 /// A route as it was declared.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Declared {
     /// `GET` or `POST`.
     pub method: &'static str,
@@ -40,6 +49,16 @@ pub struct Declared {
     pub path: String,
     /// What it takes to be answered.
     pub needs: Needs,
+    /// What it says of itself.
+    pub(super) words: Option<Words>,
+}
+
+impl Declared {
+    /// Whether it says what it is for and what it answers, as every route of the API has to.
+    pub fn is_told(&self) -> bool {
+        let words = self.words.as_ref();
+        words.is_some_and(|words| !words.summary.is_empty() && !words.answers.is_empty())
+    }
 }
 
 /// Routes, and what each takes.
@@ -87,7 +106,66 @@ impl Routes {
             method,
             path: path.to_owned(),
             needs,
+            words: None,
         });
+        self
+    }
+
+    /// What the route before is for, in a line.
+    pub(super) fn says(self, summary: &'static str) -> Self {
+        self.word(|words| words.summary = summary)
+    }
+
+    /// What may be asked for in its query.
+    pub(super) fn asks(self, query: &[Field]) -> Self {
+        self.word(|words| words.query.extend_from_slice(query))
+    }
+
+    /// The fields of its body; with none of them it is `{}`.
+    pub(super) fn takes(self, fields: &[Field]) -> Self {
+        self.word(|words| words.body = Some(fields.to_vec()))
+    }
+
+    /// It answers with a type as JSON.
+    pub(super) fn answers<T: JsonSchema>(self) -> Self {
+        self.answer(200, Content::Json(shape::<T>))
+    }
+
+    /// It answers with a JSON object of these fields.
+    pub(super) fn answers_with(self, parts: &'static [Part]) -> Self {
+        self.answer(200, Content::Object(parts))
+    }
+
+    /// Or with a JSON object of these fields, and another status.
+    pub(super) fn or(self, status: u16, parts: &'static [Part]) -> Self {
+        self.answer(status, Content::Object(parts))
+    }
+
+    /// It answers with pages of a list of these, under that name.
+    pub(super) fn lists<T: JsonSchema>(self, name: &'static str) -> Self {
+        self.asks(&paging::FIELDS)
+            .answer(200, Content::Page(name, shape::<T>))
+    }
+
+    /// It answers with a document of that media type.
+    pub(super) fn writes(self, media_type: &'static str) -> Self {
+        self.answer(200, Content::Other(media_type))
+    }
+
+    /// It answers with a status alone; says what that means.
+    pub(super) fn or_bare(self, status: u16, meaning: &'static str) -> Self {
+        self.answer(status, Content::Nothing(meaning))
+    }
+
+    fn answer(self, status: u16, holds: Content) -> Self {
+        self.word(|words| words.answers.push(Answer { status, holds }))
+    }
+
+    /// Adds to what the newest route says of itself.
+    fn word(mut self, add: impl FnOnce(&mut Words)) -> Self {
+        if let Some(route) = self.declared.last_mut() {
+            add(route.words.get_or_insert_default());
+        }
         self
     }
 

@@ -4,7 +4,10 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use url::form_urlencoded::Serializer;
 
-use super::Error;
+use super::{
+    Error,
+    field::{Field, one_of, text},
+};
 use crate::{
     access::Reach,
     compare::Verdict,
@@ -12,6 +15,22 @@ use crate::{
     report::evidence,
     store::{Place, RunStanding, Serves, Sought},
 };
+
+/// The same for the document of the API.
+pub(super) const FIELDS: [Field; 8] = [
+    text("q", "part of a recording's, transcript's, room's or run's id", r#""rec_77""#),
+    text("environment", "where", r#""staging""#),
+    text("flag", "which migration", r#""daily_diarization_pipeline""#),
+    one_of(
+        "pipeline",
+        &["control", "beside", "candidate", "unrouted"],
+        "who serves, or works beside",
+    ),
+    text("state", "how the run stands, or `no_run`", r#""completed""#),
+    text("verdict", "what comparing came to", r#""differs""#),
+    text("since", "a day, a moment, or so long ago", r#""7d""#),
+    text("until", "a day, a moment, or so long ago", r#""2026-03-03""#),
+];
 
 /// Longer than any id.
 const LONGEST: usize = 200;

@@ -2,11 +2,12 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The bounds of the gate, one set for each environment. How far a field's texts may be apart stands
 /// with the field, in `comparisons/`.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct GateBounds {
     /// The rate of recordings with a failure, in percent, that the evidence has to rule out before
@@ -34,7 +35,7 @@ pub struct GateBounds {
 }
 
 /// What soft fields are held to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NoiseFrom {
     /// How far the control differs from itself, by mirrors: without them nothing is decided.
@@ -62,7 +63,7 @@ impl Default for GateBounds {
 }
 
 /// What the gate comes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GateVerdict {
     /// The evidence is enough, and speaks for the candidate.

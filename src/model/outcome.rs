@@ -1,12 +1,13 @@
 //! What one pipeline made of a recording. Control and candidate are told in the same words, so
 //! that a comparison need not know which is which.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Participant, Topic, Usage, Word};
 
 /// The result of one run, whichever pipeline it was.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Outcome {
     /// How it ended.
     pub status: OutcomeStatus,
@@ -80,7 +81,7 @@ impl Outcome {
 }
 
 /// How a run ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OutcomeStatus {
     /// The transcript is there.
@@ -100,7 +101,7 @@ impl OutcomeStatus {
 }
 
 /// One entry of `transcript.events`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Event {
     /// Its name, e.g. `DURATION`.
     pub event: String,
@@ -109,7 +110,7 @@ pub struct Event {
 }
 
 /// One message on a Redis channel, with its exact bytes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Published {
     /// `ts:{transcript}` or `user:{user}`.
     pub channel: String,
@@ -118,7 +119,7 @@ pub struct Published {
 }
 
 /// An HTTP request as it went out, or as it would have.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HttpRequest {
     /// `POST` or `PATCH`.
     pub method: String,
@@ -131,7 +132,7 @@ pub struct HttpRequest {
 }
 
 /// An object a run left behind.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Object {
     /// The bucket.
     pub bucket: String,
@@ -144,7 +145,7 @@ pub struct Object {
 }
 
 /// What an MP3 holds.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AudioFacts {
     /// Hz.
     pub sample_rate: u32,
@@ -157,7 +158,7 @@ pub struct AudioFacts {
 }
 
 /// How long one step took.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StepTiming {
     /// The task kind, or the legacy's own name for the step.
     pub step: String,

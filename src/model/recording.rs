@@ -1,12 +1,13 @@
 //! What a run is about: the facts of recording, transcript, room and consent that Reflector knew
 //! when the run began.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{RecordingId, RoomId, TranscriptId};
 
 /// Everything a run may read of Reflector's rows, taken once at dispatch.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Subject {
     /// The recording's row.
     pub recording: RecordingFacts,
@@ -49,7 +50,7 @@ impl Subject {
 }
 
 /// A row of `recording`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RecordingFacts {
     /// Daily's id.
     pub id: RecordingId,
@@ -62,7 +63,7 @@ pub struct RecordingFacts {
 }
 
 /// A row of `transcript`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TranscriptFacts {
     /// The row's id.
     pub id: TranscriptId,
@@ -88,7 +89,7 @@ pub struct TranscriptFacts {
 }
 
 /// A row of `room`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RoomFacts {
     /// The row's id.
     pub id: RoomId,
@@ -107,7 +108,7 @@ pub struct RoomFacts {
 }
 
 /// A row of `calendar_event` as the webhook shows it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CalendarEvent {
     /// The row's id.
     pub id: String,
@@ -128,7 +129,7 @@ pub struct CalendarEvent {
 }
 
 /// A row of `meeting_consent`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Consent {
     /// Who answered; none for guests.
     pub user_id: Option<String>,

@@ -1,9 +1,10 @@
 //! Where on the recording's clock a track lies.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Whose rule puts a WebM track's packets on the recording's clock.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Timing {
     /// The specifications': the first sample that is played lies at its block's time less the codec

@@ -1,9 +1,12 @@
 //! What a task used of things that cost money.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A thing that is metered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum UsageKind {
     /// Seconds a GPU worked, measured as the request's duration.
@@ -49,7 +52,7 @@ impl UsageKind {
 }
 
 /// An amount of one metered thing.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Usage {
     /// What was used.
     pub kind: UsageKind,
@@ -60,7 +63,7 @@ pub struct Usage {
 }
 
 /// The price of one metered thing.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Price {
     /// What is used.

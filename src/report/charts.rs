@@ -1,5 +1,6 @@
 //! Drawings as SVG coordinates and bar lengths. The page's template only places them.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::words;
@@ -10,7 +11,7 @@ const WIDTH: f64 = 1000.0;
 const HALF: f64 = 60.0;
 
 /// A waveform as the points of a filled shape: control up from the middle line, candidate down.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Waveform {
     control: String,
     candidate: String,

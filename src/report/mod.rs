@@ -17,13 +17,14 @@ mod sections;
 mod transcript;
 mod words;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::compare::{Comparison, FieldResult, Pinned, Severity};
 use crate::model::{Outcome, OutcomeStatus, Pipeline, RecordingId, RunId};
 
 /// Everything a report shows.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReportData {
     /// The recording both pipelines processed.
     pub recording: RecordingId,
@@ -85,7 +86,7 @@ impl TextsDeleted {
 }
 
 /// A difference that counts as dealt with because somebody bears it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Borne {
     /// The field, as people read it.
     pub field: String,
@@ -104,7 +105,7 @@ pub struct Borne {
 }
 
 /// How a difference is borne.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "as", content = "id", rename_all = "snake_case")]
 pub enum BorneHow {
     /// People waived it.
@@ -132,7 +133,7 @@ impl Borne {
 }
 
 /// What a run was spared at one service.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SharedLine {
     /// Who would have been asked.
     pub service: String,
@@ -147,7 +148,7 @@ pub struct SharedLine {
 }
 
 /// What one step used of one thing.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CostLine {
     /// Whose step.
     pub pipeline: Pipeline,

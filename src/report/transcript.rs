@@ -1,6 +1,7 @@
 //! Both transcripts in one: turns by speaker with their time, and in them what was taken out, put
 //! in, or given to somebody else.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{heard::Heard, words};
@@ -56,7 +57,7 @@ impl Turn {
 }
 
 /// Words that share a mark.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Run {
     /// `kept`, `deleted`, `inserted` or `moved`.
     kind: &'static str,

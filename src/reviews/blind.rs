@@ -1,6 +1,7 @@
 //! Blind side-by-sides: which text is better, asked without saying whose it is.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::model::wilson;
@@ -21,7 +22,7 @@ pub enum Side {
 }
 
 /// Whose text was chosen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Choice {
     /// The candidate's.
@@ -86,7 +87,7 @@ pub struct Chosen {
 }
 
 /// How side-by-sides came out, each counted once.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Tally {
     /// The candidate's was better.
     pub win: u64,

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::blind::Chosen;
@@ -79,7 +80,7 @@ pub struct Book {
 }
 
 /// How an item stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum Standing {
     /// Nobody said anything that counts.
@@ -159,7 +160,7 @@ impl Standing {
 }
 
 /// A cluster and how it stands.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct ClusterStanding {
     /// Digest of field, class and pattern.
     pub signature: String,

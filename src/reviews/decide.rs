@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::book::Book;
@@ -99,7 +100,7 @@ pub struct Wanted {
 }
 
 /// Why something may not be said or done, and what would help.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error, JsonSchema)]
 #[error("{reason}; {remedy}")]
 pub struct Refused {
     /// Why.

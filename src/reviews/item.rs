@@ -1,13 +1,14 @@
 //! Items: what there is to look at in one comparison.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::compare::{Class, Comparison, Field, FieldVerdict, Severity, Strictness, Verdict};
 use crate::model::{Outcome, RecordingId, RunId, digest};
 
 /// What an item asks of people.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ItemKind {
     /// Is this difference acceptable?
@@ -46,7 +47,7 @@ impl ItemKind {
 }
 
 /// What an item about a difference is about.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Judgement {
     /// The field.
     pub field: Field,
@@ -67,7 +68,7 @@ pub struct Judgement {
 }
 
 /// Something to look at.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Item {
     /// Its id, made of what it stands for.
     pub id: String,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::blind::{BLIND_LEAST, Choice, Tally, kappa, tally};
@@ -25,7 +26,7 @@ pub(super) const SIDE_BY_SIDES: usize = 20;
 const LARGE_CLUSTER: usize = 3;
 
 /// Something that has to be done.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Obligation {
     /// What it is called.
     pub name: &'static str,
@@ -40,7 +41,7 @@ pub struct Obligation {
 }
 
 /// A waiver in force.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Waiver {
     /// The item or the cluster.
     pub on: String,
@@ -53,7 +54,7 @@ pub struct Waiver {
 }
 
 /// How the reviews of a migration stand.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Summary {
     /// Recordings there are items of.
     pub recordings: u64,

@@ -2,6 +2,7 @@
 //! grave and nothing the policy allows none of, and each is listed wherever the result is.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::decide::{LONGEST_DAYS, Refused};
@@ -15,7 +16,7 @@ pub const RULES_AT_MOST: usize = 10;
 const HIDES_AT_MOST: i64 = 1000;
 
 /// What else has to hold of a difference.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Predicate {
     /// Nothing.
@@ -82,7 +83,7 @@ pub struct NewRule {
 }
 
 /// A rule in force.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Rule {
     /// Its id.
     pub id: String,
@@ -105,7 +106,7 @@ pub struct Rule {
 }
 
 /// What a rule would have done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Preview {
     /// Differences it would have hidden, up to its cap.
     pub hidden: usize,

@@ -1,6 +1,7 @@
 //! May a migration move, and what is missing: pure, so that every reason can be told and tested.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -11,7 +12,7 @@ use crate::model::{Bounds, EnvironmentName, GateVerdict};
 
 /// Why forward moves are blocked, by whom and until when. It blocks until somebody releases it: one
 /// that has expired says so, and still blocks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Hold {
     /// Its id.
     pub id: String,
@@ -26,7 +27,7 @@ pub struct Hold {
 }
 
 /// A condition that somebody took upon themselves.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Override {
     /// Which.
     pub check: Check,
@@ -70,7 +71,7 @@ pub struct Ended {
 }
 
 /// All comparisons made under one digest of versions.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Evidence {
     /// The digest of versions.
     pub epoch: String,
@@ -222,7 +223,7 @@ pub enum Advance {
 }
 
 /// Why a migration stays where it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "refused")]
 pub enum Refusal {
     /// It is there already.

@@ -1,6 +1,7 @@
 //! The audit chain: who changed what, when and why, each entry holding the hash of the one before.
 //! Changing or removing an entry breaks every hash that follows.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -11,7 +12,7 @@ pub const BEGINNING: &str = "000000000000000000000000000000000000000000000000000
 ///
 /// The fields are in alphabetical order and hold text and whole numbers alone, so that what serde
 /// writes is the canonical form of RFC 8785, which is what is hashed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Entry {
     /// What was done, e.g. `flip`.
     pub action: String,
@@ -44,7 +45,7 @@ impl Entry {
 }
 
 /// An entry and the hash that is kept with it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Sealed {
     /// The entry.
     #[serde(flatten)]

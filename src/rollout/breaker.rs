@@ -6,13 +6,14 @@
 use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Percent, Signals};
 use crate::model::HealthLimits;
 
 /// How far the breaker is. It decides routing, never the phase.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BreakerState {
     /// Conductor is well.
@@ -89,7 +90,7 @@ const QUIET: TimeDelta = TimeDelta::hours(6);
 pub const STALE: TimeDelta = TimeDelta::seconds(30);
 
 /// The breaker of an environment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Breaker {
     /// How far it is.
     pub state: BreakerState,

@@ -4,13 +4,14 @@
 use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{BreakerState, Facts, GateStands, Position, Surroundings};
 use crate::model::{Bounds, GateVerdict};
 
 /// What is looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Check {
     /// The environment before this one is as far.
@@ -184,7 +185,7 @@ impl std::str::FromStr for Check {
 }
 
 /// Whether a condition holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
     /// It does.
@@ -225,7 +226,7 @@ impl Standing {
 }
 
 /// One condition as it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Precondition {
     /// What is looked at.
     pub check: Check,

@@ -16,6 +16,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use defect::Defect;
@@ -28,7 +29,7 @@ use dice::Dice;
 pub const NEEDED: f64 = 0.95;
 
 /// How often one defect was caught.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Score {
     /// [`Defect::as_str`].
     pub defect: String,
@@ -53,7 +54,7 @@ impl Score {
 }
 
 /// What testing the comparison came to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Tested {
     /// How many controls were used.
     pub controls: u64,

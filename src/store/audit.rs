@@ -196,6 +196,35 @@ impl Store {
         Ok((entries.collect::<anyhow::Result<_>>()?, of_all))
     }
 
+    /// Entries of one migration before one of them, newest first.
+    pub async fn audit_before(
+        &self,
+        (environment, flag): (&EnvironmentName, &FlagName),
+        which: &WhichEntries,
+        (before, at_most): (i64, i64),
+    ) -> anyhow::Result<Vec<Sealed>> {
+        let text = |one: &Option<String>| one.clone().unwrap_or_default();
+        let sql = format!(
+            "-- audit_before\n select {COLUMNS} from audit
+             where environment = $1 and flag = $2
+               and ($3 = '' or action = $3) and ($4 = '' or actor = $4)
+               and at >= $5 and at < $6 and seq < $7 order by seq desc limit $8"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(environment.as_str())
+            .bind(flag.as_str())
+            .bind(text(&which.action))
+            .bind(text(&which.by))
+            .bind(which.since.map_or(i64::MIN, millis))
+            .bind(which.until.map_or(i64::MAX, millis))
+            .bind(before)
+            .bind(at_most)
+            .fetch_all(&self.pool)
+            .await
+            .context("reading the audit trail")?;
+        rows.iter().map(read).collect()
+    }
+
     /// How many entries the chain of all migrations has.
     pub async fn audit_length(&self) -> anyhow::Result<i64> {
         let sql = "-- audit_length

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Every table of ours, those that others refer to first.
-pub const TABLES: [&str; 60] = [
+pub const TABLES: [&str; 61] = [
     "controls",
     "runs",
     "outputs",
@@ -80,6 +80,7 @@ pub const TABLES: [&str; 60] = [
     "sessions",
     "sign_ins",
     "traces",
+    "repeats",
     "retention_proofs",
     "strata_seen",
 ];

@@ -22,7 +22,7 @@ pub struct BreakerRow {
 }
 
 /// A row of `probes`.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct ProbeRow {
     /// What was looked at.
     pub name: String,

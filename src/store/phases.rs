@@ -2,6 +2,8 @@
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::Serialize;
 use sqlx::{Any, Executor, Row, Transaction, any::AnyRow};
 
 use super::{Store, audit, facts, millis, notices, plain, requests, time};
@@ -27,6 +29,27 @@ pub struct PhaseRow {
     pub changed_by: Option<String>,
 }
 
+/// How far a migration is, for machines.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct PhaseLine {
+    /// Where.
+    pub environment: EnvironmentName,
+    /// Which migration.
+    pub flag: FlagName,
+    /// The phase.
+    pub phase: &'static str,
+    /// The sub-state; empty where the phase has none.
+    pub sub: &'static str,
+    /// The percentage, where it goes by one.
+    pub percent: f64,
+    /// Counts changes; a move names the one it was decided on.
+    pub version: i64,
+    /// When it was changed last.
+    pub changed_at: Option<DateTime<Utc>>,
+    /// Who did.
+    pub changed_by: Option<String>,
+}
+
 /// A move that was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flipped {
@@ -45,18 +68,23 @@ const COLUMNS: &str = "environment, flag, phase, sub, percent, version, changed_
 impl PhaseRow {
     /// The same for machines; what was never changed has no time and nobody.
     pub fn told(&self) -> serde_json::Value {
+        serde_json::json!(self.line())
+    }
+
+    /// What machines are told.
+    pub fn line(&self) -> PhaseLine {
         let position = self.position;
         let was_moved = self.version > 0;
-        serde_json::json!({
-            "environment": self.environment,
-            "flag": self.flag,
-            "phase": position.phase().as_str(),
-            "sub": position.sub(),
-            "percent": f64::from(position.percent().hundredths()) / 100.0,
-            "version": self.version,
-            "changed_at": self.changed_at.filter(|_| was_moved),
-            "changed_by": self.changed_by.as_ref().filter(|_| was_moved),
-        })
+        PhaseLine {
+            environment: self.environment.clone(),
+            flag: self.flag.clone(),
+            phase: position.phase().as_str(),
+            sub: position.sub(),
+            percent: f64::from(position.percent().hundredths()) / 100.0,
+            version: self.version,
+            changed_at: self.changed_at.filter(|_| was_moved),
+            changed_by: self.changed_by.clone().filter(|_| was_moved),
+        }
     }
 
     /// Where nothing was ever changed.

@@ -2,6 +2,8 @@
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::Value;
 use sqlx::{Row, any::AnyRow};
 
@@ -24,17 +26,39 @@ pub struct Rehearsal {
     pub ended_at: Option<DateTime<Utc>>,
 }
 
+/// A rehearsal, for machines.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct RehearsalLine {
+    /// Its id.
+    pub id: String,
+    /// Whether all went well; none while it is under way.
+    pub passed: Option<bool>,
+    /// What was done, and how it went.
+    pub steps: Value,
+    /// Who began it.
+    pub started_by: String,
+    /// When.
+    pub started_at: DateTime<Utc>,
+    /// When it ended.
+    pub ended_at: Option<DateTime<Utc>>,
+}
+
 impl Rehearsal {
     /// The same for machines.
     pub fn told(&self) -> Value {
-        serde_json::json!({
-            "id": self.id,
-            "passed": self.passed,
-            "steps": self.document,
-            "started_by": self.started_by,
-            "started_at": self.started_at,
-            "ended_at": self.ended_at,
-        })
+        serde_json::json!(self.line())
+    }
+
+    /// What machines are told.
+    pub fn line(&self) -> RehearsalLine {
+        RehearsalLine {
+            id: self.id.clone(),
+            passed: self.passed,
+            steps: self.document.clone(),
+            started_by: self.started_by.clone(),
+            started_at: self.started_at,
+            ended_at: self.ended_at,
+        }
     }
 }
 

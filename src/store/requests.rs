@@ -2,6 +2,8 @@
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::Serialize;
 use sqlx::{Any, Executor, Row, Transaction, any::AnyRow};
 
 use super::{Store, audit, facts::About, millis, notices, phases::position, plain, time};
@@ -25,19 +27,45 @@ pub struct Request {
     pub approved_by: Vec<String>,
 }
 
+/// A move that waits for approval, for machines.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct RequestLine {
+    /// Its id.
+    pub id: String,
+    /// The step.
+    pub to: String,
+    /// Who asks.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// The version it was decided on.
+    pub seen: i64,
+    /// The digest of the evidence it was decided on.
+    pub evidence: String,
+    /// When it was asked for.
+    pub requested_at: DateTime<Utc>,
+    /// Who has approved it.
+    pub approved_by: Vec<String>,
+}
+
 impl Request {
     /// The same for machines.
     pub fn told(&self) -> serde_json::Value {
-        serde_json::json!({
-            "id": self.id,
-            "to": self.wanted.to.to_string(),
-            "by": self.wanted.by,
-            "reason": self.wanted.reason,
-            "seen": self.wanted.seen,
-            "evidence": self.evidence,
-            "requested_at": self.requested_at,
-            "approved_by": self.approved_by,
-        })
+        serde_json::json!(self.line())
+    }
+
+    /// What machines are told.
+    pub fn line(&self) -> RequestLine {
+        RequestLine {
+            id: self.id.clone(),
+            to: self.wanted.to.to_string(),
+            by: self.wanted.by.clone(),
+            reason: self.wanted.reason.clone(),
+            seen: self.wanted.seen,
+            evidence: self.evidence.clone(),
+            requested_at: self.requested_at,
+            approved_by: self.approved_by.clone(),
+        }
     }
 }
 

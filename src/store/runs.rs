@@ -348,6 +348,24 @@ impl Store {
         read_all(query.fetch_all(&self.pool).await)
     }
 
+    /// Runs after that one in the order of the newest first, of all of them where there is none.
+    pub async fn runs_before(
+        &self,
+        before: Option<(DateTime<Utc>, &RunId)>,
+        at_most: i64,
+    ) -> anyhow::Result<Vec<Run>> {
+        let sql = format!(
+            "-- runs_before\n select {COLUMNS} from runs
+             where started_at < $1 or (started_at = $1 and id > $2)
+             order by started_at desc, id limit $3"
+        );
+        let query = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(before.map_or(i64::MAX, |(at, _)| millis(at)))
+            .bind(before.map_or("", |(_, id)| id.as_str()))
+            .bind(at_most);
+        read_all(query.fetch_all(&self.pool).await)
+    }
+
     /// Finished candidate runs that no comparison was written for since they ended.
     pub async fn runs_to_compare(&self, environment: &EnvironmentName) -> anyhow::Result<Vec<Run>> {
         let sql = format!(

@@ -2,6 +2,8 @@
 
 use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
+use schemars::JsonSchema;
+use serde::Serialize;
 use sqlx::{Row, any::AnyRow};
 
 use super::{About, Store, audit, millis, plain, time};
@@ -54,21 +56,51 @@ pub struct Token {
     pub revoked_by: Option<String>,
 }
 
+/// A token, for programs; nothing says what its secret is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct TokenLine {
+    /// Its id.
+    pub id: String,
+    /// What it is for.
+    pub label: String,
+    /// In whose name it acts.
+    pub owner: String,
+    /// What it may do, in words.
+    pub may: String,
+    /// Who made it.
+    pub made_by: String,
+    /// When.
+    pub made_at: DateTime<Utc>,
+    /// When it ends.
+    pub expires_at: DateTime<Utc>,
+    /// When it was used last, to a minute.
+    pub used_at: Option<DateTime<Utc>>,
+    /// When it was taken back, if it was.
+    pub revoked_at: Option<DateTime<Utc>>,
+    /// By whom.
+    pub revoked_by: Option<String>,
+}
+
 impl Token {
     /// As programs are told of it.
     pub fn told(&self) -> serde_json::Value {
-        serde_json::json!({
-            "id": self.id,
-            "label": self.label,
-            "owner": self.owner,
-            "may": self.powers.to_string(),
-            "made_by": self.made_by,
-            "made_at": self.made_at,
-            "expires_at": self.expires_at,
-            "used_at": self.used_at,
-            "revoked_at": self.revoked_at,
-            "revoked_by": self.revoked_by,
-        })
+        serde_json::json!(self.line())
+    }
+
+    /// What programs are told.
+    pub fn line(&self) -> TokenLine {
+        TokenLine {
+            id: self.id.clone(),
+            label: self.label.clone(),
+            owner: self.owner.clone(),
+            may: self.powers.to_string(),
+            made_by: self.made_by.clone(),
+            made_at: self.made_at,
+            expires_at: self.expires_at,
+            used_at: self.used_at,
+            revoked_at: self.revoked_at,
+            revoked_by: self.revoked_by.clone(),
+        }
     }
 }
 

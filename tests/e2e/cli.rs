@@ -9,7 +9,7 @@ use switchyard::model::{EnvironmentName, FlagName};
 
 use crate::program::{Process, SECRETS, Site, case, own_port};
 
-const COMMANDS: [&str; 47] = [
+const COMMANDS: [&str; 48] = [
     "demo",
     "up",
     "serve",
@@ -48,6 +48,7 @@ const COMMANDS: [&str; 47] = [
     "retention",
     "token",
     "top",
+    "openapi",
     "completions",
     "man",
     "settings",

@@ -22,6 +22,7 @@ mod failures;
 #[allow(dead_code, reason = "the other suite uses all of it")]
 #[path = "../support/faulty.rs"]
 mod faulty;
+mod fuzzed;
 mod inputs;
 mod journey;
 mod legacy;

@@ -3,15 +3,20 @@
 pub mod access;
 mod console;
 mod desk;
+mod document;
 mod flags;
 mod gate;
-mod mending;
 mod keeping;
+mod mending;
+mod pages_of_lists;
 mod phases;
+mod problems;
 mod recordings;
+mod repeats;
 mod reviews;
 pub mod server;
 mod sign_in;
+mod sockets;
 mod sound;
 
 use std::time::Duration;

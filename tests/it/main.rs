@@ -40,3 +40,4 @@ mod sharing;
 mod standup;
 mod store;
 mod telemetry;
+mod twins;

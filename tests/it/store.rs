@@ -18,6 +18,7 @@ mod mirrors;
 mod moves;
 mod opening;
 pub mod recordings;
+mod repeats;
 mod replays;
 mod retention;
 mod reviews;
@@ -30,6 +31,7 @@ mod served;
 mod sharing;
 mod spool;
 mod sweeps;
+mod told;
 mod traces;
 mod trail;
 
@@ -67,6 +69,9 @@ on_both_databases!(
     access::a_token_is_read_as_it_was_written_and_revoked_once,
     access::a_sign_in_is_taken_once_in_time_and_by_one_of_many,
     access::a_session_is_read_as_it_was_written_until_it_is_ended,
+    repeats::a_key_is_known_for_a_day_and_its_first_answer_stays,
+    told::what_a_live_run_told_is_what_it_has_done_and_a_shadow_run_tells_what_it_would,
+    told::runs_and_the_trail_are_read_on_from_where_a_page_ended,
     health::a_breaker_is_read_as_it_was_written_by_one_of_those_who_saw_it,
     health::what_is_seen_again_is_so_since_it_was_first_seen,
     ledger::an_effect_is_claimed_by_one_until_its_lease_ends,

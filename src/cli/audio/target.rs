@@ -28,7 +28,7 @@ pub(super) struct Draft {
 }
 
 /// A result that is in its place.
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, schemars::JsonSchema)]
 pub(super) struct Kept {
     /// Its file; none if it went to standard output.
     pub output: Option<PathBuf>,

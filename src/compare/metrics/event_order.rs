@@ -1,13 +1,14 @@
 //! Whether two sequences of events tell the same story where some of it happens at once. Events
 //! of different branches may come in any order among each other; everything else is in order.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Names of events that follow one another, beside other branches.
 pub type Branch = Vec<String>;
 
 /// Which steps run at the same time.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PartialOrder {
     /// The branches.
     pub branches: Vec<Branch>,

@@ -1,6 +1,7 @@
 //! Who asks over HTTP: told by a token or a session, or the local operator where nobody has to sign
 //! in. Signs people in and out, makes tokens, and keeps a record of it.
 
+mod repeats;
 mod signing;
 mod tokens;
 
@@ -26,6 +27,7 @@ use crate::{
     store::{About, NOTED_EVERY, Session, Store, Token},
 };
 
+pub use repeats::owner_of;
 pub use signing::{Begun, Returned, Started};
 pub use tokens::{LONGEST_DAYS, Made, WantedToken};
 

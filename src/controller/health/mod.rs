@@ -72,7 +72,7 @@ pub struct Round {
 }
 
 /// How the breaker stands, for whoever asks.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, schemars::JsonSchema)]
 pub struct Standing {
     /// Where.
     pub environment: String,

@@ -3,12 +3,14 @@
 
 mod graph;
 mod recordings;
+mod serving;
 mod steps;
 
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::try_join_all;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Followed, Shadow};
@@ -27,13 +29,14 @@ pub use recordings::{
     ControlLine, MirrorLine, Moment, RecordingDetail, RecordingLine, RecordingPage, RouteLine,
     RunLine,
 };
+pub use serving::Serving;
 pub use steps::{AttemptLine, StepLine, StepState};
 
 /// How long the engine may take to tell of a run. People who look would rather see the rest.
 pub(super) const ENGINE_WAIT: Duration = Duration::from_secs(2);
 
 /// One run.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct RunStatus {
     /// Its id.
     pub run_id: RunId,
@@ -80,7 +83,7 @@ pub struct RunStatus {
 }
 
 /// What the workflow engine says of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EngineWord {
     /// Nobody asked: the run has ended, or belongs to another environment's engine.
@@ -94,7 +97,7 @@ pub enum EngineWord {
 }
 
 /// One run with everything it did.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct RunDetail {
     /// The run.
     pub run: RunStatus,
@@ -143,6 +146,16 @@ impl Shadow {
     /// The environment's runs under way, oldest first.
     pub async fn open(&self) -> anyhow::Result<Vec<RunStatus>> {
         let runs = self.store.open_runs(&self.environment).await?;
+        try_join_all(runs.iter().map(|run| self.status(run))).await
+    }
+
+    /// The runs after those that `before` ends with, newest first.
+    pub async fn recent_before(
+        &self,
+        before: Option<(DateTime<Utc>, &RunId)>,
+        at_most: i64,
+    ) -> anyhow::Result<Vec<RunStatus>> {
+        let runs = self.store.runs_before(before, at_most).await?;
         try_join_all(runs.iter().map(|run| self.status(run))).await
     }
 

@@ -1,6 +1,7 @@
 //! From a run's trail to its steps in the workflow's order.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
@@ -11,7 +12,7 @@ use crate::{
 };
 
 /// One step of a run; a step per track has a line for each track.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct StepLine {
     /// Its number as progress counts; none for tasks that only serve the engine.
     pub number: Option<usize>,
@@ -36,7 +37,7 @@ pub struct StepLine {
 }
 
 /// How far a step is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StepState {
     /// Nobody has worked on it yet.
@@ -56,7 +57,7 @@ pub enum StepState {
 }
 
 /// One attempt at one task.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct AttemptLine {
     /// The engine's id of it.
     pub task_id: String,

@@ -14,17 +14,34 @@ use serde_json::{Value, json};
 use tracing::error;
 
 use super::{
-    super::{Door, Error, Routes, body::wrong},
+    super::{
+        Door, Error, Routes,
+        body::wrong,
+        field::{Field, text},
+        paging::{Paging, no_cursor},
+        words::shape,
+    },
     replays::moment,
-    runs::{HIGHEST_LIMIT, USUAL_LIMIT},
 };
-use crate::{access::Action, store::WhichEntries};
+use crate::{access::Action, rollout::audit::Sealed, store::WhichEntries};
 
 pub(super) fn routes() -> Routes {
     Routes::new()
         .get("/audit", Action::View, list)
+        .says("Who changed what, the newest first")
+        .asks(&WHICH)
+        .lists::<Sealed>("entries")
         .get("/audit/verification", Action::View, verify)
+        .says("Whether the chain of entries is whole")
+        .answers_with(&[
+            ("whole", shape::<bool>),
+            ("entries?", shape::<i64>),
+            ("broken?", shape::<String>),
+        ])
         .get("/audit/export", Action::View, export)
+        .says("The chain of all migrations as JSON lines")
+        .asks(&PART)
+        .writes("application/x-ndjson")
 }
 
 /// Which entries.
@@ -34,9 +51,17 @@ pub(in crate::http) struct Asked {
     pub(in crate::http) by: Option<String>,
     pub(in crate::http) since: Option<String>,
     pub(in crate::http) until: Option<String>,
-    pub(in crate::http) limit: Option<i64>,
+    /// Of a page of the console: so many are skipped.
     pub(in crate::http) skip: Option<i64>,
 }
+
+/// The same for the document.
+const WHICH: [Field; 4] = [
+    text("action", "what was done", "\"flip\""),
+    text("by", "who did it", "\"ana\""),
+    text("since", "a day or a moment it was done at or after", "\"2026-03-02\""),
+    text("until", "a day or a moment it was done before", "\"2026-03-03T12:00:00Z\""),
+];
 
 impl Asked {
     /// The entries that are asked for.
@@ -65,30 +90,18 @@ impl Asked {
 async fn list(
     State(door): State<Door>,
     asked: Result<Query<Asked>, QueryRejection>,
-) -> Result<Json<Value>, Error> {
-    let Ok(Query(asked)) = asked else {
-        return Err(not_listed());
-    };
-    let (limit, skip) = (
-        asked.limit.unwrap_or(USUAL_LIMIT),
-        asked.skip.unwrap_or_default(),
-    );
-    if !(1..=HIGHEST_LIMIT).contains(&limit) || !(0..=1_000_000_000).contains(&skip) {
-        return Err(not_listed());
-    }
+    paging: Paging,
+) -> Result<Response, Error> {
+    let Query(asked) = asked.map_err(|wrong| Error::BadRequest(wrong.body_text()))?;
     let about = &door.mover.about;
-    let migration = (&about.environment, &about.flag);
+    let place = (&about.environment, &about.flag);
+    let before = paging.after.as_deref().map_or(Ok(i64::MAX), str::parse);
+    let before = before.map_err(|_| no_cursor())?;
     let store = &door.mover.store;
     let which = asked.which()?;
-    let asking = store.audit_page(migration, &which, (skip, limit));
-    let (entries, of) = asking.await?;
-    Ok(Json(json!({ "entries": entries, "of": of })))
-}
-
-fn not_listed() -> Error {
-    Error::BadRequest(format!(
-        "`limit` must be a whole number from 1 to {HIGHEST_LIMIT}, and `skip` one from 0 on"
-    ))
+    let entries = store.audit_before(place, &which, (before, paging.limit + 1));
+    let seq = |sealed: &Sealed| sealed.entry.seq.to_string();
+    paging.began(entries.await?, seq).named("entries")
 }
 
 async fn verify(State(door): State<Door>) -> Result<Json<Value>, Error> {
@@ -97,6 +110,11 @@ async fn verify(State(door): State<Door>) -> Result<Json<Value>, Error> {
         Err(broken) => json!({ "whole": false, "broken": broken.to_string() }),
     }))
 }
+
+const PART: [Field; 2] = [
+    text("since", "from when on", "\"2026-03-02T12:00:00Z\""),
+    text("until", "until when", "\"2026-03-03T12:00:00Z\""),
+];
 
 /// Which part of the chain.
 #[derive(Deserialize)]

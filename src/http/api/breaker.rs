@@ -5,6 +5,7 @@ use axum::{Json, extract::State};
 use super::super::{
     Door, Error, Routes,
     body::{self, Body},
+    field::{BY, Field, text},
 };
 use crate::{
     access::{Action, Caller},
@@ -13,12 +14,20 @@ use crate::{
 };
 
 pub(super) fn routes() -> Routes {
-    Routes::new().get("/breaker", Action::View, breaker).post(
-        "/breaker/closing",
-        Action::CloseBreaker,
-        closing,
-    )
+    Routes::new()
+        .get("/breaker", Action::View, breaker)
+        .says("Whether Conductor is relied on, and what was seen of it")
+        .answers::<Standing>()
+        .post("/breaker/closing", Action::CloseBreaker, closing)
+        .says("Closes the breaker by somebody's word, once a look finds nothing wrong")
+        .takes(&CLOSING)
+        .answers::<Standing>()
 }
+
+const CLOSING: [Field; 2] = [
+    BY,
+    text("reason", "why", r#""Conductor was restarted and answers""#).needed(),
+];
 
 /// How the breaker stands now.
 pub(in crate::http) async fn stands(door: &Door) -> Result<Standing, Error> {
@@ -43,7 +52,7 @@ async fn closing(
     caller: Caller,
     body: Body,
 ) -> Result<Json<Standing>, Error> {
-    let fields = body::object(body, &["by", "reason"])?;
+    let fields = body::read(body, &CLOSING)?;
     let reason = fields.text_or("reason", "send why it may be relied on again")?;
     close_by(&door, &fields.by(&caller)?, &reason).await?;
     Ok(Json(stands(&door).await?))

@@ -5,14 +5,26 @@ use axum::{
     extract::{Query, State, rejection::QueryRejection},
 };
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use super::super::{Door, Error, Routes};
+use super::super::{
+    Door, Error, Routes,
+    field::{Field, text},
+};
 use crate::{
     access::Action,
+    gate::{Decision, Soak},
+    model::EnvironmentName,
     report::evidence::{self, EvidenceReport},
+    rollout::Evidence,
 };
+
+const SINCE: [Field; 1] = [text(
+    "since",
+    "since when changes are to be told: a moment, a day, or how long ago",
+    "\"1d\"",
+)];
 
 /// Since when changes are to be told.
 #[derive(Deserialize)]
@@ -34,7 +46,12 @@ pub(in crate::http) fn since_of(
 pub(super) fn routes() -> Routes {
     Routes::new()
         .get("/gate", Action::View, gate)
+        .says("Whether the evidence is enough for a cutover, and what it lacks")
+        .answers::<Gate>()
         .get("/evidence", Action::View, evidence)
+        .says("Everything the report on the evidence shows")
+        .asks(&SINCE)
+        .answers::<EvidenceReport>()
 }
 
 /// Everything the report on the evidence shows.
@@ -46,11 +63,25 @@ async fn evidence(
     Ok(Json(door.mover.evidence_report(since).await?))
 }
 
-async fn gate(State(door): State<Door>) -> Result<Json<Value>, Error> {
+/// What the gate says.
+#[derive(Serialize, JsonSchema)]
+struct Gate {
+    #[serde(flatten)]
+    decision: Decision,
+    /// Where.
+    environment: EnvironmentName,
+    /// What it was decided on; a move names its digest.
+    evidence: Evidence,
+    /// What is said of those that the candidate served.
+    soak: Soak,
+}
+
+async fn gate(State(door): State<Door>) -> Result<Json<Gate>, Error> {
     let (evidence, decision) = door.mover.gate().await?;
-    let mut told = json!(decision);
-    told["environment"] = json!(door.mover.about.environment);
-    told["evidence"] = json!(evidence);
-    told["soak"] = json!(door.mover.soak().await?);
-    Ok(Json(told))
+    Ok(Json(Gate {
+        decision,
+        environment: door.mover.about.environment.clone(),
+        evidence,
+        soak: door.mover.soak().await?,
+    }))
 }

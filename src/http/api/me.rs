@@ -2,6 +2,7 @@
 
 use axum::{Json, extract::State};
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::super::{Door, Needs, Routes};
@@ -11,11 +12,14 @@ use crate::{
 };
 
 pub(super) fn routes() -> Routes {
-    Routes::new().get("/me", Needs::SignedIn, me)
+    Routes::new()
+        .get("/me", Needs::SignedIn, me)
+        .says("Who asks, and what they may do")
+        .answers::<Me>()
 }
 
 /// Somebody as they are known here.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Me {
     /// None where nobody has to sign in.
     name: Option<String>,

@@ -5,16 +5,17 @@ use axum::{
     extract::{Path, State},
 };
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use super::super::{
     Door, Error, Routes,
     body::{self, Body, Fields, wrong},
+    field::{BY, Field, text},
 };
 use crate::{
     access::{Action, Caller},
-    controller::{NotMended, Possible, Signature},
+    controller::{Mended, NotMended, Possible, Signature},
     model::RunId,
     rollout::Mend,
 };
@@ -28,20 +29,51 @@ pub(in crate::http) const fn action_of(mend: Mend) -> Action {
 }
 
 pub(super) fn routes() -> Routes {
-    let routes = Routes::new().get("/runs/{id}/mending", Action::View, possible);
+    let routes = Routes::new()
+        .get("/runs/{id}/mending", Action::View, possible)
+        .says("What may be done about a run now, and why not the rest")
+        .answers::<Mendable>();
     Mend::ALL.into_iter().fold(routes, |routes, mend| {
-        routes.post(
-            &format!("/runs/{{id}}/{mend}"),
-            action_of(mend),
-            async move |door: State<Door>, caller: Caller, id: Path<RunId>, body: Body| {
-                act(mend, door, caller, id, body).await
-            },
-        )
+        let summary = match mend {
+            Mend::Retry => "Runs the step that failed again",
+            Mend::Resume => "Has a run go on where it stopped",
+            Mend::Takeover => "Gives the recording of a run back to Celery",
+            Mend::Compare => "Compares a run with its control again",
+        };
+        routes
+            .post(
+                &format!("/runs/{{id}}/{mend}"),
+                action_of(mend),
+                async move |door: State<Door>, caller: Caller, id: Path<RunId>, body: Body| {
+                    act(mend, door, caller, id, body).await
+                },
+            )
+            .says(summary)
+            .takes(&ACT)
+            .answers::<Acted>()
     })
 }
 
+const ACT: [Field; 3] = [
+    BY,
+    text("reason", "why", r#""the store answers again""#).needed(),
+    text(
+        "seen",
+        "the `finished_at` of the run as it was seen, so that nothing is done about what nobody saw",
+        "",
+    ),
+];
+
+/// What was done.
+#[derive(Serialize, JsonSchema)]
+struct Acted {
+    run_id: RunId,
+    #[serde(flatten)]
+    mended: Mended,
+}
+
 /// What may be done about a run now, and why not.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Mendable {
     run_id: RunId,
     /// When the run had ended; sent back as `seen`, so that nothing is done about what nobody saw.
@@ -69,8 +101,8 @@ async fn act(
     caller: Caller,
     Path(id): Path<RunId>,
     body: Body,
-) -> Result<Json<Value>, Error> {
-    let fields = body::object(body, &["by", "reason", "seen"])?;
+) -> Result<Json<Acted>, Error> {
+    let fields = body::read(body, &ACT)?;
     let signed = Signature {
         by: fields.by(&caller)?,
         reason: fields.text("reason")?,
@@ -78,9 +110,7 @@ async fn act(
     };
     door.run_of(&id, &caller, action_of(mend)).await?;
     let mended = door.mending.mend(mend, &id, signed).await??;
-    let mut told = json!(mended);
-    told["run_id"] = json!(id);
-    Ok(Json(told))
+    Ok(Json(Acted { run_id: id, mended }))
 }
 
 fn seen(fields: &Fields) -> Result<Option<DateTime<Utc>>, Error> {

@@ -2,6 +2,7 @@
 
 pub(super) mod audit;
 pub(super) mod breaker;
+mod document;
 pub(super) mod gate;
 pub(super) mod health;
 pub(super) mod holds;
@@ -17,6 +18,7 @@ mod reviews;
 pub(super) mod runs;
 mod settings;
 mod tokens;
+mod ws;
 
 use super::{Error, Routes};
 
@@ -40,7 +42,9 @@ pub(super) fn routes() -> Routes {
                 .merge(notices::routes())
                 .merge(retention::routes())
                 .merge(tokens::routes())
-                .merge(me::routes()),
+                .merge(me::routes())
+                .merge(ws::routes())
+                .merge(document::routes()),
         )
         .fallback(|| async { Error::NotFound("the API has no such address".to_owned()) })
 }

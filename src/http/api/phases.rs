@@ -13,24 +13,74 @@ use super::super::{
     Door, Error, Routes,
     body::{self, Body},
     caller::allowed,
+    field::{BY, Field, number, text, texts},
+    paging::{HIGHEST_LIMIT, Paging},
+    words::{Part, shape},
 };
 use crate::{
     access::{Action, Caller},
     controller::{Approved, Moved, Plan},
     rollout::{Check, Move, NoPosition, Percent, Position, required},
-    store::{PhaseRow, Rehearsal, Request},
+    store::{PhaseLine, PhaseRow, Rehearsal, RehearsalLine, Request, RequestLine},
 };
 
 pub(super) fn routes() -> Routes {
     Routes::new()
         .get("/phases", Action::View, list)
+        .says("How far the migration is, in each environment")
+        .answers_with(&[("phases", shape::<Vec<PhaseLine>>)])
         .get("/phases/plan", Action::View, plan)
+        .says("What a step lacks: each precondition with its value, its bound and who can do something")
+        .asks(&PLAN)
+        .answers::<Plan>()
         .post("/phases/moves", Action::Move, go)
+        .says("Moves the migration, or says which preconditions are missing")
+        .takes(&FIELDS)
+        .answers_with(&MOVED)
+        .or(202, &REQUESTED)
         .get("/rehearsals", Action::View, rehearsals)
+        .says("Rehearsals of cutover and fallback, the newest first")
+        .lists::<RehearsalLine>("rehearsals")
         .get("/requests", Action::View, requests)
+        .says("Moves that wait for approval")
+        .lists::<RequestLine>("requests")
         .post("/requests/{id}/approvals", Action::Approve, approve)
+        .says("Approves a move that somebody else asked for, which makes it where that is enough")
+        .takes(&[BY])
+        .answers_with(&MOVED)
+        .or(202, &REQUESTED)
         .post("/requests/{id}/withdrawal", Action::Move, withdraw)
+        .says("Takes a request back")
+        .takes(&[BY])
+        .answers_with(&[("withdrawn", shape::<String>)])
 }
+
+/// What a move that was made is told as.
+const MOVED: [Part; 3] = [
+    ("moved", shape::<PhaseLine>),
+    ("before", shape::<String>),
+    ("audit", shape::<i64>),
+];
+
+/// The same of one that others have to approve.
+const REQUESTED: [Part; 3] = [
+    ("request", shape::<String>),
+    ("approvals", shape::<usize>),
+    ("needed", shape::<usize>),
+];
+
+const PLAN: [Field; 2] = [
+    text(
+        "to",
+        "the step; the usual next one where nothing is said",
+        "\"shadow\"",
+    ),
+    text(
+        "percent",
+        "of steps that go by a percentage, how much",
+        "\"12.5\"",
+    ),
+];
 
 async fn list(State(door): State<Door>, caller: Caller) -> Result<Json<Value>, Error> {
     let mut rows = door.mover.store.phases().await?;
@@ -40,7 +90,7 @@ async fn list(State(door): State<Door>, caller: Caller) -> Result<Json<Value>, E
     }
     let reach = caller.reach(Action::View);
     let theirs = rows.iter().filter(|row| reach.has(&row.environment));
-    let phases: Vec<_> = theirs.map(PhaseRow::told).collect();
+    let phases: Vec<_> = theirs.map(PhaseRow::line).collect();
     Ok(Json(json!({ "phases": phases })))
 }
 
@@ -91,12 +141,31 @@ fn position(name: &str, percent: Option<&str>) -> Result<Position, Error> {
     }
 }
 
-const FIELDS: [&str; 8] = [
-    "to", "percent", "by", "reason", "seen", "evidence", "override", "confirm",
+const FIELDS: [Field; 8] = [
+    text("to", "the step", r#""parallel""#).needed(),
+    text("percent", "of steps that go by a percentage, how much", ""),
+    BY,
+    text("reason", "why; it goes on record", r#""the first week""#),
+    number("seen", (0, i64::MAX), "the version it was decided on"),
+    text(
+        "evidence",
+        "the digest of the evidence it was decided on",
+        "",
+    ),
+    texts(
+        "override",
+        "preconditions that whoever asks takes upon themselves",
+        "",
+    ),
+    text(
+        "confirm",
+        "the environment's name, where a step asks for it",
+        "",
+    ),
 ];
 
 async fn go(State(door): State<Door>, caller: Caller, body: Body) -> Result<Response, Error> {
-    let fields = body::object(body, &FIELDS)?;
+    let fields = body::read(body, &FIELDS)?;
     let to = position(
         &fields.text("to")?,
         fields.text_if_any("percent")?.as_deref(),
@@ -154,7 +223,7 @@ fn moved(moved: Moved) -> Result<Response, Error> {
     match moved {
         Moved::Made(flipped) => {
             let told = json!({
-                "moved": flipped.now.told(),
+                "moved": flipped.now.line(),
                 "before": flipped.before.to_string(),
                 "audit": flipped.audited,
             });
@@ -168,17 +237,19 @@ fn moved(moved: Moved) -> Result<Response, Error> {
     }
 }
 
-async fn requests(State(door): State<Door>) -> Result<Json<Value>, Error> {
+async fn requests(State(door): State<Door>, paging: Paging) -> Result<Response, Error> {
     let open = door.mover.requests().await?;
-    let open: Vec<_> = open.iter().map(Request::told).collect();
-    Ok(Json(json!({ "requests": open })))
+    let open: Vec<_> = open.iter().map(Request::line).collect();
+    paging
+        .cut(open, |request| request.id.clone())
+        .named("requests")
 }
 
-async fn rehearsals(State(door): State<Door>) -> Result<Json<Value>, Error> {
+async fn rehearsals(State(door): State<Door>, paging: Paging) -> Result<Response, Error> {
     let mover = &door.mover;
-    let newest = mover.store.rehearsals(&mover.about, 50).await?;
-    let told = newest.iter().map(Rehearsal::told);
-    Ok(Json(json!({ "rehearsals": told.collect::<Vec<_>>() })))
+    let newest = mover.store.rehearsals(&mover.about, HIGHEST_LIMIT).await?;
+    let told: Vec<_> = newest.iter().map(Rehearsal::line).collect();
+    paging.cut(told, |one| one.id.clone()).named("rehearsals")
 }
 
 fn no_request(id: &str) -> Error {
@@ -193,7 +264,7 @@ async fn approve(
     Path(id): Path<String>,
     body: Body,
 ) -> Result<Response, Error> {
-    let by = body::object(body, &["by"])?.by(&caller)?;
+    let by = body::read(body, &[BY])?.by(&caller)?;
     match door.mover.approve(&id, &by).await? {
         Approved::Nothing => Err(no_request(&id)),
         Approved::ByRequester => Err(Error::Conflict(
@@ -209,7 +280,7 @@ async fn withdraw(
     Path(id): Path<String>,
     body: Body,
 ) -> Result<Json<Value>, Error> {
-    let by = body::object(body, &["by"])?.by(&caller)?;
+    let by = body::read(body, &[BY])?.by(&caller)?;
     if door.mover.withdraw(&id, &by).await? {
         Ok(Json(json!({ "withdrawn": id })))
     } else {

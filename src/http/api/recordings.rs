@@ -3,31 +3,32 @@
 use axum::{
     Json,
     extract::{Path, Query, State, rejection::QueryRejection},
+    response::Response,
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{
-    super::{
-        Door, Error, Routes,
-        body::{self, Body, Fields, wrong},
-        seeking::Seeking,
-    },
-    runs::{Listing, limit_of},
+use super::super::{
+    Door, Error, Routes,
+    body::{self, Body, Fields, wrong},
+    field::{Field, text, texts, truth},
+    paging::{Paging, no_cursor},
+    seeking::{self, Seeking},
 };
 use crate::{
     access::{Action, Caller},
     controller::{
         intake::{Accepted, Request, Unanswered},
-        status::{RecordingDetail, RecordingPage},
+        status::{RecordingDetail, RecordingLine},
     },
     model::TranscriptId,
     rollout::Owner,
-    store::{Way, Wish},
+    store::{Place, Way, Wish},
 };
 
 /// Who serves.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Served {
     /// `control`: the caller publishes the task under this id. `candidate`: the caller accepts, and
     /// does not.
@@ -39,24 +40,37 @@ struct Served {
 pub(super) fn routes() -> Routes {
     Routes::new()
         .get("/recordings", Action::View, list)
+        .says("Recordings as they were routed, the newest first")
+        .asks(&seeking::FIELDS)
+        .lists::<RecordingLine>("recordings")
         .get("/recordings/{id}", Action::View, one)
+        .says("A recording with its routes, runs, controls and mirrors")
+        .answers::<RecordingDetail>()
         .post("/recordings", Action::AskRoute, ask)
+        .says("Asks who serves a recording before its Celery task is published, which pins it")
+        .takes(&FIELDS)
+        .answers::<Served>()
         .post("/recordings/{task_id}/accept", Action::AskRoute, accept)
+        .says("Accepts the answer, where the candidate serves")
+        .takes(&[])
+        .answers::<Served>()
 }
 
-/// The newest first; `next` is asked for as `before`.
 async fn list(
     State(door): State<Door>,
     caller: Caller,
     seeking: Result<Query<Seeking>, QueryRejection>,
-    listing: Result<Query<Listing>, QueryRejection>,
-) -> Result<Json<RecordingPage>, Error> {
+    paging: Paging,
+) -> Result<Response, Error> {
     let Query(seeking) = seeking.map_err(|error| Error::BadRequest(error.body_text()))?;
-    let limit = usize::try_from(limit_of(&listing)?).unwrap_or(1);
     let sought = seeking.sought(&caller.reach(Action::View), (door.shadow.clock)())?;
-    let place = seeking.place()?;
+    let place = paging.after.as_deref();
+    let place = place.map(|text| Place::parse(text).ok_or_else(no_cursor));
+    let place = place.transpose()?;
+    let limit = usize::try_from(paging.limit).unwrap_or(1);
     let page = door.shadow.recordings(&sought, place.as_ref(), limit);
-    Ok(Json(page.await?))
+    let page = page.await?;
+    paging.page(page.recordings, page.next).named("recordings")
 }
 
 async fn one(
@@ -70,7 +84,7 @@ async fn one(
 }
 
 async fn ask(State(door): State<Door>, body: Body) -> Result<Json<Served>, Error> {
-    let request = read(&body::object(body, &FIELDS)?)?;
+    let request = read(&body::read(body, &FIELDS)?)?;
     let answer = match door.intake.decide(&request, Way::Http).await {
         Ok(answer) => answer,
         Err(doubt @ Unanswered::Doubt(_)) => return Err(Error::Unavailable(doubt.to_string())),
@@ -117,12 +131,35 @@ async fn accept(
     }))
 }
 
-const FIELDS: [&str; 5] = [
-    "transcript_id",
-    "bucket_name",
-    "track_keys",
-    "task_id",
-    "reprocess",
+const FIELDS: [Field; 5] = [
+    text(
+        "transcript_id",
+        "the id of the transcript's row",
+        r#""0f1e2d3c-4b5a-4968-8776-655443322110""#,
+    )
+    .needed(),
+    text(
+        "bucket_name",
+        "the bucket the tracks lie in",
+        r#""daily-recordings""#,
+    )
+    .needed(),
+    texts(
+        "track_keys",
+        "the keys of the tracks, in the order of speakers",
+        r#"["room/track-0.webm", "room/track-1.webm"]"#,
+    )
+    .needed(),
+    text(
+        "task_id",
+        "a fresh UUID, the id the Celery task is published under",
+        r#""8e03978e-40d5-43e8-bc93-6894a57f9324""#,
+    )
+    .needed(),
+    truth(
+        "reprocess",
+        "whether somebody asked to process the transcript again",
+    ),
 ];
 
 fn read(fields: &Fields) -> Result<Request, Error> {

@@ -2,17 +2,17 @@
 
 use axum::{
     Json,
-    extract::{Path, Query, State, rejection::QueryRejection},
+    extract::{Path, State},
 };
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::{
-    super::{
-        Door, Error, Routes,
-        body::{self, Body},
-    },
-    runs::{Listing, limit_of},
+use super::super::{
+    Door, Error, Routes,
+    body::{self, Body},
+    field::{BY, Field, amount, number, text, truth},
+    paging::{LIMIT, Paging},
+    words::shape,
 };
 use crate::{
     access::{Action, Caller},
@@ -22,12 +22,32 @@ use crate::{
 pub(super) fn routes() -> Routes {
     Routes::new()
         .get("/replays", Action::View, list)
+        .says("Replays of history, the newest first")
+        .asks(&[LIMIT])
+        .answers_with(&[("replays", shape::<Vec<Told>>)])
         .post("/replays", Action::Replay, begin)
+        .says("Begins a replay of past recordings, which the controller drives")
+        .takes(&NEW)
+        .answers::<Told>()
         .get("/replays/{id}", Action::View, one)
+        .says("A replay, and how far it is")
+        .answers::<Told>()
         .post("/replays/{id}/pause", Action::Replay, pause)
+        .says("Starts nothing more for now; what is under way ends")
+        .takes(&[BY])
+        .answers::<Told>()
         .post("/replays/{id}/resumption", Action::Replay, resume)
+        .says("Goes on with a replay, in other bounds if they are sent")
+        .takes(&BOUNDS)
+        .answers::<Told>()
         .post("/replays/{id}/cancellation", Action::Replay, cancel)
+        .says("Starts nothing more; what is under way ends")
+        .takes(&[BY])
+        .answers::<Told>()
 }
+
+/// A replay as it is told of.
+type Told = Map<String, Value>;
 
 /// What a refusal is for whoever asks over HTTP.
 pub(in crate::http) fn refused(refusal: &NoReplay) -> Error {
@@ -53,9 +73,9 @@ pub(in crate::http) fn moment(text: &str) -> Option<DateTime<Utc>> {
 
 async fn list(
     State(door): State<Door>,
-    listing: Result<Query<Listing>, QueryRejection>,
+    paging: Paging,
 ) -> Result<Json<Value>, Error> {
-    let limit = limit_of(&listing)?;
+    let limit = paging.limit;
     let store = &door.shadow.store;
     let replays = store.replays(&door.shadow.environment, limit).await?;
     let told: Vec<Value> = replays.iter().map(|replay| replay.told()).collect();
@@ -71,19 +91,25 @@ async fn one(State(door): State<Door>, Path(id): Path<String>) -> Result<Json<Va
     Ok(Json(told))
 }
 
-const NEW: [&str; 8] = [
-    "from",
-    "to",
-    "room",
-    "limit",
-    "rate",
-    "budget_usd",
-    "anew",
-    "by",
+const NEW: [Field; 8] = [
+    text("from", "a day or a moment the recordings began at or after", r#""2026-03-01""#).needed(),
+    text("to", "a day or a moment they began before", r#""2026-03-08""#),
+    text("room", "of which room alone", r#""room-1""#),
+    number("limit", (1, i64::MAX), "how many at most").needed().like("100"),
+    number("rate", (1, i64::MAX), "how many an hour").needed().like("20"),
+    amount("budget_usd", "what all of it may cost, in US dollars"),
+    truth("anew", "whether recordings that were replayed before are replayed again"),
+    BY,
+];
+
+const BOUNDS: [Field; 3] = [
+    BY,
+    number("rate", (1, i64::MAX), "how many an hour"),
+    amount("budget_usd", "what all of it may cost, in US dollars"),
 ];
 
 async fn begin(State(door): State<Door>, caller: Caller, body: Body) -> Result<Json<Value>, Error> {
-    let fields = body::object(body, &NEW)?;
+    let fields = body::read(body, &NEW)?;
     let day = "send a day like 2026-03-01, or 2026-03-01T12:00:00Z";
     let at = |name: &str, text: &str| moment(text).ok_or_else(|| body::wrong(name, day));
     let number = |name: &str| -> Result<i64, Error> {
@@ -125,7 +151,7 @@ async fn pause(
     Path(id): Path<String>,
     body: Body,
 ) -> Result<Json<Value>, Error> {
-    let by = body::object(body, &["by"])?.by(&caller)?;
+    let by = body::read(body, &[BY])?.by(&caller)?;
     let paused = door.replays()?.pause(&id, &by).await?;
     let replay = paused.map_err(|refusal| refused(&refusal))?;
     Ok(Json(replay.told()))
@@ -137,7 +163,7 @@ async fn resume(
     Path(id): Path<String>,
     body: Body,
 ) -> Result<Json<Value>, Error> {
-    let fields = body::object(body, &["by", "rate", "budget_usd"])?;
+    let fields = body::read(body, &BOUNDS)?;
     let budget = match fields.get("budget_usd") {
         None | Some(Value::Null) => None,
         Some(sent) => Some(sent.as_f64().ok_or_else(|| {
@@ -157,7 +183,7 @@ async fn cancel(
     Path(id): Path<String>,
     body: Body,
 ) -> Result<Json<Value>, Error> {
-    let by = body::object(body, &["by"])?.by(&caller)?;
+    let by = body::read(body, &[BY])?.by(&caller)?;
     let cancelled = door.replays()?.cancel(&id, &by).await?;
     let replay = cancelled.map_err(|refusal| refused(&refusal))?;
     Ok(Json(replay.told()))

@@ -1,22 +1,36 @@
 //! Compared runs, by their newest comparison.
 
 use axum::{
-    Json,
     extract::{Query, State, rejection::QueryRejection},
+    response::Response,
 };
 use serde::Deserialize;
-use serde_json::{Value, json};
 
-use super::super::{Door, Error, Routes, body::wrong};
+use super::super::{
+    Door, Error, Routes,
+    body::wrong,
+    field::{self, text},
+    paging::{Paging, no_cursor},
+};
 use crate::{
     access::Action,
     compare::{Field, Verdict},
-    store::WhichReports,
+    store::{ReportLine, WhichReports},
 };
 
 pub(super) fn routes() -> Routes {
-    Routes::new().get("/reports", Action::View, list)
+    Routes::new()
+        .get("/reports", Action::View, list)
+        .says("Compared runs by their newest comparison, the newest first")
+        .asks(&WHICH)
+        .lists::<ReportLine>("reports")
 }
+
+const WHICH: [field::Field; 3] = [
+    text("verdict", "what it came to", r#""differs""#),
+    text("field", "a field that differs", r#""title""#),
+    text("id", "part of a run's or recording's id", r#""rec_77""#),
+];
 
 /// Which runs, and which of them.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -24,7 +38,7 @@ pub(in crate::http) struct Asked {
     pub(in crate::http) verdict: Option<String>,
     pub(in crate::http) field: Option<String>,
     pub(in crate::http) id: Option<String>,
-    pub(in crate::http) limit: Option<i64>,
+    /// Of a page of the console: so many are skipped.
     pub(in crate::http) skip: Option<i64>,
 }
 
@@ -55,19 +69,17 @@ impl Asked {
 async fn list(
     State(door): State<Door>,
     asked: Result<Query<Asked>, QueryRejection>,
-) -> Result<Json<Value>, Error> {
+    paging: Paging,
+) -> Result<Response, Error> {
     let Query(asked) = asked.map_err(|error| Error::BadRequest(error.body_text()))?;
-    let limit = asked.limit.unwrap_or(50);
-    let skip = asked.skip.unwrap_or(0);
-    if !(1..=500).contains(&limit) || !(0..=1_000_000_000).contains(&skip) {
-        return Err(wrong(
-            "limit",
-            "send a whole number from 1 to 500, and in `skip` one from 0 on",
-        ));
-    }
+    let skip = paging.after.as_deref().map_or(Ok(0), str::parse::<i64>);
+    let skip = skip.ok().filter(|skip| (0..=1_000_000_000).contains(skip));
+    let skip = skip.ok_or_else(no_cursor)?;
     let mover = &door.mover;
     let which = asked.which()?;
-    let page = (skip, limit);
+    let page = (skip, paging.limit);
     let (reports, of) = mover.store.reports(&mover.about, &which, page).await?;
-    Ok(Json(json!({ "reports": reports, "of": of })))
+    let next = skip + paging.limit;
+    let next = (next < of).then(|| next.to_string());
+    paging.page(reports, next).named("reports")
 }

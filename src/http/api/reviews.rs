@@ -3,40 +3,78 @@
 
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::{Path, Query, State, rejection::QueryRejection},
+    response::Response,
 };
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::super::{
     Door, Error, Routes,
     body::{self, Body},
+    field::{BY, Field, number, one_of, text},
+    paging::Paging,
+    words::shape,
 };
 use crate::{
     access::{Action, Caller},
-    compare::{Class, Field, Severity},
-    controller::{ClusterDetail, Shown},
-    reviews::{ItemKind, NewRule, Order, Predicate, Refused, Says, Side, Sought, Target, Wanted},
+    compare::{Class, Field as ComparedField, Severity},
+    controller::{ClusterDetail, Listed, Shown},
+    reviews::{
+        Choice, ClusterStanding, Foreseen, ItemKind, NewRule, Order, Predicate, Preview, Refused,
+        Rule, Says, Side, Sought, Summary, Target, Wanted,
+    },
     selftest::NEEDED,
+    store::SelfTest,
 };
 
 pub(super) fn routes() -> Routes {
     Routes::new()
         .get("/reviews", Action::View, summary)
+        .says("What people have to look at before a cutover, and how far that is")
+        .answers_with(&[("done", shape::<bool>), ("summary", shape::<Summary>)])
         .get("/reviews/items", Action::Review, queue)
+        .says("What is open, the gravest first where nothing else is asked for")
+        .asks(&SOUGHT)
+        .lists::<Listed>("items")
         .post("/reviews/items/{id}/open", Action::Review, open)
+        .says("Opens an item, which is noted; it quotes the meeting")
+        .takes(&[BY])
+        .answers::<Shown>()
         .post("/reviews/items/{id}/choice", Action::Review, choose)
+        .says("Chooses a side of a side-by-side; whose it was is told only now")
+        .takes(&CHOICE)
+        .answers_with(&[("chosen", shape::<Choice>)])
         .get("/reviews/clusters", Action::Review, clusters)
+        .says("Differences of one sort together, the highest rank first")
+        .lists::<ClusterStanding>("clusters")
         .get("/reviews/clusters/{id}", Action::Review, cluster)
+        .says("One cluster with its items and what was said of it")
+        .asks(&[BY])
+        .answers::<ClusterDetail>()
         .post("/reviews/verdicts", Action::Review, say)
+        .says("Says what an item or a cluster means")
+        .takes(&VERDICT)
+        .answers_with(&[("said?", shape::<String>), ("preview?", shape::<Foreseen>)])
         .get("/reviews/rules", Action::View, rules)
+        .says("Rules that hide differences, and how many each hides")
+        .lists::<RuleLine>("rules")
         .post("/reviews/rules", Action::MakeRules, make_rule)
+        .says("Makes a rule that hides differences, or shows what one would hide")
+        .takes(&RULE)
+        .answers_with(&[("rule?", shape::<String>), ("preview", shape::<Preview>)])
         .post(
             "/reviews/rules/{id}/removal",
             Action::MakeRules,
             remove_rule,
         )
+        .says("Removes a rule")
+        .takes(&REMOVAL)
+        .answers_with(&[("removed", shape::<String>)])
         .get("/selftest", Action::View, selftest)
+        .says("How well the comparison catches known defects")
+        .answers_with(&[("selftest", shape::<Option<SelfTestLine>>)])
 }
 
 fn refused(refusal: &Refused) -> Error {
@@ -72,6 +110,16 @@ fn one<T>(
     one.transpose()
 }
 
+/// The same for the document.
+const SOUGHT: [Field; 6] = [
+    BY,
+    one_of("kind", &["difference", "sample", "title", "summary"], "of which kind"),
+    text("field", "of which field", r#""title""#),
+    one_of("severity", &["S0", "S1", "S2", "S3"], "how grave"),
+    text("cluster", "of which cluster: its signature", ""),
+    one_of("order", &["gravest", "oldest"], "what comes first"),
+];
+
 impl Asked {
     fn sought(&self) -> Result<Sought, Error> {
         let kinds = "send `difference`, `sample`, `title` or `summary`";
@@ -82,7 +130,7 @@ impl Asked {
             field: one(
                 "field",
                 self.field.as_deref(),
-                Field::parse,
+                ComparedField::parse,
                 "send a field as items have it",
             )?,
             severity: one(
@@ -100,20 +148,25 @@ impl Asked {
 async fn queue(
     State(door): State<Door>,
     caller: Caller,
-    Query(asked): Query<Asked>,
-) -> Result<Json<Value>, Error> {
+    asked: Result<Query<Asked>, QueryRejection>,
+    paging: Paging,
+) -> Result<Response, Error> {
+    let Query(asked) = asked.map_err(|wrong| Error::BadRequest(wrong.body_text()))?;
     let sought = asked.sought()?;
     let by = caller.name.or(asked.by);
     let queue = door.reviews.sought(by.as_deref(), &sought).await?;
-    Ok(Json(json!({ "items": queue })))
+    paging
+        .cut(queue, |listed| listed.item.id.clone())
+        .named("items")
 }
 
 async fn cluster(
     State(door): State<Door>,
     caller: Caller,
     Path(id): Path<String>,
-    Query(asked): Query<Asked>,
+    asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Json<ClusterDetail>, Error> {
+    let Query(asked) = asked.map_err(|wrong| Error::BadRequest(wrong.body_text()))?;
     let by = caller.name.or(asked.by);
     let found = door.reviews.cluster(&id, by.as_deref()).await?;
     found.map(Json).ok_or_else(|| {
@@ -123,8 +176,11 @@ async fn cluster(
     })
 }
 
-async fn clusters(State(door): State<Door>) -> Result<Json<Value>, Error> {
-    Ok(Json(json!({ "clusters": door.reviews.clusters().await? })))
+async fn clusters(State(door): State<Door>, paging: Paging) -> Result<Response, Error> {
+    let clusters = door.reviews.clusters().await?;
+    paging
+        .cut(clusters, |cluster| cluster.signature.clone())
+        .named("clusters")
 }
 
 /// Opening is noted, so it is no `GET`.
@@ -134,7 +190,7 @@ async fn open(
     Path(id): Path<String>,
     body: Body,
 ) -> Result<Json<Shown>, Error> {
-    let by = body::object(body, &["by"])?.by(&caller)?;
+    let by = body::read(body, &[BY])?.by(&caller)?;
     let shown = door.reviews.open(&id, &by).await?;
     shown.map(Json).ok_or_else(|| {
         Error::NotFound(format!(
@@ -149,7 +205,7 @@ async fn choose(
     Path(id): Path<String>,
     body: Body,
 ) -> Result<Json<Value>, Error> {
-    let fields = body::object(body, &["by", "side"])?;
+    let fields = body::read(body, &CHOICE)?;
     let side = Side::parse(&fields.text("side")?)
         .ok_or_else(|| body::wrong("side", "send `left`, `right` or `tie`"))?;
     let by = fields.by(&caller)?;
@@ -158,13 +214,42 @@ async fn choose(
     Ok(Json(json!({ "chosen": choice })))
 }
 
-const VERDICT: [&str; 8] = [
-    "on", "says", "by", "reason", "owner", "days", "at_most", "preview",
+const CHOICE: [Field; 2] = [
+    one_of("side", &["left", "right", "tie"], "which side reads better")
+        .needed()
+        .like(r#""left""#),
+    BY,
+];
+
+const VERDICT: [Field; 8] = [
+    text(
+        "on",
+        "the id of an item, or the signature of a cluster",
+        r#""item_0123456789ab""#,
+    )
+    .needed(),
+    one_of(
+        "says",
+        &["accept", "reject", "waive", "needs_info"],
+        "what it means",
+    )
+    .needed()
+    .like(r#""accept""#),
+    BY,
+    text("reason", "why", r#""only the wording differs""#),
+    text("owner", "of a rejection or a waiver, who sees to it", ""),
+    number("days", (1, 30), "of a waiver, for how long"),
+    number("at_most", (1, i64::MAX), "of a waiver, for how many"),
+    one_of(
+        "preview",
+        &["yes", "no"],
+        "whether nothing is noted, and what it would settle is shown",
+    ),
 ];
 
 /// With `"preview": "yes"` nothing is noted.
 async fn say(State(door): State<Door>, caller: Caller, body: Body) -> Result<Json<Value>, Error> {
-    let fields = body::object(body, &VERDICT)?;
+    let fields = body::read(body, &VERDICT)?;
     let says = Says::parse(&fields.text("says")?)
         .ok_or_else(|| body::wrong("says", "send `accept`, `reject`, `waive` or `needs_info`"))?;
     let wanted = Wanted {
@@ -186,16 +271,52 @@ async fn say(State(door): State<Door>, caller: Caller, body: Body) -> Result<Jso
     Ok(Json(json!({ "said": id })))
 }
 
-async fn rules(State(door): State<Door>) -> Result<Json<Value>, Error> {
-    let summary = door.reviews.summary().await?;
-    let rules = summary.rules.iter().zip(&summary.hidden);
-    let told = rules.map(|(rule, hidden)| json!({ "rule": rule, "hidden": hidden }));
-    Ok(Json(json!({ "rules": told.collect::<Vec<_>>() })))
+/// A rule, and what it hides.
+#[derive(Serialize, JsonSchema)]
+struct RuleLine {
+    rule: Rule,
+    /// How many differences it hides.
+    hidden: u64,
 }
 
-const RULE: [&str; 8] = [
-    "path", "class", "only", "at_most", "days", "by", "reason", "preview",
+async fn rules(State(door): State<Door>, paging: Paging) -> Result<Response, Error> {
+    let summary = door.reviews.summary().await?;
+    let rules = summary.rules.into_iter().zip(summary.hidden);
+    let told: Vec<_> = rules
+        .map(|(rule, hidden)| RuleLine { rule, hidden })
+        .collect();
+    paging.cut(told, |line| line.rule.id.clone()).named("rules")
+}
+
+const RULE: [Field; 8] = [
+    text(
+        "path",
+        "which places: `/FIELD/PLACE`, with `*` for a part and `**` for any",
+        r#""/title/*""#,
+    )
+    .needed(),
+    text("class", "of which class", r#""cosmetic""#).needed(),
+    text(
+        "only",
+        "`any`, `count<=NUMBER`, `severity=S2` or `severity=S3`",
+        r#""any""#,
+    ),
+    number("at_most", (1, i64::MAX), "how many differences it may hide")
+        .needed()
+        .like("50"),
+    number("days", (1, 30), "how long it lasts")
+        .needed()
+        .like("14"),
+    BY,
+    text("reason", "why", r#""titles are capitalised otherwise""#).needed(),
+    one_of(
+        "preview",
+        &["yes", "no"],
+        "whether nothing is made, and what it would hide is shown",
+    ),
 ];
+
+const REMOVAL: [Field; 2] = [text("reason", "why", r#""no longer needed""#), BY];
 
 /// With `"preview": "yes"` nothing is made.
 async fn make_rule(
@@ -203,7 +324,7 @@ async fn make_rule(
     caller: Caller,
     body: Body,
 ) -> Result<Json<Value>, Error> {
-    let fields = body::object(body, &RULE)?;
+    let fields = body::read(body, &RULE)?;
     let class = Class::parse(&fields.text("class")?)
         .ok_or_else(|| body::wrong("class", "send a class as items have it"))?;
     let only = fields.text_if_any("only")?;
@@ -239,7 +360,7 @@ async fn remove_rule(
     Path(id): Path<String>,
     body: Body,
 ) -> Result<Json<Value>, Error> {
-    let fields = body::object(body, &["by", "reason"])?;
+    let fields = body::read(body, &REMOVAL)?;
     let (by, reason) = (
         fields.by(&caller)?,
         fields.text_if_any("reason")?.unwrap_or_default(),
@@ -253,12 +374,29 @@ async fn remove_rule(
     }
 }
 
+/// The newest test of the comparison.
+#[derive(Serialize, JsonSchema)]
+struct SelfTestLine {
+    /// Whether the gate may rely on it.
+    passes: bool,
+    /// Whether it was made under the versions in force.
+    counts: bool,
+    /// Which share of the defects it has to catch.
+    needed: f64,
+    test: SelfTest,
+}
+
 async fn selftest(State(door): State<Door>) -> Result<Json<Value>, Error> {
     let reviews = &door.reviews;
     let newest = reviews.store.newest_selftest(&reviews.about).await?;
     let told = newest.map(|test| {
         let counts = test.epoch == reviews.about.epoch;
-        json!({ "passes": counts && test.tested.passes(), "counts": counts, "needed": NEEDED, "test": test })
+        SelfTestLine {
+            passes: counts && test.tested.passes(),
+            counts,
+            needed: NEEDED,
+            test,
+        }
     });
     Ok(Json(json!({ "selftest": told })))
 }

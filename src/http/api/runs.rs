@@ -2,13 +2,19 @@
 
 use axum::{
     Json,
-    extract::{Path, Query, State, rejection::QueryRejection},
+    extract::{Path, State},
     http::header,
     response::{IntoResponse, Response},
 };
-use serde::{Deserialize, Serialize};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
 
-use super::super::{Door, Error, Routes, events::Topic, unreadable};
+use super::super::{
+    Door, Error, Routes,
+    events::Topic,
+    paging::{Paging, USUAL_LIMIT, no_cursor},
+    unreadable,
+};
 use crate::{
     access::{Action, Caller, Reach},
     controller::{
@@ -16,14 +22,8 @@ use crate::{
         status::{RunDetail, RunStatus},
     },
     model::RunId,
-    report,
+    report::{self, ReportData},
 };
-
-/// How many runs are listed where nobody says.
-pub(in crate::http) const USUAL_LIMIT: i64 = 50;
-
-/// The most that are listed.
-pub(super) const HIGHEST_LIMIT: i64 = 500;
 
 /// Runs, newest first.
 #[derive(Serialize)]
@@ -34,55 +34,50 @@ pub(in crate::http) struct RunList {
 impl RunList {
     /// As many as the first page shows.
     pub async fn newest(shadow: &Shadow, reach: &Reach) -> anyhow::Result<Self> {
-        Self::of(shadow, USUAL_LIMIT, reach).await
-    }
-
-    /// So many at most, of these environments.
-    async fn of(shadow: &Shadow, limit: i64, reach: &Reach) -> anyhow::Result<Self> {
-        let mut runs = shadow.recent(limit).await?;
+        let mut runs = shadow.recent(USUAL_LIMIT).await?;
         runs.retain(|run| reach.has(&run.environment));
         Ok(Self { runs })
     }
 }
 
-/// How many are asked for.
-#[derive(Deserialize)]
-pub(super) struct Listing {
-    #[serde(default = "usual_limit")]
-    limit: i64,
-}
-
-/// How many are to be listed.
-pub(super) fn limit_of(listing: &Result<Query<Listing>, QueryRejection>) -> Result<i64, Error> {
-    match listing {
-        Ok(Query(Listing { limit })) if (1..=HIGHEST_LIMIT).contains(limit) => Ok(*limit),
-        Ok(_) | Err(_) => Err(Error::BadRequest(format!(
-            "`limit` must be a whole number from 1 to {HIGHEST_LIMIT}"
-        ))),
-    }
-}
-
-const fn usual_limit() -> i64 {
-    USUAL_LIMIT
-}
-
 pub(super) fn routes() -> Routes {
     Routes::new()
         .get("/runs", Action::View, list)
+        .says("Runs, the newest first")
+        .lists::<RunStatus>("runs")
         .get("/runs/{id}", Action::View, one)
+        .says("One run with its steps and attempts")
+        .answers::<RunDetail>()
         .get("/runs/{id}/report", Action::ReadReports, report_of)
+        .says("The newest comparison of a run with its control, which quotes the meeting")
+        .answers::<ReportData>()
         .get("/runs/{id}/events", Action::View, events_of)
+        .says("One run as it goes on: `snapshot` events, and `end` after the last")
+        .writes("text/event-stream")
         .get("/events", Action::View, events)
+        .says("The newest runs as they go on: `snapshot` events")
+        .writes("text/event-stream")
 }
 
-async fn list(
-    State(door): State<Door>,
-    caller: Caller,
-    listing: Result<Query<Listing>, QueryRejection>,
-) -> Result<Json<RunList>, Error> {
+async fn list(State(door): State<Door>, caller: Caller, paging: Paging) -> Result<Response, Error> {
     let reach = caller.reach(Action::View);
-    let list = RunList::of(&door.shadow, limit_of(&listing)?, &reach);
-    Ok(Json(list.await?))
+    let before = paging.after.as_deref().map(read_place).transpose()?;
+    let before = before.as_ref().map(|(at, id)| (*at, id));
+    let runs = door.shadow.recent_before(before, paging.limit + 1).await?;
+    let mut page = paging.began(runs, place);
+    page.retain(|run| reach.has(&run.environment));
+    page.named("runs")
+}
+
+/// What a page of runs ends with.
+fn place(run: &RunStatus) -> String {
+    format!("{} {}", run.started_at.timestamp_millis(), run.run_id)
+}
+
+fn read_place(text: &str) -> Result<(DateTime<Utc>, RunId), Error> {
+    let (at, id) = text.split_once(' ').ok_or_else(no_cursor)?;
+    let at = at.parse().ok().and_then(DateTime::from_timestamp_millis);
+    Ok((at.ok_or_else(no_cursor)?, RunId::new(id)))
 }
 
 async fn one(

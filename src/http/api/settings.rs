@@ -6,7 +6,7 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::super::{Door, Error, Routes};
 use crate::access::{Action, Caller};
@@ -14,7 +14,11 @@ use crate::access::{Action, Caller};
 pub(super) fn routes() -> Routes {
     Routes::new()
         .get("/settings", Action::ReadSettings, settings)
+        .says("The settings in force, secrets masked")
+        .answers::<Map<String, Value>>()
         .get("/doctor", Action::ReadSettings, doctor)
+        .says("What answers of all that the settings name, tried anew; as `switchyard doctor` writes it")
+        .answers::<Map<String, Value>>()
 }
 
 async fn settings(State(door): State<Door>, caller: Caller) -> Json<Value> {

@@ -2,41 +2,84 @@
 //! becomes a second person by making a token.
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::{Path, State},
+    response::{IntoResponse, Response},
 };
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::super::{
     Door, Error, Routes,
     body::{self, Body},
+    field::{BY, Field, number, one_of, text, texts},
+    paging::Paging,
+    repeats::NotKept,
+    words::shape,
 };
 use crate::{
     access::{Action, Caller, Powers},
-    controller::access::WantedToken,
+    controller::access::{LONGEST_DAYS, WantedToken},
     model::{EnvironmentName, Role},
+    store::TokenLine,
 };
 
 pub(super) fn routes() -> Routes {
     Routes::new()
         .get("/tokens", Action::ManageTokens, list)
+        .says("Tokens that may no more than whoever asks, the newest first")
+        .lists::<TokenLine>("tokens")
         .post("/tokens", Action::ManageTokens, make)
+        .says("Makes a token, which is told this once")
+        .takes(&FIELDS)
+        .answers_with(&[
+            ("token", shape::<String>),
+            ("id", shape::<String>),
+            ("expires_at", shape::<DateTime<Utc>>),
+        ])
         .post("/tokens/{id}/revocation", Action::ManageTokens, revoke)
+        .says("Takes a token back")
+        .takes(&REVOCATION)
+        .answers_with(&[("revoked", shape::<String>)])
 }
 
-async fn list(State(door): State<Door>, caller: Caller) -> Result<Json<Value>, Error> {
+async fn list(State(door): State<Door>, caller: Caller, paging: Paging) -> Result<Response, Error> {
     let tokens = door.access.tokens().await?;
     let theirs = tokens
         .iter()
         .filter(|token| caller.powers.cover(&token.powers));
-    let told: Vec<_> = theirs.map(crate::store::Token::told).collect();
-    Ok(Json(json!({ "tokens": told })))
+    let told: Vec<_> = theirs.map(crate::store::Token::line).collect();
+    paging.cut(told, |token| token.id.clone()).named("tokens")
 }
 
-const FIELDS: [&str; 6] = ["label", "role", "environments", "only", "days", "by"];
+const FIELDS: [Field; 6] = [
+    text("label", "what it is for", r#""dispatch helper""#).needed(),
+    one_of(
+        "role",
+        &["viewer", "reviewer", "operator", "approver", "admin"],
+        "the role it holds",
+    )
+    .needed()
+    .like(r#""operator""#),
+    texts(
+        "environments",
+        "where; here, where nothing is said",
+        r#"["staging"]"#,
+    ),
+    texts("only", "the actions it is narrowed to", r#"["ask_route"]"#),
+    number(
+        "days",
+        (1, LONGEST_DAYS),
+        "how long it lasts; 90 days where nothing is said",
+    )
+    .like("90"),
+    BY,
+];
 
-async fn make(State(door): State<Door>, caller: Caller, body: Body) -> Result<Json<Value>, Error> {
-    let fields = body::object(body, &FIELDS)?;
+const REVOCATION: [Field; 2] = [text("reason", "why", r#""left the company""#), BY];
+
+async fn make(State(door): State<Door>, caller: Caller, body: Body) -> Result<Response, Error> {
+    let fields = body::read(body, &FIELDS)?;
     let role: Role = read("role", &fields.text("role")?)?;
     let environments = fields.texts_if_any("environments")?;
     let mut places: Vec<_> = environments.into_iter().map(EnvironmentName::new).collect();
@@ -65,11 +108,12 @@ async fn make(State(door): State<Door>, caller: Caller, body: Body) -> Result<Js
     };
     let made = door.access.make_token(wanted).await?;
     let made = made.map_err(Error::BadRequest)?;
-    Ok(Json(json!({
+    let told = json!({
         "token": made.secret,
         "id": made.id,
         "expires_at": made.expires_at,
-    })))
+    });
+    Ok((Extension(NotKept), Json(told)).into_response())
 }
 
 fn read<T: std::str::FromStr<Err: std::fmt::Display>>(field: &str, text: &str) -> Result<T, Error> {
@@ -83,7 +127,7 @@ async fn revoke(
     Path(id): Path<String>,
     body: Body,
 ) -> Result<Json<Value>, Error> {
-    let fields = body::object(body, &["by", "reason"])?;
+    let fields = body::read(body, &REVOCATION)?;
     let reason = fields.text_if_any("reason")?.unwrap_or_default();
     let by = fields.by(&caller)?;
     let tokens = door.access.tokens().await?;

@@ -24,7 +24,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 pub(super) use changes::Changes;
 
@@ -32,7 +32,11 @@ use self::{
     evaluation::{Flag, evaluation},
     request::{Refusal, asked},
 };
-use super::{Door, Routes};
+use super::{
+    Door, Error, Routes,
+    field::{Field, object, text},
+    words::shape,
+};
 use crate::{access::Action, model::digest};
 
 /// What a caller may keep as long as it asks whether it still holds.
@@ -44,9 +48,40 @@ const INACTIVITY_S: u32 = 120;
 pub(super) fn routes() -> Routes {
     Routes::new()
         .post("/evaluate/flags/{key}", Action::EvaluateFlags, single)
+        .says("The value of one flag, as OFREP 0.3 has it; in doubt the control's")
+        .takes(&CONTEXT)
+        .answers::<Map<String, Value>>()
         .post("/evaluate/flags", Action::EvaluateFlags, bulk)
+        .says("The values of both flags, with a tag by which to ask whether they still hold")
+        .takes(&CONTEXT)
+        .asks(&TRIGGER)
+        .answers_with(&[
+            ("flags", shape::<Vec<Map<String, Value>>>),
+            ("eventStreams", shape::<Vec<Map<String, Value>>>),
+            ("metadata?", shape::<Map<String, Value>>),
+        ])
+        .or_bare(304, "What `if-none-match` names still holds.")
         .get("/events", Action::EvaluateFlags, events)
+        .says("A stream that tells when flags may have other values")
+        .asks(&SINCE)
+        .writes("text/event-stream")
+        .fallback(|| async { Error::NotFound("the protocol has no such address".to_owned()) })
 }
+
+const CONTEXT: [Field; 1] = [object(
+    "context",
+    "what is asked about: `targetingKey`, the id of the recording; `room_id`, `without_webhook`, `transcript_id`",
+    r#"{ "targetingKey": "recording-1", "room_id": "room-1" }"#,
+)
+.needed()];
+
+const TRIGGER: [Field; 1] = [text(
+    "flagConfigEtag",
+    "what the stream told, where it led to this request",
+    "",
+)];
+
+const SINCE: [Field; 1] = [text("since", "what is known already", "")];
 
 async fn single(
     State(door): State<Door>,

@@ -8,6 +8,7 @@ use axum::{
 };
 use serde_json::{Map, Value, json};
 
+use super::super::body::has_nul;
 use crate::{
     controller::Asked,
     model::{RecordingId, RoomId, TranscriptId},
@@ -77,6 +78,9 @@ pub(super) fn asked(body: Result<Json<Value>, JsonRejection>) -> Result<Asked, R
         ));
     };
     let nothing = Map::new();
+    if body.values().any(has_nul) {
+        return Err(invalid("texts may hold no NUL"));
+    }
     let context = match body.get("context") {
         None | Some(Value::Null) => &nothing,
         Some(Value::Object(context)) => context,

@@ -2,6 +2,7 @@
 //! differences that nobody had seen before.
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::sentences;
@@ -23,7 +24,7 @@ pub struct Earlier {
 }
 
 /// A sort of difference nobody had seen before. Nothing in it was said in a meeting.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct NewSort {
     /// The field, as people read it.
     pub field: String,
@@ -40,7 +41,7 @@ pub struct NewSort {
 }
 
 /// What changed.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Changes {
     /// Since when.
     pub since: String,
@@ -61,7 +62,7 @@ pub struct Changes {
 }
 
 /// A number that is another.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Count {
     /// Of what.
     pub what: &'static str,
@@ -72,7 +73,7 @@ pub struct Count {
 }
 
 /// Something that comes to something else.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Turned {
     /// What.
     pub what: String,

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{ClassCount, sentences};
 
 /// Everything that is known of it beside the counts that the gate takes.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct LookedAt {
     /// Differences of each field by kind, by the field's name.
     pub mix: BTreeMap<String, Vec<ClassCount>>,
@@ -20,7 +21,7 @@ pub struct LookedAt {
 }
 
 /// A waiver in force.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Waiver {
     /// The item or the cluster.
     pub on: String,
@@ -33,7 +34,7 @@ pub struct Waiver {
 }
 
 /// A rule in force.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Hides {
     /// Its id.
     pub id: String,
@@ -52,7 +53,7 @@ pub struct Hides {
 }
 
 /// Blind side-by-sides of one text.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Blind {
     /// Of what.
     pub what: String,

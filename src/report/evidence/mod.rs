@@ -27,6 +27,7 @@ mod samples;
 #[cfg(test)]
 mod tests;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::gate::{
@@ -67,7 +68,7 @@ pub struct Material<'a> {
 }
 
 /// Which evidence a report is on.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct About {
     /// The environment.
     pub environment: String,
@@ -82,7 +83,7 @@ pub struct About {
 }
 
 /// Everything a report shows.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct EvidenceReport {
     /// Which evidence.
     pub about: About,
@@ -121,7 +122,7 @@ pub struct EvidenceReport {
 }
 
 /// When the verdict may become GO.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Expected {
     /// Days until everything is there that only takes time; none where that is not known, or where
     /// waiting does not help.
@@ -131,7 +132,7 @@ pub struct Expected {
 }
 
 /// A soft field whose control ran twice.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct SoftField {
     /// Its name in `comparisons/`.
     pub name: String,
@@ -152,7 +153,7 @@ pub struct SoftField {
 }
 
 /// How many differences are of a kind.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct ClassCount {
     /// The kind, as people read it.
     pub class: String,
@@ -163,7 +164,7 @@ pub struct ClassCount {
 }
 
 /// How runs ended.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Reliability {
     /// Recordings whose control ended well.
     pub recordings: i64,

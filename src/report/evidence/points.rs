@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Reliability, STEPS, SoftField, sentences::whole};
@@ -80,7 +81,7 @@ pub(super) fn reliability(facts: &Facts, decision: &Decision) -> Reliability {
 }
 
 /// Both pipelines' times.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Scatter {
     /// Recordings with both times.
     pub recordings: usize,
@@ -96,7 +97,7 @@ pub struct Scatter {
 }
 
 /// Recordings around a place.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Bin {
     /// Seconds of the control.
     pub control_s: f64,

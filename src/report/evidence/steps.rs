@@ -1,5 +1,6 @@
 //! How long steps typically take, by some runs whose steps were read.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -37,7 +38,7 @@ impl From<&ReportData> for StepsOfRun {
 }
 
 /// How long the steps take.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Steps {
     /// Recordings whose steps were read.
     pub recordings: usize,
@@ -46,7 +47,7 @@ pub struct Steps {
 }
 
 /// One step.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct TypicalStep {
     /// Its name.
     pub name: String,

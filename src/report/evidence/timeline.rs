@@ -3,6 +3,7 @@
 mod drawn;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 pub(super) use drawn::drawn;
@@ -86,7 +87,7 @@ pub enum How {
 }
 
 /// The same, ready to be drawn.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Timeline {
     /// Where the axis begins.
     pub from: DateTime<Utc>,
@@ -105,7 +106,7 @@ pub struct Timeline {
 }
 
 /// Something that lasted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Span {
     /// Since when, at the earliest since the axis begins.
     pub from: DateTime<Utc>,
@@ -120,7 +121,7 @@ pub struct Span {
 }
 
 /// How the runs of a while ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Outcomes {
     /// Those that began then or later,
     pub from: DateTime<Utc>,

@@ -24,14 +24,14 @@ use switchyard::{
         intake::{Budget, Intake, Standing},
     },
     cost::PriceTable,
-    http,
+    http::{self, Patience},
     legacy::recorded,
     model::{
         Bounds, Caps, EnvironmentName, FlagName, HealthLimits, Origin, RetentionDays, RunId,
         RunState, WorkflowId,
     },
     rollout::Surroundings,
-    store::{About, Attempt, Control, NewRun, Store},
+    store::{About, Attempt, Control, Effects, NewRun, Store},
 };
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -83,6 +83,8 @@ pub struct Server {
     /// Seconds after noon.
     clock: Arc<AtomicI64>,
     serving: JoinHandle<std::io::Result<()>>,
+    /// Where the rows are.
+    pub database: String,
     _folder: tempfile::TempDir,
 }
 
@@ -168,6 +170,7 @@ impl Server {
         let seconds = Arc::clone(&clock);
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("switchyard.db");
+        let database = format!("sqlite:{}", path.display());
         let mut engine = ClientConfig::new(base_url.parse().expect("a URL"));
         engine.retry = RetryPolicy {
             attempts: 1,
@@ -175,9 +178,7 @@ impl Server {
         };
         let shadow = Shadow {
             environment: EnvironmentName::new("staging"),
-            store: Store::open(&format!("sqlite:{}", path.display()))
-                .await
-                .expect("a store"),
+            store: Store::open(&database).await.expect("a store"),
             client: Client::new(engine).expect("a client"),
             policy: Arc::new(Policy::shipped()),
             prices: Arc::new(PriceTable::default()),
@@ -244,6 +245,10 @@ impl Server {
             examine: examining(config),
             notices: notices(&shadow),
             retention: retention(&shadow),
+            patience: Patience {
+                heartbeat: Duration::from_secs(20),
+                sending: Duration::from_secs(2),
+            },
             shutdown: shutdown.clone(),
         });
         let listener = loopback().await;
@@ -262,6 +267,7 @@ impl Server {
             clock,
             shutdown,
             serving,
+            database,
             _folder: folder,
         }
     }
@@ -272,6 +278,23 @@ impl Server {
     }
 
     pub async fn run_in(&self, environment: &str, id: &str, generation: i64) -> RunId {
+        self.run_with(environment, id, generation, Effects::Shadow)
+            .await
+    }
+
+    /// A run that owns its recording.
+    pub async fn live(&self, id: &str, generation: i64) -> RunId {
+        self.run_with("staging", id, generation, Effects::Live)
+            .await
+    }
+
+    async fn run_with(
+        &self,
+        environment: &str,
+        id: &str,
+        generation: i64,
+        effects: Effects,
+    ) -> RunId {
         let recorded = recorded::load(&folder().join("expected/base"), None).expect("a recording");
         let control = Control {
             id: format!("ctl_of_{id}"),
@@ -291,7 +314,7 @@ impl Server {
             subject: recorded.subject,
             cache_scope: String::new(),
             control_id: Some(control.id),
-            effects: switchyard::store::Effects::Shadow,
+            effects,
             origin: Origin::Arrival,
         };
         let started_at = after(generation);

@@ -16,6 +16,7 @@ use super::mirroring::write_mirrorings;
 use super::mirrors::write_mirror;
 use super::moves::write_moves;
 use super::recordings::signed;
+use super::repeats::write_repeats;
 use super::replays::write_replay;
 use super::retention::write_retention;
 use super::reviews::write_reviews;
@@ -149,6 +150,7 @@ pub async fn write_to_every_table(store: &Store) {
     write_told(store).await;
     write_deliveries(store).await;
     write_retention(store).await;
+    write_repeats(store).await.expect("it is written");
 }
 
 #[tokio::test]
