@@ -79,7 +79,7 @@ pub struct Metered {
 }
 
 /// A sum of money, as far as it is known.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Sum {
     /// US dollars of everything that has a price.
     pub usd: f64,

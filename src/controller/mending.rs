@@ -6,6 +6,7 @@
 //! who, and why, is on record in the transaction of what it tells of.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 use tracing::{info, warn};
 
@@ -42,7 +43,7 @@ pub struct Signature {
 }
 
 /// What was done.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "did", rename_all = "snake_case")]
 pub enum Mended {
     /// The run goes on.
@@ -101,7 +102,7 @@ pub enum NotMended {
 }
 
 /// Whether something may be done about a run now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Possible {
     /// What.
     pub mend: Mend,

@@ -14,6 +14,7 @@ use std::{
 use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::{BoxFuture, join_all};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -66,7 +67,7 @@ pub struct Target {
 }
 
 /// How a target stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TargetStands {
     /// What the settings call it.
     pub name: String,
@@ -83,7 +84,7 @@ pub struct TargetStands {
 }
 
 /// The notices of an environment, and who is told.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct NoticeList {
     /// Who is told.
     pub targets: Vec<TargetStands>,

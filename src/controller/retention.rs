@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -33,7 +34,7 @@ pub struct Retention {
 }
 
 /// How a class stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ClassPlan {
     /// Which.
     pub class: Class,
@@ -48,7 +49,7 @@ pub struct ClassPlan {
 }
 
 /// What would be deleted now, and what is kept though its time is over.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RetentionPlan {
     /// Class by class.
     pub classes: Vec<ClassPlan>,
@@ -59,7 +60,7 @@ pub struct RetentionPlan {
 }
 
 /// Runs whose texts are kept for one reason.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Kept {
     /// Why.
     pub need: Need,

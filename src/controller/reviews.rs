@@ -76,7 +76,7 @@ pub struct Opened {
 }
 
 /// A cluster with its items.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct ClusterDetail {
     /// How it stands.
     #[serde(flatten)]

@@ -67,7 +67,7 @@ pub struct ReportData {
 }
 
 /// Says that what was said is not there any more.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TextsDeleted {
     /// When, as it is to be shown.
     pub at: String,

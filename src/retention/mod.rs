@@ -3,12 +3,13 @@
 use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::model::RetentionDays;
 
 /// A class of data, by how long it is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
     /// What was said in meetings and who was there, of runs: checkpoints, intents, reports, answers.
@@ -113,7 +114,7 @@ pub struct Known {
 }
 
 /// Why texts are needed though their time is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Need {
     /// They were not compared yet.

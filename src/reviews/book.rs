@@ -14,7 +14,7 @@ use super::rule::{Rule, may_hide};
 use crate::compare::{Class, Field, Severity};
 
 /// What somebody said of an item or a cluster.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Act {
     /// Its id.
     pub id: String,

@@ -19,7 +19,7 @@ pub const OPENED_FOR_A_CLUSTER: usize = 5;
 const COVERS_AT_MOST: i64 = 1000;
 
 /// What is said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Says {
     /// It is as good as the control's, or better.

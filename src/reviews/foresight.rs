@@ -1,13 +1,14 @@
 //! What a verdict would come to, before it is given.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::book::{Act, Book};
 use super::decide::{Refused, Says, Target, Wanted, decide};
 
 /// What a verdict would come to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Foreseen {
     /// Items it is about.
     pub items: usize,

@@ -5,6 +5,7 @@
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::{Any, Row, Transaction, any::AnyRow};
@@ -19,7 +20,7 @@ use super::{
 use crate::model::{EnvironmentName, Gravity, NoticeKind};
 
 /// How far a delivery is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DeliveryState {
     /// It is to be sent, at the time that is noted.
@@ -60,7 +61,7 @@ impl DeliveryState {
 }
 
 /// A row of `notice_deliveries`, for people.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Delivery {
     /// To whom.
     pub target: String,
@@ -79,7 +80,7 @@ pub struct Delivery {
 }
 
 /// A notice with what became of it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct ToldNotice {
     /// Its id.
     pub id: String,

@@ -2,6 +2,7 @@
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::{Row, any::AnyRow};
 
@@ -20,7 +21,7 @@ pub struct WhichReports {
 }
 
 /// A compared run, by its newest comparison.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct ReportLine {
     /// The run.
     pub run_id: RunId,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::steps::{StepLine, StepState};
@@ -14,7 +15,7 @@ use crate::{
 };
 
 /// A run's steps and the order between them.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Graph {
     /// In the workflow's order.
     pub nodes: Vec<Node>,
@@ -23,7 +24,7 @@ pub struct Graph {
 }
 
 /// One step; the members of a fork per track are one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Node {
     /// The step's reference name in the workflow; of a fork per track, the kind of its members.
     pub task_ref: String,
@@ -54,7 +55,7 @@ pub struct Node {
 }
 
 /// The members of a fork per track.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Members {
     /// How many there are.
     pub all: usize,

@@ -116,7 +116,7 @@ pub struct RunDetail {
 }
 
 /// When a run is going to end, by how long runs of recordings of like length took.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Expected {
     /// One in ten ended sooner.
     pub from: DateTime<Utc>,

@@ -4,6 +4,7 @@
 
 mod lines;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::super::Shadow;
@@ -25,7 +26,7 @@ pub struct RecordingPage {
 }
 
 /// Everything there is of one recording.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct RecordingDetail {
     /// The id it was asked for by: the recording's or its transcript's.
     pub id: String,

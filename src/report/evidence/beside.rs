@@ -1,13 +1,14 @@
 //! What stands beside the evidence and decides nothing in it: the last rehearsal of going back, and
 //! what shadow runs cost.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// How far back what shadow runs used is summed, in days.
 pub const SPENT_DAYS: i64 = 30;
 
 /// What stands beside the evidence.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Beside {
     /// The newest rehearsal; none where there was none.
     pub rehearsal: Option<LastRehearsal>,
@@ -16,7 +17,7 @@ pub struct Beside {
 }
 
 /// The newest rehearsal of cutover, fallback and recovery.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct LastRehearsal {
     /// Its id.
     pub id: String,
@@ -27,7 +28,7 @@ pub struct LastRehearsal {
 }
 
 /// What shadow runs used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Spent {
     /// US dollars for everything that has a price; none where nothing used has one.
     pub usd: Option<f64>,

@@ -2,6 +2,7 @@
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::{Any, Row, Transaction, any::AnyRow};
 
@@ -13,7 +14,7 @@ use crate::{
 };
 
 /// A row of `retention_proofs`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Proof {
     /// Its id.
     pub id: String,

@@ -1,6 +1,7 @@
 //! The lines that make up what is told of recordings.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
@@ -10,7 +11,7 @@ use crate::{
 };
 
 /// A line of the list.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct RecordingLine {
     /// What its page is asked for by: the recording's id, or the transcript's where that is not known.
     pub id: String,
@@ -51,7 +52,7 @@ pub struct RecordingLine {
 }
 
 /// Who serves one generation of a transcript, and why.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct RouteLine {
     /// Where.
     pub environment: EnvironmentName,
@@ -90,7 +91,7 @@ pub struct RouteLine {
 }
 
 /// A run of a recording.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct RunLine {
     /// Its id.
     pub run_id: RunId,
@@ -123,7 +124,7 @@ pub struct RunLine {
 }
 
 /// What the legacy pipeline made, without what that is.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct ControlLine {
     /// Its id.
     pub control_id: String,
@@ -134,7 +135,7 @@ pub struct ControlLine {
 }
 
 /// A second run of the legacy pipeline.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct MirrorLine {
     /// Its own transcript, which is removed when it has been compared.
     pub transcript_id: TranscriptId,
@@ -157,7 +158,7 @@ pub struct MirrorLine {
 }
 
 /// Something that happened to a recording.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Moment {
     /// When.
     pub at: DateTime<Utc>,
