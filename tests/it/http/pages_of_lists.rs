@@ -27,7 +27,7 @@ async fn pages(server: &Server, first: &str, name: &str, id: &str) -> Vec<Vec<St
         };
         let (target, relation) = link.split_once("; ").expect("a link");
         assert_eq!(relation, "rel=\"next\"");
-        path = target.trim_matches(['<', '>']).to_owned();
+        target.trim_matches(['<', '>']).clone_into(&mut path);
         assert!(path.ends_with(&format!("cursor={next}")), "{link}");
         assert!(pages.len() < 20, "it does not end");
     }

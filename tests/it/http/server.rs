@@ -88,6 +88,12 @@ pub struct Server {
     _folder: tempfile::TempDir,
 }
 
+/// Shorter than in earnest, so that whoever is slow is found soon.
+const PATIENCE: Patience = Patience {
+    heartbeat: Duration::from_secs(20),
+    sending: Duration::from_secs(2),
+};
+
 /// When everything in these tests begins.
 pub fn noon() -> DateTime<Utc> {
     "2026-03-02T12:00:00Z".parse().expect("a time")
@@ -245,10 +251,7 @@ impl Server {
             examine: examining(config),
             notices: notices(&shadow),
             retention: retention(&shadow),
-            patience: Patience {
-                heartbeat: Duration::from_secs(20),
-                sending: Duration::from_secs(2),
-            },
+            patience: PATIENCE,
             shutdown: shutdown.clone(),
         });
         let listener = loopback().await;

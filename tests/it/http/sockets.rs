@@ -22,6 +22,7 @@ use super::{
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
+#[derive(Debug)]
 struct Listener(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 /// What a listener hears next.
@@ -193,7 +194,6 @@ async fn a_run_is_told_from_its_first_event_to_its_end() {
         .await;
     let mut listener = open(&server, "/api/v1/runs/run_a/ws", &[])
         .await
-        .ok()
         .expect("it opens");
     let first = listener.events(1).await.remove(0);
     assert_eq!(first["event"], "STATUS");
@@ -246,17 +246,17 @@ async fn whoever_comes_back_hears_what_came_since_and_misses_nothing() {
             .await;
     }
     let path = "/api/v1/runs/run_a/ws";
-    let mut listener = open(&server, path, &[]).await.ok().expect("it opens");
+    let mut listener = open(&server, path, &[]).await.expect("it opens");
     let all = listener.events(3).await;
     let second = all[1]["id"].as_str().expect("an id");
     let again = format!("{path}?last_event_id={second}");
-    let mut listener = open(&server, &again, &[]).await.ok().expect("it opens");
+    let mut listener = open(&server, &again, &[]).await.expect("it opens");
     assert_eq!(listener.events(1).await[0]["data"]["id"], 60);
     // One that was written late, though it says that it came before what was heard.
     server.tells(&run, "late", 55, &topic(55)).await;
     let third = all[2]["id"].as_str().expect("an id");
     let headers = [("last-event-id", third)];
-    let mut listener = open(&server, path, &headers).await.ok().expect("it opens");
+    let mut listener = open(&server, path, &headers).await.expect("it opens");
     assert_eq!(listener.events(1).await[0]["data"]["id"], 55);
     for wrong in ["x", "1~2~3", "%00"] {
         let path = format!("{path}?last_event_id={wrong}");
@@ -270,10 +270,7 @@ async fn only_runs_that_serve_are_told_to_all_and_only_from_now_on() {
     let shadow = server.running("run_shadow", 1).await;
     let live = server.live("run_live", 2).await;
     server.tells_live(&live, "STATUS", 10).await;
-    let mut listener = open(&server, "/api/v1/ws", &[])
-        .await
-        .ok()
-        .expect("it opens");
+    let mut listener = open(&server, "/api/v1/ws", &[]).await.expect("it opens");
     server
         .tells(
             &shadow,
@@ -315,7 +312,7 @@ async fn what_quotes_the_meeting_is_left_out_for_those_who_may_not_read_it() {
         let token = server.token("ana", role).await;
         let bearer = format!("Bearer {token}");
         let headers = [("authorization", bearer.as_str())];
-        let mut listener = open(&server, path, &headers).await.ok().expect("it opens");
+        let mut listener = open(&server, path, &headers).await.expect("it opens");
         let told = listener.events(expected.len()).await;
         assert_eq!(names(&told), expected, "{role}");
     }
@@ -371,9 +368,9 @@ async fn whoever_reads_too_slowly_is_let_go_and_told_so() {
         .collect();
     server.tells(&run, "all", 1, &long).await;
     let path = "/api/v1/runs/run_a/ws";
-    let slow = open(&server, path, &[]).await.ok().expect("it opens");
+    let slow = open(&server, path, &[]).await.expect("it opens");
     // Others are not held up.
-    let mut quick = open(&server, path, &[]).await.ok().expect("it opens");
+    let mut quick = open(&server, path, &[]).await.expect("it opens");
     assert_eq!(quick.events(40).await.len(), 40);
     let nothing = timeout(Duration::from_secs(6), quick.0.next()).await;
     assert!(nothing.is_err(), "{nothing:?}");
@@ -397,18 +394,15 @@ async fn whoever_sends_is_sent_away_and_a_stop_ends_all() {
     let server = Server::without_engine().await;
     server.running("run_a", 1).await;
     let path = "/api/v1/runs/run_a/ws";
-    let mut sender = open(&server, path, &[]).await.ok().expect("it opens");
+    let mut sender = open(&server, path, &[]).await.expect("it opens");
     sender
         .0
         .send(Message::text("hello"))
         .await
         .expect("it is sent");
     assert_eq!(sender.close().await, u16::from(CloseCode::Policy));
-    let one = open(&server, path, &[]).await.ok().expect("it opens");
-    let all = open(&server, "/api/v1/ws", &[])
-        .await
-        .ok()
-        .expect("it opens");
+    let one = open(&server, path, &[]).await.expect("it opens");
+    let all = open(&server, "/api/v1/ws", &[]).await.expect("it opens");
     server.shutdown.cancel();
     assert_eq!(one.close().await, 1001);
     assert_eq!(all.close().await, 1001);
