@@ -9,7 +9,7 @@ use switchyard::model::{EnvironmentName, FlagName};
 
 use crate::program::{Process, SECRETS, Site, case, own_port};
 
-const COMMANDS: [&str; 41] = [
+const COMMANDS: [&str; 44] = [
     "demo",
     "up",
     "serve",
