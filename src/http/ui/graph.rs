@@ -353,7 +353,7 @@ mod tests {
         assert_eq!(left.lines.len(), 2, "a long label has two lines");
         assert!(drawing.edges.iter().all(|edge| edge.is_done));
         assert!(
-            drawing.edges[0].path.starts_with("M168 62C168 "),
+            drawing.edges[0].path.starts_with("M164 62C164 "),
             "{drawing:?}"
         );
     }
