@@ -70,7 +70,7 @@ pub(super) struct GateLine {
 }
 
 impl GateLine {
-    fn of(told: Told) -> Self {
+    fn of(told: &Told) -> Self {
         let label = told.verdict.label();
         let rest = told.line.strip_prefix(label).unwrap_or(&told.line);
         Self {
@@ -100,7 +100,7 @@ impl Cell {
             path: glimpse.is_own.then(|| path_of(&row.environment, &row.flag)),
             position: row.position.to_string(),
             serving: Serving(row.position).to_string(),
-            gate: glimpse.gate.map(GateLine::of),
+            gate: glimpse.gate.as_ref().map(GateLine::of),
             breaker: BreakerLine {
                 reason: match (state, breaker.checked_at) {
                     (None, Some(at)) => {

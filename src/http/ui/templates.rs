@@ -82,6 +82,7 @@ fn environment() -> Result<Environment<'static>, minijinja::Error> {
     environment.add_filter("replay", words::replay);
     environment.add_filter("label", words::label);
     environment.add_filter("gate", words::gate);
+    environment.add_filter("go", words::go);
     environment.add_filter("breaker", words::breaker);
     environment.add_filter("standing", words::standing);
     for (name, text) in TEMPLATES {

@@ -79,6 +79,19 @@ pub(super) fn gate(name: &str) -> Value {
     context! { sign, tone, label }
 }
 
+/// The same of a move: whether it can be made.
+pub(super) fn go(name: &str) -> Value {
+    let label = match name {
+        "pass" => "GO".to_owned(),
+        "fail" => "NO-GO".to_owned(),
+        "not_yet" => "NOT YET".to_owned(),
+        _ => label(name),
+    };
+    let of = gate(name);
+    let [sign, tone] = ["sign", "tone"].map(|key| of.get_attr(key).unwrap_or_default());
+    context! { sign, tone, label }
+}
+
 /// How far a breaker is, by its name in JSON; `not_watched` where nobody looks.
 pub(super) fn breaker(name: &str) -> Value {
     let (sign, tone) = match BreakerState::parse(name) {
@@ -169,6 +182,7 @@ mod tests {
         for (face, tone) in [
             (verdict("brand_new"), "open"),
             (gate("brand_new"), "open"),
+            (go("brand_new"), "open"),
             (breaker("brand_new"), "noise"),
             (standing("brand_new"), "open"),
         ] {

@@ -308,7 +308,7 @@ impl Asked {
                 Some(plan) if plan.evidence.digest == request.evidence => {
                     "The evidence is the same as when it was asked for."
                 }
-                Some(_) => "There is evidence that was not there when it was asked for.",
+                Some(_) => "The evidence is not the same as when it was asked for.",
                 None => "It is no step any more from where the migration stands.",
             },
             since: crate::rollout::span(now - request.requested_at),

@@ -109,30 +109,6 @@ impl Named {
     }
 }
 
-/// What somebody may do here, and where they may not, which role it takes.
-#[derive(Serialize)]
-struct May {
-    go: bool,
-    overrides: bool,
-    approve: bool,
-    hold: bool,
-    /// The least role that moves and holds.
-    takes: Role,
-}
-
-impl May {
-    fn of(door: &Door, caller: &Caller) -> Self {
-        let may = |action| caller.may(action, &door.mover.about.environment).is_ok();
-        Self {
-            go: may(Action::Move),
-            overrides: may(Action::Override),
-            approve: may(Action::Approve),
-            hold: may(Action::Hold),
-            takes: Action::Move.least(),
-        }
-    }
-}
-
 #[derive(Serialize)]
 struct PhasePage<'a> {
     #[serde(flatten)]
@@ -144,7 +120,10 @@ struct PhasePage<'a> {
     cell: Cell,
     version: i64,
     stops: Vec<Stop>,
-    may: May,
+    /// What they may do here.
+    may: Vec<Action>,
+    /// The least role that moves and holds.
+    takes: Role,
     requests: Vec<Asked>,
     overrides: Vec<Withheld>,
     forward: Vec<Way>,
@@ -239,7 +218,11 @@ async fn shown(
         stops: Stop::all(ways.stands.position),
         version: ways.stands.version,
         cell: Cell::of(glimpse, now),
-        may: May::of(door, caller),
+        may: Action::ALL
+            .into_iter()
+            .filter(|action| caller.may(*action, &about.environment).is_ok())
+            .collect(),
+        takes: Action::Move.least(),
         requests: asked(&requests, &ways, caller, now),
         overrides: overrides.into_iter().map(Withheld::of).collect(),
         forward,
