@@ -378,7 +378,12 @@ fn a_field_seen_blind_is_the_same_the_other_way_round_and_names_no_side() {
             assert_eq!(one.label, other.label);
         }
         let text = told(&left).to_lowercase();
-        for word in ["control", "candidate", "deleted\"", "inserted\"", "moved\""] {
+        let kinds = [
+            r#""kind":"deleted"#,
+            r#""kind":"inserted"#,
+            r#""kind":"moved"#,
+        ];
+        for word in ["control", "candidate"].into_iter().chain(kinds) {
             assert!(!text.contains(word), "{word} in {field}: {text}");
         }
         shown += usize::from(left.iter().any(|pair| !pair.same));

@@ -43,8 +43,13 @@ impl Turn {
                 "inserted" => candidate.push_str(&run.text),
                 "moved" => {
                     let text = run.text.trim_end();
-                    control.push_str(&format!("({}: {text}) ", self.speaker));
-                    candidate.push_str(&format!("({}: {text}) ", run.to));
+                    for (side, speaker) in
+                        [(&mut *control, &self.speaker), (&mut *candidate, &run.to)]
+                    {
+                        for part in ["(", speaker, ": ", text, ") "] {
+                            side.push_str(part);
+                        }
+                    }
                 }
                 _ => {
                     control.push_str(&run.text);

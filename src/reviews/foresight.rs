@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::book::{Act, Book};
+use super::book::{Act, Book, Standing};
 use super::decide::{Refused, Says, Target, Wanted, decide};
 
 /// What a verdict would come to.
@@ -59,7 +59,7 @@ pub fn foresee(book: &Book, wanted: &Wanted, now: DateTime<Utc>) -> Result<Fores
     });
     let settled = |book: &Book| {
         let standings = book.standings(now);
-        let is_settled = |id: &&&str| standings.get(**id).is_some_and(|one| one.is_settled());
+        let is_settled = |id: &&&str| standings.get(**id).is_some_and(Standing::is_settled);
         ids.iter().filter(is_settled).count()
     };
     let after = then.standings(now);
@@ -72,7 +72,7 @@ pub fn foresee(book: &Book, wanted: &Wanted, now: DateTime<Utc>) -> Result<Fores
         .filter(|item| {
             !after
                 .get(item.id.as_str())
-                .is_some_and(|one| one.is_settled())
+                .is_some_and(Standing::is_settled)
         });
     Ok(Foreseen {
         items: ids.len(),

@@ -17,6 +17,7 @@ use super::super::{
 use crate::{
     access::{Action, Caller},
     controller::{Driver, NewReplay, NoReplay},
+    store::Replay,
 };
 
 pub(super) fn routes() -> Routes {
@@ -78,7 +79,7 @@ async fn list(
     let limit = paging.limit;
     let store = &door.shadow.store;
     let replays = store.replays(&door.shadow.environment, limit).await?;
-    let told: Vec<Value> = replays.iter().map(|replay| replay.told()).collect();
+    let told: Vec<Value> = replays.iter().map(Replay::told).collect();
     Ok(Json(json!({ "replays": told })))
 }
 

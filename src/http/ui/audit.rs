@@ -9,7 +9,7 @@ use super::{
     Page,
     frame::{Frame, Place},
     page,
-    paging::{PAGE, Pager, link, page_of},
+    paging::{Pager, link, page_of, rows},
 };
 use crate::{access::Caller, rollout::audit::Sealed};
 
@@ -95,9 +95,7 @@ pub(super) async fn show(
     let store = &door.mover.store;
     let about = &door.mover.about;
     let migration = (&about.environment, &about.flag);
-    let size = PAGE as i64;
-    let first = i64::try_from((at - 1) * PAGE).unwrap_or(i64::MAX);
-    let (mut entries, of) = store.audit_page(migration, &which, (first, size)).await?;
+    let (mut entries, of) = store.audit_page(migration, &which, rows(at)).await?;
     let text = |one: &Option<String>| one.clone().unwrap_or_default().trim().to_owned();
     let asked_since = text(&asked.since);
     let asked_until = text(&asked.until);
@@ -113,8 +111,8 @@ pub(super) async fn show(
         &link("/audit", &query),
     );
     if pager.page != at {
-        let first = i64::try_from(pager.skipped()).unwrap_or_default();
-        entries = store.audit_page(migration, &which, (first, size)).await?.0;
+        let page = rows(pager.page);
+        entries = store.audit_page(migration, &which, page).await?.0;
     }
     let (actions, actors) = store.audit_names(&about.environment, &about.flag).await?;
     let is_short = store.audit_length().await? <= READ_UNASKED;

@@ -33,6 +33,12 @@ pub(super) fn page_of(asked: Option<&str>) -> Result<usize, Error> {
         .ok_or_else(|| wrong("page", "write a whole number from 1 on"))
 }
 
+/// How many rows come before a page, and how many are on it at most.
+pub(super) fn rows(page: usize) -> (i64, i64) {
+    let number = |rows: usize| i64::try_from(rows).unwrap_or(i64::MAX);
+    (number((page - 1) * PAGE), number(PAGE))
+}
+
 impl Pager {
     /// A page of so many lines; `link` is the address of the list, with its filters.
     pub(super) fn of(page: usize, of: usize, link: &str) -> Self {

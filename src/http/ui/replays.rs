@@ -136,12 +136,17 @@ struct ReplayPage<'a> {
     percent: u8,
     skipped: Vec<(&'static str, usize)>,
     skipped_in_all: usize,
-    may_act: bool,
-    may_pause: bool,
-    may_resume: bool,
-    may_cancel: bool,
+    acts: Acts,
     typed: &'a Bounds,
     refused: Option<&'a Refused>,
+}
+
+/// What may be done with a replay, by whoever looks.
+#[derive(Default, Serialize)]
+struct Acts {
+    pause: bool,
+    resume: bool,
+    cancel: bool,
 }
 
 /// A replay as it was typed.
@@ -315,6 +320,7 @@ async fn shown(
     let frame = Frame::below(Place::Replays, door, caller)
         .with_forms()
         .saying(said);
+    let may_act = caller.may(Action::Replay, environment).is_ok() && door.replays().is_ok();
     let skipped = tally.iter().flat_map(|tally| &tally.skipped);
     let shown = ReplayPage {
         frame: if is_moving && refused.is_none() {
@@ -328,11 +334,16 @@ async fn shown(
         skipped_in_all: tally.as_ref().map_or(0, Tally::skipped),
         percent: tally.as_ref().map_or(0, Tally::percent),
         tally,
-        may_act: caller.may(Action::Replay, environment).is_ok() && door.replays().is_ok(),
-        may_pause: state == ReplayState::UnderWay,
-        // Whoever takes it up has it driven here from then on, whoever drove it before.
-        may_resume: state == ReplayState::Stopped || (!is_over && !replay.by_server),
-        may_cancel: !is_over,
+        acts: if may_act {
+            Acts {
+                pause: state == ReplayState::UnderWay,
+                // Taken up here, it is driven here from then on, whoever drove it before.
+                resume: state == ReplayState::Stopped || (!is_over && !replay.by_server),
+                cancel: !is_over,
+            }
+        } else {
+            Acts::default()
+        },
         replay: ReplayLine::of(&replay),
         typed,
         refused,

@@ -8,7 +8,7 @@ use super::{
     Page,
     frame::{Frame, Place},
     page,
-    paging::{PAGE, Pager, link, page_of},
+    paging::{Pager, link, page_of, rows},
 };
 use crate::{
     access::{Action, Caller},
@@ -64,9 +64,7 @@ pub(super) async fn show(
     let at = page_of(asked.page.as_deref())?;
     let store = &door.mover.store;
     let about = &door.mover.about;
-    let first = i64::try_from((at - 1) * PAGE).unwrap_or(i64::MAX);
-    let size = PAGE as i64;
-    let (mut reports, of) = store.reports(about, &which, (first, size)).await?;
+    let (mut reports, of) = store.reports(about, &which, rows(at)).await?;
     let here = link(
         "/reports",
         &[
@@ -77,8 +75,7 @@ pub(super) async fn show(
     );
     let pager = Pager::of(at, usize::try_from(of).unwrap_or_default(), &here);
     if pager.page != at {
-        let first = i64::try_from(pager.skipped()).unwrap_or_default();
-        reports = store.reports(about, &which, (first, size)).await?.0;
+        reports = store.reports(about, &which, rows(pager.page)).await?.0;
     }
     let lines = reports.into_iter().map(|report| Line {
         worst_label: report

@@ -61,7 +61,7 @@ pub(super) async fn show(State(door): State<Door>, caller: Caller) -> Result<Pag
     let named = |settings: &Value| {
         settings["environments"]
             .as_object()
-            .map_or(0, |all| all.len())
+            .map_or(0, serde_json::Map::len)
     };
     let seen = door.settings_for(&caller);
     let shown = SettingsPage {

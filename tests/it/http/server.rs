@@ -195,21 +195,7 @@ impl Server {
         };
         let config = settings(folder.path());
         let shutdown = CancellationToken::new();
-        let intake = Intake {
-            environment: shadow.environment.clone(),
-            flag: FlagName::new("daily_diarization_pipeline"),
-            store: shadow.store.clone(),
-            client: shadow.client.clone(),
-            reflector: None,
-            ui_base_url: "https://reflector.example.test".to_owned(),
-            celery: None,
-            watcher: None,
-            mixes: Arc::new(|_| Box::pin(async { Ok(None) })),
-            budget,
-            clock: Arc::clone(&shadow.clock),
-            news: Arc::default(),
-            standing: Standing::default(),
-        };
+        let intake = intake(&shadow, budget);
         let about = phases::about("staging");
         let access = Access::new(
             about,
@@ -404,6 +390,25 @@ impl Server {
             response,
             heard: String::new(),
         }
+    }
+}
+
+/// Answers who serves, without Reflector and Celery.
+fn intake(shadow: &Shadow, budget: Budget) -> Intake {
+    Intake {
+        environment: shadow.environment.clone(),
+        flag: FlagName::new("daily_diarization_pipeline"),
+        store: shadow.store.clone(),
+        client: shadow.client.clone(),
+        reflector: None,
+        ui_base_url: "https://reflector.example.test".to_owned(),
+        celery: None,
+        watcher: None,
+        mixes: Arc::new(|_| Box::pin(async { Ok(None) })),
+        budget,
+        clock: Arc::clone(&shadow.clock),
+        news: Arc::default(),
+        standing: Standing::default(),
     }
 }
 

@@ -166,7 +166,8 @@ pub async fn compared_runs_are_listed_by_their_newest_comparison(database: &Data
             .await
             .expect("it is read");
         let ids: Vec<_> = found.iter().map(|one| one.run_id.as_str()).collect();
-        assert_eq!((&*ids, of), (expected, expected.len() as i64), "{which:?}");
+        let counted = usize::try_from(of).expect("a few");
+        assert_eq!((&*ids, counted), (expected, expected.len()), "{which:?}");
     }
     let (second, of) = store
         .reports(&about, &none, (1, 1))
