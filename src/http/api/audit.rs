@@ -51,8 +51,6 @@ pub(in crate::http) struct Asked {
     pub(in crate::http) by: Option<String>,
     pub(in crate::http) since: Option<String>,
     pub(in crate::http) until: Option<String>,
-    /// Of a page of the console: so many are skipped.
-    pub(in crate::http) skip: Option<i64>,
 }
 
 /// The same for the document.

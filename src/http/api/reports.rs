@@ -38,8 +38,6 @@ pub(in crate::http) struct Asked {
     pub(in crate::http) verdict: Option<String>,
     pub(in crate::http) field: Option<String>,
     pub(in crate::http) id: Option<String>,
-    /// Of a page of the console: so many are skipped.
-    pub(in crate::http) skip: Option<i64>,
 }
 
 impl Asked {
