@@ -188,10 +188,7 @@ impl Server {
         let router = http::router(http::State {
             access: access.clone(),
             shadow: shadow.clone(),
-            mending: Mending {
-                shadow: shadow.clone(),
-                giving_back: Err("these tests have no Celery".to_owned()),
-            },
+            mending: mending(&shadow),
             intake,
             mover,
             metering: http::Metering::new(Some(metrics), token),
@@ -340,6 +337,14 @@ impl Server {
             response,
             heard: String::new(),
         }
+    }
+}
+
+/// Without a Celery that anything could be given back to.
+fn mending(shadow: &Shadow) -> Mending {
+    Mending {
+        shadow: shadow.clone(),
+        giving_back: Err("these tests have no Celery".to_owned()),
     }
 }
 
