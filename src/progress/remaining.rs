@@ -63,10 +63,10 @@ mod tests {
 
     #[test]
     fn nothing_is_said_of_what_too_few_are_known() {
-        let four = vec![past(HOUR, 60_000); 4];
+        let four = [past(HOUR, 60_000); 4];
         assert_eq!(usual(&four, HOUR), None);
         assert_eq!(usual(&[], HOUR), None);
-        assert_eq!(usual(&vec![past(HOUR, 60_000); 9], 0), None);
+        assert_eq!(usual(&[past(HOUR, 60_000); 9], 0), None);
     }
 
     #[test]

@@ -29,8 +29,8 @@ async fn a_step_that_failed_is_retried_from_its_page_and_nothing_done_is_done_ag
     let _engine = site.engine().await;
     site.register_hastily().await;
     let (_worker, _serve) = (site.worker().await, site.serve().await);
-    let refuses = json!({ "service": "llm", "kind": "status", "status": 401 });
-    site.ask_sandbox("POST", "faults", refuses).await;
+    let no_key = json!({ "service": "llm", "kind": "status", "status": 401 });
+    site.ask_sandbox("POST", "faults", no_key).await;
     let folder = case();
     let folder = folder.to_str().expect("it is UTF-8");
     let dispatched = site

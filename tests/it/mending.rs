@@ -9,7 +9,7 @@ use switchyard::{
     conductor::{Client, definitions, wire::WorkflowStatus},
     controller::{GiveBack, Mended, Mending, NotMended, Shadow, Signature, register},
     cost::PriceTable,
-    model::{RunId, RunState, WorkflowId},
+    model::{HealthLimits, RunId, RunState, WorkflowId},
     rollout::{Breaker, BreakerState, Live, Mend, Owner, Position, Signals, Unmendable},
     store::{Effects, Run, Stage, Store},
 };
@@ -294,7 +294,7 @@ async fn a_pause_that_somebody_made_in_the_engine_is_ended_once() {
 async fn while_conductor_is_not_well_nothing_is_taken_up() {
     let world = World::new().await;
     let id = world.failed("run_a", Effects::Shadow).await;
-    let mut breaker = Breaker::first(&Signals::default(), world.now(), &Default::default());
+    let mut breaker = Breaker::first(&Signals::default(), world.now(), &HealthLimits::default());
     breaker.state = BreakerState::Open;
     "the canary does not end".clone_into(&mut breaker.reason);
     phases::set(&world.store, "staging", breaker, world.now()).await;

@@ -222,10 +222,7 @@ impl Server {
         let router = http::router(http::State {
             access: access.clone(),
             shadow: shadow.clone(),
-            mending: Mending {
-                shadow: shadow.clone(),
-                giving_back: Err("these tests have no Celery".to_owned()),
-            },
+            mending: mending(&shadow),
             intake,
             mover,
             metering: http::Metering::new(Some(metrics), token),
@@ -462,6 +459,14 @@ fn examining(config: Config) -> http::Examine {
             Ok(serde_json::to_value(bundle)?)
         })
     })
+}
+
+/// Without a Celery that anything could be given back to.
+fn mending(shadow: &Shadow) -> Mending {
+    Mending {
+        shadow: shadow.clone(),
+        giving_back: Err("these tests have no Celery".to_owned()),
+    }
 }
 
 /// Nobody kept any sound, and nobody can be asked for consent.

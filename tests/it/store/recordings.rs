@@ -7,7 +7,7 @@ use std::{
 
 use sqlx::{AssertSqlSafe, Executor};
 use switchyard::{
-    model::{EnvironmentName, RunId, RunState, WorkflowId},
+    model::{EnvironmentName, RecordingId, RunId, RunState, WorkflowId},
     rollout::{Percent, Position, audit::Entry, salt},
     store::{
         Arrival, ComparisonFacts, Place, RunStanding, Serves, Sought, Store, StoredComparison, Way,
@@ -118,18 +118,19 @@ pub async fn a_page_goes_on_where_the_one_before_ended_however_many_have_come_si
     }
 }
 
-pub async fn recordings_are_narrowed_by_what_is_sought(database: &Database) {
-    let store = database.store().await;
-    phases::put(&store, "staging", Position::Shadow(Percent::ALL), at(0)).await;
+/// One of each sort: a run beside that failed, one that waits, one that the candidate serves, one by hand
+/// and one elsewhere.
+async fn one_of_each(store: &Store) {
+    phases::put(store, "staging", Position::Shadow(Percent::ALL), at(0)).await;
     store
         .insert_control(&control("control"))
         .await
         .expect("it is kept");
-    arrive(&store, "beside", 1).await;
-    arrive(&store, "waiting", 2).await;
-    phases::put(&store, "staging", Position::Draining, at(3)).await;
-    arrive(&store, "served", 4).await;
-    dispatched(&store, "run_by_hand", 5).await;
+    arrive(store, "beside", 1).await;
+    arrive(store, "waiting", 2).await;
+    phases::put(store, "staging", Position::Draining, at(3)).await;
+    arrive(store, "served", 4).await;
+    dispatched(store, "run_by_hand", 5).await;
     let mut other = new_run("run_elsewhere", "elsewhere");
     other.environment = EnvironmentName::new("production");
     assert!(store.insert_run(&other, at(6)).await.expect("it is asked"));
@@ -137,7 +138,7 @@ pub async fn recordings_are_narrowed_by_what_is_sought(database: &Database) {
     let routes = store.recent_routes(&staging(), 9).await.expect("routes");
     let route = routes
         .iter()
-        .find(|route| route.recording_id.as_ref().map(|id| id.as_str()) == Some("beside"));
+        .find(|route| route.recording_id.as_ref().map(RecordingId::as_str) == Some("beside"));
     let mut new = new_run("run_beside", "beside");
     new.control_id = Some("control".to_owned());
     let route = route.expect("it is there");
@@ -146,8 +147,12 @@ pub async fn recordings_are_narrowed_by_what_is_sought(database: &Database) {
     let failed = (RunState::Failed, Some("finalize, attempt 4: gone"));
     let ended = store.finish_run(&new.id, failed.0, failed.1, at(8)).await;
     assert!(ended.expect("it is asked"));
-    compare(&store, "run_beside", "candidate_failed", 9).await;
+    compare(store, "run_beside", "candidate_failed", 9).await;
+}
 
+pub async fn recordings_are_narrowed_by_what_is_sought(database: &Database) {
+    let store = database.store().await;
+    one_of_each(&store).await;
     let all = Sought::default;
     let by = async |sought: Sought| names(&store, &sought).await;
     let everything = [
