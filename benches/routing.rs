@@ -338,6 +338,9 @@ fn state(store: &Store, shutdown: CancellationToken) -> http::State {
         reviews,
         sound,
         health: HealthLimits::default(),
+        replays: None,
+        settings: Arc::new(json!({})),
+        examine: Arc::new(|| Box::pin(async { anyhow::bail!("there is nothing to try") })),
         metering: http::Metering::new(None, None),
         shutdown,
     }
