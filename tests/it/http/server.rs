@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    fmt::Write,
     net::SocketAddr,
     path::Path,
     sync::{
@@ -422,7 +423,8 @@ fn settings(folder: &Path) -> Config {
         folder.join("switchyard.db").display()
     );
     for name in ["staging", "production"] {
-        text += &format!(
+        write!(
+            text,
             r#"
             [environments.{name}]
             conductor.url = "http://127.0.0.1:9/{name}/api"
@@ -443,7 +445,8 @@ fn settings(folder: &Path) -> Config {
             api_key = {key}
             model = "golden-model"
             "#
-        );
+        )
+        .expect("it is written");
     }
     let path = folder.join("switchyard.toml");
     std::fs::write(&path, text).expect("it is written");

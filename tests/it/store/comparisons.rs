@@ -110,8 +110,8 @@ pub async fn compared_runs_are_listed_by_their_newest_comparison(database: &Data
     }
     // Compared again, under other versions: two fields differ, and no distance tells how far.
     let mut again = comparison("cmp_c", &id, 5);
-    again.epoch = "another".to_owned();
-    again.verdict = "candidate_failed".to_owned();
+    "another".clone_into(&mut again.epoch);
+    "candidate_failed".clone_into(&mut again.verdict);
     again.fields = vec![
         StoredField::judged("audio", "differs"),
         StoredField::judged("words", "differs"),
