@@ -121,7 +121,12 @@ async fn serving(settings: &Path, root: &str, client: &Client) -> Serving {
         .expect("it starts");
     let serving = Serving(serve);
     let begun = Instant::now();
-    while client.get(format!("{root}/api/v1/health")).send().await.is_err() {
+    while client
+        .get(format!("{root}/api/v1/health"))
+        .send()
+        .await
+        .is_err()
+    {
         assert!(begun.elapsed() < Duration::from_mins(2), "nobody answers");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -165,7 +170,9 @@ async fn main() {
         under_our_versions(&database, &path).await;
         let (client, root) = (Client::new(), format!("http://127.0.0.1:{port}"));
         let serving = serving(&path, &root, &client).await;
-        println!("\n{kind:?}, {PAIRS} recordings\npage                                          p50 ms   p95 ms      KB");
+        println!(
+            "\n{kind:?}, {PAIRS} recordings\npage                                          p50 ms   p95 ms      KB"
+        );
         let mut slow = Vec::new();
         for page in PAGES {
             let Some((took, bytes)) = asked(&client, &format!("{root}{page}")).await else {
@@ -201,6 +208,10 @@ fn painted(root: &str) {
         return;
     };
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser/paint.py");
-    let ended = Command::new(python).arg(script).arg(root).args(PAGES).status();
+    let ended = Command::new(python)
+        .arg(script)
+        .arg(root)
+        .args(PAGES)
+        .status();
     assert!(ended.expect("it starts").success());
 }

@@ -24,8 +24,8 @@ use switchyard::{
     },
     model::{Bounds, GateBounds, Origin, RecordingId, RunId, StepTiming},
     report::evidence::{
-        About, Beside, Change, ClassCount, EvidenceReport, Gathered, Held, History, How, Links, LookedAt,
-        Material, StepsOfRun, Timeline, html, json, markdown,
+        About, Beside, Change, ClassCount, EvidenceReport, Gathered, Held, History, How, Links,
+        LookedAt, Material, StepsOfRun, Timeline, html, json, markdown,
     },
     rollout::Surroundings,
     store::Store,

@@ -18,7 +18,11 @@ use crate::{
 
 /// The same for the document of the API.
 pub(super) const FIELDS: [Field; 8] = [
-    text("q", "part of a recording's, transcript's, room's or run's id", r#""rec_77""#),
+    text(
+        "q",
+        "part of a recording's, transcript's, room's or run's id",
+        r#""rec_77""#,
+    ),
     text("environment", "where", r#""staging""#),
     text("flag", "which migration", r#""daily_diarization_pipeline""#),
     one_of(
@@ -29,7 +33,11 @@ pub(super) const FIELDS: [Field; 8] = [
     text("state", "how the run stands, or `no_run`", r#""completed""#),
     text("verdict", "what comparing came to", r#""differs""#),
     text("since", "a day, a moment, or so long ago", r#""7d""#),
-    text("until", "a day, a moment, or so long ago", r#""2026-03-03""#),
+    text(
+        "until",
+        "a day, a moment, or so long ago",
+        r#""2026-03-03""#,
+    ),
 ];
 
 /// Longer than any id.

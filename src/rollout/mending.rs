@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::model::RunState;
 
 /// Something people do about a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Mend {
     /// Run the step again that failed, and what follows it. What was done before is found.

@@ -18,9 +18,7 @@ const PROVIDER_SECRET: (&str, &str) = ("SITE_OIDC_SECRET", "sandbox-secret");
 fn guard(site: &Site) {
     let (server, sandbox) = (site.server_port, site.sandbox_port);
     let role = |group: &str, role: &str| {
-        format!(
-            r#"{{ group = "switchyard-{group}", role = "{role}", environments = ["test"] }}"#
-        )
+        format!(r#"{{ group = "switchyard-{group}", role = "{role}", environments = ["test"] }}"#)
     };
     let roles = [
         role("viewers", "viewer"),
@@ -108,7 +106,14 @@ async fn people_sign_in_read_review_move_watch_and_go_back_in_a_browser() {
             "run" => {
                 let folder = case();
                 let folder = folder.to_str().expect("it is UTF-8");
-                let again = ["dispatch", "--recorded", folder, "--anew", "--fresh", "--json"];
+                let again = [
+                    "dispatch",
+                    "--recorded",
+                    folder,
+                    "--anew",
+                    "--fresh",
+                    "--json",
+                ];
                 start(&site, &again).ended().await.well();
             }
             "done" => is_done = true,

@@ -4,9 +4,7 @@ use std::io::Read as _;
 
 use serde_json::Value;
 
-use super::fixtures::{
-    correlation, differences, file, heard, padded, padded_by, source,
-};
+use super::fixtures::{correlation, differences, file, heard, padded, padded_by, source};
 use crate::audio::mixdown::{MixReport, MixSettings, mixdown_to_file};
 use crate::audio::source::Timing;
 use crate::audio::{decode, waveform};

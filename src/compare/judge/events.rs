@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::payload::{self, Payload};
 use super::document::{Documents, Order, bytes_changed, patterns};
+use super::payload::{self, Payload};
 use super::{Finding, Measuring};
 use crate::compare::comparison::DIFFERENCES_KEPT;
 use crate::compare::difference::{Difference, DifferenceKind};
@@ -132,7 +132,12 @@ impl<'a> Told<'a> {
         let below = |name: &str| path.iter().cloned().chain([name.to_owned()]).collect();
         let (channel, others) = (json!(self.channel), json!(other.channel));
         compare(below("channel"), &channel, &others);
-        if !self.long.iter().map(|one| &one.0).eq(other.long.iter().map(|one| &one.0)) {
+        if !self
+            .long
+            .iter()
+            .map(|one| &one.0)
+            .eq(other.long.iter().map(|one| &one.0))
+        {
             let (control, candidate) = (self.whole_data(), other.whole_data());
             compare(below("data"), &control, &candidate);
             return;

@@ -218,7 +218,10 @@ mod tests {
 
     #[test]
     fn notation_makes_no_other_value() {
-        assert_eq!(same(r#"{"a":[1,"\u00e9"]}"#, r#"{"a": [1.0, "é"]}"#), Some(true));
+        assert_eq!(
+            same(r#"{"a":[1,"\u00e9"]}"#, r#"{"a": [1.0, "é"]}"#),
+            Some(true)
+        );
         assert_eq!(same(r#"{"a":1}"#, r#"{"a":2}"#), Some(false));
         assert_eq!(same(r#"{"a":1}"#, r#"{"a":1,"b":2}"#), Some(false));
         assert_eq!(same("[1]", "[1,2]"), Some(false));

@@ -57,8 +57,16 @@ pub(in crate::http) struct Asked {
 const WHICH: [Field; 4] = [
     text("action", "what was done", "\"flip\""),
     text("by", "who did it", "\"ana\""),
-    text("since", "a day or a moment it was done at or after", "\"2026-03-02\""),
-    text("until", "a day or a moment it was done before", "\"2026-03-03T12:00:00Z\""),
+    text(
+        "since",
+        "a day or a moment it was done at or after",
+        "\"2026-03-02\"",
+    ),
+    text(
+        "until",
+        "a day or a moment it was done before",
+        "\"2026-03-03T12:00:00Z\"",
+    ),
 ];
 
 impl Asked {

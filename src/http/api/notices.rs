@@ -30,10 +30,7 @@ pub(super) fn routes() -> Routes {
         .answers_with(&[("delivery", shape::<Value>)])
 }
 
-async fn list(
-    State(door): State<Door>,
-    paging: Paging,
-) -> Result<Json<NoticeList>, Error> {
+async fn list(State(door): State<Door>, paging: Paging) -> Result<Json<NoticeList>, Error> {
     Ok(Json(door.notices.list(paging.limit).await?))
 }
 

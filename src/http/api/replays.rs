@@ -72,10 +72,7 @@ pub(in crate::http) fn moment(text: &str) -> Option<DateTime<Utc>> {
     Some(at.to_utc())
 }
 
-async fn list(
-    State(door): State<Door>,
-    paging: Paging,
-) -> Result<Json<Value>, Error> {
+async fn list(State(door): State<Door>, paging: Paging) -> Result<Json<Value>, Error> {
     let limit = paging.limit;
     let store = &door.shadow.store;
     let replays = store.replays(&door.shadow.environment, limit).await?;
@@ -93,13 +90,29 @@ async fn one(State(door): State<Door>, Path(id): Path<String>) -> Result<Json<Va
 }
 
 const NEW: [Field; 8] = [
-    text("from", "a day or a moment the recordings began at or after", r#""2026-03-01""#).needed(),
-    text("to", "a day or a moment they began before", r#""2026-03-08""#),
+    text(
+        "from",
+        "a day or a moment the recordings began at or after",
+        r#""2026-03-01""#,
+    )
+    .needed(),
+    text(
+        "to",
+        "a day or a moment they began before",
+        r#""2026-03-08""#,
+    ),
     text("room", "of which room alone", r#""room-1""#),
-    number("limit", (1, i64::MAX), "how many at most").needed().like("100"),
-    number("rate", (1, i64::MAX), "how many an hour").needed().like("20"),
+    number("limit", (1, i64::MAX), "how many at most")
+        .needed()
+        .like("100"),
+    number("rate", (1, i64::MAX), "how many an hour")
+        .needed()
+        .like("20"),
     amount("budget_usd", "what all of it may cost, in US dollars"),
-    truth("anew", "whether recordings that were replayed before are replayed again"),
+    truth(
+        "anew",
+        "whether recordings that were replayed before are replayed again",
+    ),
     BY,
 ];
 

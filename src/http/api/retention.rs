@@ -35,10 +35,7 @@ async fn plan(State(door): State<Door>) -> Result<Json<RetentionPlan>, Error> {
     Ok(Json(door.retention.plan().await?))
 }
 
-async fn proofs(
-    State(door): State<Door>,
-    paging: Paging,
-) -> Result<Json<Value>, Error> {
+async fn proofs(State(door): State<Door>, paging: Paging) -> Result<Json<Value>, Error> {
     let proofs = door.retention.proofs(paging.limit).await?;
     Ok(Json(json!({ "proofs": proofs })))
 }

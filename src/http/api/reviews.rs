@@ -113,7 +113,11 @@ fn one<T>(
 /// The same for the document.
 const SOUGHT: [Field; 6] = [
     BY,
-    one_of("kind", &["difference", "sample", "title", "summary"], "of which kind"),
+    one_of(
+        "kind",
+        &["difference", "sample", "title", "summary"],
+        "of which kind",
+    ),
     text("field", "of which field", r#""title""#),
     one_of("severity", &["S0", "S1", "S2", "S3"], "how grave"),
     text("cluster", "of which cluster: its signature", ""),

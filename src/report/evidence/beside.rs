@@ -96,7 +96,10 @@ mod tests {
             at: "2026-03-19 12:00 UTC".to_owned(),
             passed: None,
         };
-        assert_eq!(rehearsed(Some(&last)), "2026-03-19 12:00 UTC, under way (reh_1)");
+        assert_eq!(
+            rehearsed(Some(&last)),
+            "2026-03-19 12:00 UTC, under way (reh_1)"
+        );
         assert_eq!(rehearsed(None), "there was none");
     }
 }

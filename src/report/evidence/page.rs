@@ -349,6 +349,9 @@ fn reliability(report: &EvidenceReport) -> Vec<(&'static str, String)> {
         ),
         ("Latency", line_of(report, "latency")),
         ("Self-test", line_of(report, "self-test")),
-        ("Last rehearsal", beside::rehearsed(report.beside.rehearsal.as_ref())),
+        (
+            "Last rehearsal",
+            beside::rehearsed(report.beside.rehearsal.as_ref()),
+        ),
     ]
 }

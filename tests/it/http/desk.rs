@@ -68,6 +68,7 @@ impl Server {
                 shared: Vec::new(),
                 pinned: None,
                 borne: Vec::new(),
+                texts_deleted: None,
                 comparison,
             }),
         };

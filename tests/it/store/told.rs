@@ -2,7 +2,7 @@
 
 use switchyard::{
     model::RunId,
-    store::{EffectState, IntentKind, Lease, ToldEvent},
+    store::{EffectState, IntentKind, Lease, ToldEvent, WhichEntries},
 };
 
 use super::{
@@ -86,6 +86,8 @@ pub async fn runs_and_the_trail_are_read_on_from_where_a_page_ended(database: &D
     let before = RunId::new("run_a");
     assert_eq!(read(Some((at(1), &before))).await, []);
     let place = (&staging(), &flag());
-    let none = store.audit_before(place, 1, 9).await.expect("a read");
+    let all = WhichEntries::default();
+    let none = store.audit_before(place, &all, (1, 9)).await;
+    let none = none.expect("a read");
     assert_eq!(none.len(), 0);
 }
