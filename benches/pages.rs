@@ -41,7 +41,7 @@ const PAGES: [&str; 17] = [
     "/evidence",
     "/gate",
     "/reports",
-    "/health",
+    "/breaker",
     "/audit",
     "/replays",
     "/settings",

@@ -16,7 +16,7 @@ pub fn page(console: &str, kind: NoticeKind, environment: &str, flag: &str) -> S
         | NoticeKind::Routing
         | NoticeKind::Soak
         | NoticeKind::Export => format!("/phases/{}/{}", encoded(environment), encoded(flag)),
-        NoticeKind::Breaker | NoticeKind::Retention => "/health".to_owned(),
+        NoticeKind::Breaker | NoticeKind::Retention => "/breaker".to_owned(),
         NoticeKind::Refused => "/recordings".to_owned(),
         NoticeKind::Review => "/reviews".to_owned(),
         NoticeKind::Summary => "/audit".to_owned(),
@@ -48,6 +48,6 @@ mod tests {
         let to = |kind| page("https://s.example/", kind, "eu west", "f");
         assert_eq!(to(NoticeKind::Soak), "https://s.example/phases/eu%20west/f");
         assert_eq!(to(NoticeKind::Review), "https://s.example/reviews");
-        assert_eq!(to(NoticeKind::Breaker), "https://s.example/health");
+        assert_eq!(to(NoticeKind::Breaker), "https://s.example/breaker");
     }
 }

@@ -173,7 +173,7 @@ def go_back(people: People) -> None:
 def pages(page: Page) -> list[str]:
     """Every sort of page there is, by an address each."""
     found = ["/", MIGRATION, "/recordings", "/runs", "/reviews", "/reviews/clusters", "/reviews/rules",
-             "/evidence", "/gate", "/reports", "/health", "/breaker", "/audit", "/replays", "/settings",
+             "/evidence", "/gate", "/reports", "/breaker", "/audit", "/replays", "/settings",
              "/doctor", "/nowhere"]
     for start, pattern in [("/runs", r"^/runs/[^/]+$"), ("/recordings", r"^/recordings/[^/?]+$"),
                            ("/reviews", r"^/reviews/items/[^/?]+"), ("/reviews/clusters", r"^/reviews/clusters/[^/?]+"),

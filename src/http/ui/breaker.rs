@@ -42,6 +42,8 @@ struct BreakerPage<'a> {
     next: String,
     line: String,
     holding: Option<String>,
+    /// Notices that did not arrive, in a sentence each.
+    not_told: Vec<String>,
     layers: Vec<LayerLine>,
     changes: Vec<EntryLine>,
     may_close: bool,
@@ -134,7 +136,8 @@ async fn shown(
         checked_at: standing.checked_at,
         opened_at: standing.opened_at,
         reason: standing.reason,
-        next: standing.next,
+        holding: standing.holding,
+        not_told: standing.not_told,
         line: standing.line,
         holding: standing.holding,
         layers: layers

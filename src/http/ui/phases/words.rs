@@ -105,7 +105,7 @@ pub(super) const fn rests_on(check: Check) -> &'static [(&'static str, &'static 
     match check {
         Check::Order => &[("/", "Overview")],
         Check::Settings | Check::Rules => &[("/settings", "Settings")],
-        Check::Health | Check::Breaker | Check::Quiet => &[("/health", "Health")],
+        Check::Health | Check::Breaker | Check::Quiet => &[("/breaker", "Health")],
         Check::ShadowPairs | Check::Served => &[("/evidence", "Evidence")],
         Check::Evidence => &[("/evidence", "Evidence"), ("/reviews", "Reviews")],
         Check::ParallelRuns => &[("/replays", "Replays"), ("/runs", "Runs")],
