@@ -65,8 +65,8 @@ async fn people_sign_in_read_review_move_watch_and_go_back_in_a_browser() {
     let site = Site::new();
     guard(&site);
     let (_sandbox, _objects) = (site.sandbox().await, site.objects().await);
-    let _engine = start(&site, &["engine"]);
-    _engine.logs("listens at").await;
+    let engine = start(&site, &["engine"]);
+    engine.logs("listens at").await;
     let serve = start(&site, &["serve"]);
     serve.logs("people sign in at").await;
     start(&site, &["register"]).ended().await.well();
@@ -123,5 +123,5 @@ async fn people_sign_in_read_review_move_watch_and_go_back_in_a_browser() {
     let ended = browser.wait().await.expect("it ends");
     let said = said.await.expect("it was read").expect("it is text");
     assert!(is_done && ended.success(), "{said}");
-    drop((serve, worker));
+    drop((serve, worker, engine));
 }

@@ -22,31 +22,34 @@ struct Twins {
 const TABLE: &[Twins] = &[
     Twins {
         what: "move the migration",
-        pages: &[],
+        pages: &[
+            "/phases/{environment}/{flag}/moves",
+            "/phases/{environment}/{flag}/rollback",
+        ],
         commands: &["phase set"],
         routes: &["/api/v1/phases/moves"],
     },
     Twins {
         what: "approve a move",
-        pages: &[],
+        pages: &["/phases/{environment}/{flag}/requests/{id}/approval"],
         commands: &["phase approve"],
         routes: &["/api/v1/requests/{id}/approvals"],
     },
     Twins {
         what: "take a request back",
-        pages: &[],
+        pages: &["/phases/{environment}/{flag}/requests/{id}/withdrawal"],
         commands: &["phase withdraw"],
         routes: &["/api/v1/requests/{id}/withdrawal"],
     },
     Twins {
         what: "place a hold",
-        pages: &[],
+        pages: &["/phases/{environment}/{flag}/holds"],
         commands: &["hold place"],
         routes: &["/api/v1/holds"],
     },
     Twins {
         what: "release a hold",
-        pages: &[],
+        pages: &["/phases/{environment}/{flag}/holds/{id}/release"],
         commands: &["hold release"],
         routes: &["/api/v1/holds/{id}/release"],
     },
@@ -58,13 +61,16 @@ const TABLE: &[Twins] = &[
     },
     Twins {
         what: "choose a side",
-        pages: &[],
+        pages: &["/reviews/items/{id}/choice"],
         commands: &["review choose"],
         routes: &["/api/v1/reviews/items/{id}/choice"],
     },
     Twins {
         what: "say what a difference means",
-        pages: &[],
+        pages: &[
+            "/reviews/items/{id}/verdict",
+            "/reviews/clusters/{id}/verdict",
+        ],
         commands: &[
             "review accept",
             "review reject",
@@ -75,13 +81,13 @@ const TABLE: &[Twins] = &[
     },
     Twins {
         what: "make a rule that hides differences",
-        pages: &[],
+        pages: &["/reviews/rules"],
         commands: &["review rules add"],
         routes: &["/api/v1/reviews/rules"],
     },
     Twins {
         what: "remove such a rule",
-        pages: &[],
+        pages: &["/reviews/rules/{id}/removal"],
         commands: &["review rules remove"],
         routes: &["/api/v1/reviews/rules/{id}/removal"],
     },
@@ -97,6 +103,72 @@ const TABLE: &[Twins] = &[
         commands: &["token revoke"],
         routes: &["/api/v1/tokens/{id}/revocation"],
     },
+    Twins {
+        what: "retry the step that failed",
+        pages: &["/runs/{id}/retry"],
+        commands: &["retry"],
+        routes: &["/api/v1/runs/{id}/retry"],
+    },
+    Twins {
+        what: "have a run go on",
+        pages: &["/runs/{id}/resume"],
+        commands: &["resume"],
+        routes: &["/api/v1/runs/{id}/resume"],
+    },
+    Twins {
+        what: "give a recording back to Celery",
+        pages: &["/runs/{id}/takeover"],
+        commands: &["takeover"],
+        routes: &["/api/v1/runs/{id}/takeover"],
+    },
+    Twins {
+        what: "compare a run again",
+        pages: &["/runs/{id}/compare"],
+        commands: &["compare"],
+        routes: &["/api/v1/runs/{id}/compare"],
+    },
+    Twins {
+        what: "close the breaker",
+        pages: &["/breaker/closing"],
+        commands: &["health close"],
+        routes: &["/api/v1/breaker/closing"],
+    },
+    Twins {
+        what: "begin a replay",
+        pages: &["/replays"],
+        commands: &["replay"],
+        routes: &["/api/v1/replays"],
+    },
+    Twins {
+        what: "pause a replay",
+        pages: &["/replays/{id}/pause"],
+        commands: &["replay"],
+        routes: &["/api/v1/replays/{id}/pause"],
+    },
+    Twins {
+        what: "go on with a replay",
+        pages: &["/replays/{id}/resumption"],
+        commands: &["replay"],
+        routes: &["/api/v1/replays/{id}/resumption"],
+    },
+    Twins {
+        what: "cancel a replay",
+        pages: &["/replays/{id}/cancellation"],
+        commands: &["replay"],
+        routes: &["/api/v1/replays/{id}/cancellation"],
+    },
+    Twins {
+        what: "send a notice to try a target",
+        pages: &[],
+        commands: &["notices test"],
+        routes: &["/api/v1/notices/targets/{name}/test"],
+    },
+    Twins {
+        what: "delete what is over its time",
+        pages: &[],
+        commands: &["retention run"],
+        routes: &["/api/v1/retention/run"],
+    },
 ];
 
 /// What has no twin, and why.
@@ -106,6 +178,10 @@ const ALONE: &[(&str, &str)] = &[
         "signing in is what a page needs and nothing else does",
     ),
     ("/sign-out", "the same"),
+    (
+        "/doctor",
+        "it changes nothing: `doctor` and `GET /api/v1/doctor` do the same",
+    ),
     (
         "/api/v1/recordings",
         "asked where Celery's task is published; the tap asks in its place, and no person does",

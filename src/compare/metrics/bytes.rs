@@ -32,7 +32,7 @@ pub fn form_of(text: &str) -> Form {
     let mut tokens = Tokens::of(text);
     let mut places = Places::default();
     let mut wide_exponents = true;
-    while let Some(token) = tokens.next() {
+    for token in tokens.by_ref() {
         if let Token::Number(number) = token {
             wide_exponents &= is_wide(number);
         }

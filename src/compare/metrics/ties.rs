@@ -4,7 +4,6 @@
 //! changed for one another, a number is lost and a number is new; where one was put in and one left out,
 //! it is still there.
 
-use super::Map;
 use super::alignment::Step;
 
 /// Errors with so many equal words between them, at most, are looked at together.
@@ -58,15 +57,16 @@ fn may_keep(
     (reference, hypothesis): (&[u32], &[u32]),
     is_kept: &dyn Fn(usize) -> bool,
 ) -> bool {
-    let mut new: Map<u32, ()> = Map::default();
-    for at in errors {
-        if let Step::Substituted(_, place) | Step::Inserted(place) = steps[*at] {
-            new.insert(hypothesis[place], ());
-        }
-    }
+    let new: Vec<u32> = errors
+        .iter()
+        .filter_map(|at| match steps[*at] {
+            Step::Substituted(_, place) | Step::Inserted(place) => Some(hypothesis[place]),
+            Step::Equal(..) | Step::Deleted(_) => None,
+        })
+        .collect();
     errors.iter().any(|at| match steps[*at] {
         Step::Substituted(place, _) | Step::Deleted(place) => {
-            new.contains_key(&reference[place]) && is_kept(place)
+            is_kept(place) && new.contains(&reference[place])
         }
         Step::Equal(..) | Step::Inserted(_) => false,
     })
@@ -85,7 +85,7 @@ impl<'a> Sides<'a> {
         let place = |of: fn(&Step) -> Option<usize>| {
             let mut places = window.iter().filter_map(of);
             let first = places.next();
-            first.map(|first| (first, places.last().unwrap_or(first) + 1))
+            first.map(|first| (first, places.next_back().unwrap_or(first) + 1))
         };
         let (r0, r1) = place(|step| match step {
             Step::Equal(at, _) | Step::Substituted(at, _) | Step::Deleted(at) => Some(*at),

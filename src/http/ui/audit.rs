@@ -88,7 +88,6 @@ pub(super) async fn show(
         by: asked.by.clone(),
         since: asked.since.clone(),
         until: asked.until.clone(),
-        ..api::audit::Asked::default()
     };
     let which = given.which()?;
     let at = page_of(asked.page.as_deref())?;

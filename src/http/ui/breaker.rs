@@ -136,10 +136,10 @@ async fn shown(
         checked_at: standing.checked_at,
         opened_at: standing.opened_at,
         reason: standing.reason,
-        holding: standing.holding,
-        not_told: standing.not_told,
+        next: standing.next,
         line: standing.line,
         holding: standing.holding,
+        not_told: standing.not_told,
         layers: layers
             .into_iter()
             .filter(|layer| !layer.probes.is_empty())

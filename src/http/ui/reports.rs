@@ -58,7 +58,6 @@ pub(super) async fn show(
         verdict: asked.verdict.clone(),
         field: asked.field.clone(),
         id: asked.id.clone(),
-        ..api::reports::Asked::default()
     };
     let which = given.which()?;
     let at = page_of(asked.page.as_deref())?;
