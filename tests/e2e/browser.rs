@@ -7,7 +7,7 @@ use tokio::{
     process::Command,
 };
 
-use crate::program::{Process, Site, case, way_to};
+use crate::program::{Process, Site, case};
 
 /// Names a Python with `tests/browser/requirements.txt`.
 const PYTHON: &str = "SWITCHYARD_TEST_BROWSER";
@@ -63,8 +63,21 @@ async fn people_sign_in_read_review_move_watch_and_go_back_in_a_browser() {
         return;
     };
     let site = Site::new();
-    guard(&site);
     let (_sandbox, _objects) = (site.sandbox().await, site.objects().await);
+    // Others approve nothing so far, and what was taken upon oneself for a step counts for later ones.
+    for step in [&["parallel"][..], &["shadow", "--percent", "100"]] {
+        let taken = ["health", "parallel_runs", "breaker"];
+        let taken: Vec<&str> = taken.iter().flat_map(|one| ["--override", *one]).collect();
+        let set = [
+            &["phase", "set"],
+            step,
+            &["--by", "ops", "--reason", "a test"],
+            &taken,
+        ]
+        .concat();
+        site.run(&set).await.well();
+    }
+    guard(&site);
     let engine = start(&site, &["engine"]);
     engine.logs("listens at").await;
     let serve = start(&site, &["serve"]);
@@ -72,10 +85,6 @@ async fn people_sign_in_read_review_move_watch_and_go_back_in_a_browser() {
     start(&site, &["register"]).ended().await.well();
     let worker = start(&site, &["worker"]);
     worker.logs("working for").await;
-    for arguments in way_to("shadow", "100") {
-        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        start(&site, &arguments).ended().await.well();
-    }
     for name in ["base", "silent_track", "start0_track"] {
         dispatched(&site, name).await;
     }

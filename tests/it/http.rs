@@ -362,7 +362,7 @@ async fn pages_run_no_script_but_ours_and_only_assets_are_kept() {
     assert!(policy.contains("script-src 'self'") && !policy.contains("unsafe-inline"));
     assert_eq!(page.header("cache-control"), "no-store");
     assert_eq!(page.header("x-content-type-options"), "nosniff");
-    assert_eq!(page.header("referrer-policy"), "no-referrer");
+    assert_eq!(page.header("referrer-policy"), "same-origin");
     assert!(!page.body.contains("style=\"") && !page.body.contains("<style"));
     let list = server.get("/api/v1/runs").await;
     assert_eq!(list.header("cache-control"), "no-store");

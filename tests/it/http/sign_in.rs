@@ -488,7 +488,7 @@ async fn the_sign_in_page_runs_no_script_and_keeps_to_itself() {
     );
     assert!(policy.contains("form-action 'self'") && policy.contains("frame-ancestors 'none'"));
     assert_eq!(response.headers()["cache-control"], "no-store");
-    assert_eq!(response.headers()["referrer-policy"], "no-referrer");
+    assert_eq!(response.headers()["referrer-policy"], "same-origin");
     let page = response.text().await.expect("a page");
     assert!(
         page.contains("<label for=\"token\">") && !page.contains("<script"),
