@@ -97,7 +97,7 @@ def review_by_keyboard(people: People) -> None:
             people.picture(page, "item")
         with page.expect_navigation():
             page.keyboard.press("1")
-        expect(page.locator(".said")).to_be_visible()
+        expect(page.get_by_text(re.compile("accepted by rey"))).to_be_visible()
     assert len(set(seen)) == 3, seen
     # A key that somebody types into a text is a letter.
     page.keyboard.press("n")

@@ -114,7 +114,7 @@ async fn a_page_on_the_web_cannot_accept() {
     // What a form or an image can send without being asked whether it may.
     let request = standup::http().post(url).body("{}");
     let request = request.header("content-type", "text/plain");
-    assert_eq!(request.send().await.unwrap().status().as_u16(), 400);
+    assert_eq!(request.send().await.unwrap().status().as_u16(), 415);
     assert_eq!(routes(&server).await[0].state, RouteState::Offered);
 }
 
