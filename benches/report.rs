@@ -17,7 +17,7 @@ use std::{
 
 use chrono::TimeDelta;
 use switchyard::{
-    controller::Mover,
+    controller::{Mover, Recent},
     gate::{
         Defect, Distance, Ended, Facts, FieldFacts, FieldKind, FieldRule, InForce, NoisePair, Pair,
         Reviews, Rules, SelfTest, Severity, Sides, Stratum, decide,
@@ -360,6 +360,7 @@ async fn from_the_store(folder: &Path) {
             }),
             prices: Arc::default(),
             clock: Arc::new(now),
+            looked: Recent::default(),
         };
         let report = mover.evidence_report(None).await.expect("it is made");
         let made = begun.elapsed();

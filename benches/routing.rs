@@ -25,7 +25,7 @@ use switchyard::{
     compare::Policy,
     conductor::{Client, ClientConfig},
     controller::{
-        Mending, Mover, Notices, Retention, Reviews, Shadow, Sound,
+        Mending, Mover, Notices, Recent, Retention, Reviews, Shadow, Sound,
         access::Access,
         intake::{Budget, Intake, Standing},
     },
@@ -315,6 +315,7 @@ fn state(store: &Store, shutdown: CancellationToken) -> http::State {
         }),
         prices: Arc::default(),
         clock: Arc::new(now),
+        looked: Recent::default(),
     };
     let reviews = Reviews {
         about: mover.about.clone(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::App;
 use crate::{
     config::Config,
-    controller::{self, Around, Mover, Routing, gate_rules, intake::Celery},
+    controller::{self, Around, Mover, Recent, Routing, gate_rules, intake::Celery},
     legacy::celery::Queue,
     model::EnvironmentName,
     rollout::Surroundings,
@@ -39,6 +39,7 @@ impl App {
             around: self.around()?,
             prices: Arc::new(self.prices()?),
             clock: Arc::clone(&self.clock),
+            looked: Recent::default(),
         })
     }
 

@@ -27,10 +27,7 @@ use crate::{
 /// What was read is kept so long at least …
 const KEPT: Duration = Duration::from_secs(5);
 
-/// … the gate's verdict, which looks at all the evidence, so long …
-const GATE_KEPT: Duration = Duration::from_mins(1);
-
-/// … and either so many times as long as reading it took: asking takes a twentieth of one connection.
+/// … and so many times as long as reading it took: asking takes a twentieth of one connection.
 const TIMES: u32 = 20;
 
 /// Prometheus gives up after ten seconds.
@@ -45,10 +42,6 @@ pub struct Metrics {
     caps: Caps,
     /// What was read last. Whoever asks meanwhile waits for whoever reads.
     text: Arc<Mutex<Option<Fresh<String>>>>,
-    /// What the gate said last.
-    gate: Arc<Mutex<Option<Fresh<Sheet>>>>,
-    /// Held by whoever asks the gate.
-    asking: Arc<Mutex<()>>,
 }
 
 /// Something that was read, and what that cost.
@@ -67,8 +60,8 @@ impl<T> Fresh<T> {
         }
     }
 
-    fn is_kept(&self, least: Duration) -> bool {
-        self.at.elapsed() < least.max(self.took * TIMES)
+    fn is_kept(&self) -> bool {
+        self.at.elapsed() < KEPT.max(self.took * TIMES)
     }
 }
 
@@ -79,8 +72,6 @@ impl Metrics {
             mover,
             caps,
             text: Arc::default(),
-            gate: Arc::default(),
-            asking: Arc::default(),
         }
     }
 
@@ -111,10 +102,10 @@ impl Metrics {
 
     async fn of_store(&self) -> anyhow::Result<String> {
         let mut kept = self.text.lock().await;
-        if let Some(text) = kept.as_ref().filter(|text| text.is_kept(KEPT)) {
+        if let Some(text) = kept.as_ref().filter(|text| text.is_kept()) {
             return Ok(text.what.clone());
         }
-        let mut sheet = self.gate().await?;
+        let mut sheet = self.of_gate(&self.mover.looked().await?.decision);
         let began = Instant::now();
         self.read(&mut sheet).await?;
         sheet.set(&STORE_UP, &[], 1.0);
@@ -124,38 +115,6 @@ impl Metrics {
         let text = sheet.render()?;
         *kept = Some(Fresh::since(began, text.clone()));
         Ok(text)
-    }
-
-    /// What the gate says, or said a while ago: it looks at all the evidence, and is asked anew while
-    /// others read what it said before. Only the first time it is waited for.
-    async fn gate(&self) -> anyhow::Result<Sheet> {
-        let (before, is_kept) = match &*self.gate.lock().await {
-            Some(gate) => (Some(gate.what.clone()), gate.is_kept(GATE_KEPT)),
-            None => (None, false),
-        };
-        match before {
-            None => self.ask_gate().await,
-            Some(before) => {
-                if !is_kept && let Ok(asking) = Arc::clone(&self.asking).try_lock_owned() {
-                    let metrics = self.clone();
-                    tokio::spawn(async move {
-                        let _asking = asking;
-                        if let Err(error) = metrics.ask_gate().await {
-                            warn!("metrics go on with what the gate said before: {error:#}");
-                        }
-                    });
-                }
-                Ok(before)
-            }
-        }
-    }
-
-    async fn ask_gate(&self) -> anyhow::Result<Sheet> {
-        let began = Instant::now();
-        let (_, decision) = self.mover.gate().await?;
-        let sheet = self.of_gate(&decision);
-        *self.gate.lock().await = Some(Fresh::since(began, sheet.clone()));
-        Ok(sheet)
     }
 
     async fn read(&self, sheet: &mut Sheet) -> anyhow::Result<()> {

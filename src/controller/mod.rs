@@ -9,12 +9,14 @@ mod gating;
 pub mod health;
 pub mod intake;
 mod mending;
+
 mod metrics;
 mod moving;
 mod noise;
 mod notices;
 mod outcome;
 mod overview;
+mod recent;
 mod register;
 mod replay;
 mod replaying;
@@ -43,13 +45,14 @@ pub use fallback::{Fallback, FellBack};
 pub use gating::gate_rules;
 pub use mending::{Mended, Mending, NotMended, Possible, Signature};
 pub use metrics::Metrics;
-pub use moving::{Approved, Around, Moved, Mover, OVERRIDE_LASTS, Plan, Ways};
+pub use moving::{Approved, Around, Looked, MANY, Moved, Mover, OVERRIDE_LASTS, Plan, Ways};
 pub use notices::{
     Deliver, MayBeThere, NOTICES_LEASE, NoTarget, NoticeList, Notices, Target, TargetStands,
     Undelivered,
 };
 pub use outcome::candidate_outcome;
 pub use overview::{Glimpse, Overview, Told};
+pub use recent::{Recent, Weighty};
 pub use register::{Change, Registered, register};
 pub use replay::{Driver, LEASE, NewReplay, NoReplay, Replays, Tally, Ticked, Tracks};
 pub use retention::{Busy, ClassPlan, Kept, Retention, RetentionPlan};

@@ -6,7 +6,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{overview::Told, shadow::Clock};
+use super::{
+    overview::Told,
+    recent::{Recent, Weighty},
+    shadow::Clock,
+};
 use crate::{
     cost::PriceTable,
     gate::{Decision, Soak},
@@ -39,6 +43,28 @@ pub struct Mover {
     pub prices: Arc<PriceTable>,
     /// The time.
     pub clock: Clock,
+    /// What the gate said last, for whoever only looks.
+    pub looked: Recent<Looked>,
+}
+
+/// What the gate said.
+#[derive(Clone, Debug)]
+pub struct Looked {
+    /// Of which evidence.
+    pub evidence: Evidence,
+    /// What it said.
+    pub decision: Decision,
+    /// When it was asked.
+    pub at: DateTime<Utc>,
+}
+
+/// From so many recordings on, what is read of all of them is kept for a while.
+pub const MANY: i64 = 500;
+
+impl Weighty for Looked {
+    fn is_weighty(&self) -> bool {
+        self.decision.counts.recordings >= MANY
+    }
 }
 
 /// What asking for a move came to.
@@ -219,9 +245,11 @@ impl Mover {
         // What is read is the same for all of them but for who approved, and whoever looks is told how
         // many it takes.
         let first = steps.first().copied().unwrap_or(stands.position);
+        let looked = self.looked().await?;
+        let of = (looked.evidence.clone(), &looked.decision);
         let facts = Facts {
             approvals: Approvals::default(),
-            ..self.facts(first).await?
+            ..self.store.facts_on(&self.about, first, of, now).await?
         };
         let plan = |to: Position| (to, self.plan_of(facts.clone(), &around, to, now));
         Ok(Ways {
@@ -230,7 +258,7 @@ impl Mover {
             gate: Told {
                 verdict: facts.gate.verdict,
                 line: facts.gate.line,
-                at: now,
+                at: looked.at,
             },
             stands,
         })
@@ -294,6 +322,21 @@ impl Mover {
     /// What the gate says of the evidence, and which evidence that is.
     pub async fn gate(&self) -> anyhow::Result<(Evidence, Decision)> {
         self.store.gate(&self.about, (self.clock)()).await
+    }
+
+    /// What the gate says, or said a moment ago where it has much to look at: for whoever looks.
+    pub async fn looked(&self) -> anyhow::Result<Arc<Looked>> {
+        let mover = self.clone();
+        let ask = async move || {
+            let at = (mover.clock)();
+            let (evidence, decision) = mover.gate().await?;
+            Ok(Looked {
+                evidence,
+                decision,
+                at,
+            })
+        };
+        self.looked.look(ask).await
     }
 
     /// What the gate says of those that the candidate served.

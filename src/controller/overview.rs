@@ -1,14 +1,8 @@
 //! How every migration of our database stands, at a glance.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
-
 use chrono::{DateTime, Utc};
-use tokio::sync::Mutex;
 
-use super::{Mover, health};
+use super::{Mover, health, moving::Looked};
 use crate::{
     access::Reach,
     model::{GateVerdict, HealthLimits},
@@ -16,16 +10,11 @@ use crate::{
     store::{About, OpenRuns, PhaseRow},
 };
 
-/// What the gate said is told for so long: it looks at all the evidence.
-const KEPT: Duration = Duration::from_secs(30);
-
-/// Looks at all migrations. Cheap to clone; clones share what the gate said.
+/// Looks at all migrations. Cheap to clone.
 #[derive(Clone)]
 pub struct Overview {
     mover: Mover,
     limits: HealthLimits,
-    /// Whoever asks meanwhile waits for whoever asks the gate.
-    told: Arc<Mutex<Option<(Instant, Told)>>>,
 }
 
 /// What the gate said.
@@ -37,6 +26,16 @@ pub struct Told {
     pub line: String,
     /// When it was asked.
     pub at: DateTime<Utc>,
+}
+
+impl From<&Looked> for Told {
+    fn from(looked: &Looked) -> Self {
+        Self {
+            verdict: looked.decision.verdict,
+            line: looked.decision.line.clone(),
+            at: looked.at,
+        }
+    }
 }
 
 /// How one migration stands in one environment.
@@ -63,11 +62,7 @@ pub struct Glimpse {
 impl Overview {
     /// Of the database that `mover` writes to.
     pub fn new(mover: Mover, limits: HealthLimits) -> Self {
-        Self {
-            mover,
-            limits,
-            told: Arc::default(),
-        }
+        Self { mover, limits }
     }
 
     /// Every migration in these environments, by flag and environment; our own is always one of them.
@@ -86,7 +81,7 @@ impl Overview {
         let mut glimpses = Vec::with_capacity(rows.len());
         for row in rows {
             let gate = if is_own(&row) {
-                Some(self.told().await?)
+                Some(Told::from(&*self.mover.looked().await?))
             } else {
                 None
             };
@@ -127,24 +122,5 @@ impl Overview {
             live: count.map_or(0, |count| count.live),
             row,
         })
-    }
-
-    /// What the gate says, or said a moment ago.
-    async fn told(&self) -> anyhow::Result<Told> {
-        let mut kept = self.told.lock().await;
-        if let Some((asked, told)) = &*kept
-            && asked.elapsed() < KEPT
-        {
-            return Ok(told.clone());
-        }
-        let at = (self.mover.clock)();
-        let (_, decision) = self.mover.gate().await?;
-        let told = Told {
-            verdict: decision.verdict,
-            line: decision.line,
-            at,
-        };
-        *kept = Some((Instant::now(), told.clone()));
-        Ok(told)
     }
 }

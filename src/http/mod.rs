@@ -41,7 +41,7 @@ use crate::{
     access::{Action, Caller},
     config,
     controller::{
-        Mending, Mover, Notices, Overview, Replays, Retention, Reviews, Shadow, Sound,
+        Mending, Mover, Notices, Overview, Recent, Replays, Retention, Reviews, Shadow, Sound,
         access::Access, intake::Intake,
     },
     model::{EnvironmentName, HealthLimits, RunId},
@@ -108,6 +108,8 @@ struct Door {
     sound: Sound,
     health: HealthLimits,
     overview: Overview,
+    /// The page of the report on the evidence.
+    evidence: Recent<ui::Rendered>,
     replays: Option<Replays>,
     settings: Arc<Value>,
     examine: Examine,
@@ -219,6 +221,7 @@ pub fn router(state: State) -> Router {
         events,
         changes: Changes::new(state.intake.clone(), state.shutdown),
         overview: Overview::new(state.mover.clone(), state.health),
+        evidence: Recent::default(),
         shadow: state.shadow,
         mending: state.mending,
         intake: state.intake,

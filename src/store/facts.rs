@@ -8,9 +8,11 @@ use super::{
     Store, evidence, holds, phases::read_phase, requests, served, standing::read_standing, time,
 };
 use crate::{
-    gate::Rules,
+    gate::{Decision, Rules},
     model::{EnvironmentName, FlagName},
-    rollout::{BreakerFacts, BreakerState, Ended, Facts, HealthFacts, Position, RehearsalFacts},
+    rollout::{
+        BreakerFacts, BreakerState, Ended, Evidence, Facts, HealthFacts, Position, RehearsalFacts,
+    },
 };
 
 /// What a question or a move is about.
@@ -42,12 +44,37 @@ impl Store {
         tx.rollback().await.context("reading how things stand")?;
         Ok(facts)
     }
+
+    /// The same where somebody has asked the gate.
+    pub async fn facts_on(
+        &self,
+        about: &About,
+        to: Position,
+        gate: (Evidence, &Decision),
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<Facts> {
+        let mut tx = self.begin().await.context("reading how things stand")?;
+        let facts = gather_on(&mut tx, about, to, gate, now).await?;
+        tx.rollback().await.context("reading how things stand")?;
+        Ok(facts)
+    }
 }
 
 pub(super) async fn gather(
     tx: &mut Transaction<'static, Any>,
     about: &About,
     to: Position,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Facts> {
+    let (evidence, decision) = evidence::read(tx, about, now).await?;
+    gather_on(tx, about, to, (evidence, &decision), now).await
+}
+
+async fn gather_on(
+    tx: &mut Transaction<'static, Any>,
+    about: &About,
+    to: Position,
+    (evidence, decision): (Evidence, &Decision),
     now: DateTime<Utc>,
 ) -> anyhow::Result<Facts> {
     let phase = read_phase(&mut **tx, &about.environment, &about.flag).await?;
@@ -59,7 +86,6 @@ pub(super) async fn gather(
             (row.version > 0).then_some(row.position)
         }
     };
-    let (evidence, decision) = evidence::read(tx, about, now).await?;
     Ok(Facts {
         environment: about.environment.clone(),
         position: phase.position,
@@ -75,7 +101,7 @@ pub(super) async fn gather(
         breaker: breaker(tx, about).await?,
         health: health(tx, about).await?,
         evidence,
-        gate: evidence::stands(&decision),
+        gate: evidence::stands(decision),
         soak: served::stands(&served::read(tx, about, now).await?),
         parallel: ended(
             tx,

@@ -436,26 +436,12 @@ impl Store {
         by: &str,
         now: DateTime<Utc>,
     ) -> anyhow::Result<bool> {
-        let doing = "cancelling a replay";
         let sql = "-- cancel_replay
             update replays set state = 'cancelled', reason = $4, changed_at = $3, ended_at = $3
             where environment = $1 and id = $2 and state not in ('ended', 'cancelled')";
-        let mut tx = self.begin().await.context(doing)?;
-        let cancelled = sqlx::query(sql)
-            .bind(about.environment.as_str())
-            .bind(id)
-            .bind(millis(now))
-            .bind(plain(&format!("{by} cancelled it")).as_ref())
-            .execute(&mut *tx)
-            .await
-            .context(doing)?;
-        if cancelled.rows_affected() == 0 {
-            return Ok(false);
-        }
-        let entry = about.entry("replay_cancel", (by, ""), (id, ""), now);
-        audit::append(&mut tx, entry).await?;
-        tx.commit().await.context(doing)?;
-        Ok(true)
+        let reason = format!("{by} cancelled it");
+        let halted = self.halt_replay(about, id, (sql, &reason), ("replay_cancel", by), now);
+        halted.await.context("cancelling a replay")
     }
 
     /// Stops a replay that is under way, on record: nothing more is started until somebody resumes it.
@@ -467,25 +453,37 @@ impl Store {
         by: &str,
         now: DateTime<Utc>,
     ) -> anyhow::Result<bool> {
-        let doing = "pausing a replay";
         let sql = "-- pause_replay
             update replays set state = 'stopped', reason = $4, changed_at = $3
             where environment = $1 and id = $2 and state = 'under_way'";
-        let mut tx = self.begin().await.context(doing)?;
-        let paused = sqlx::query(sql)
+        let reason = format!("{by} paused it");
+        let halted = self.halt_replay(about, id, (sql, &reason), ("replay_pause", by), now);
+        halted.await.context("pausing a replay")
+    }
+
+    /// Changes a replay's row by a statement, on record. False where it does not apply to it.
+    async fn halt_replay(
+        &self,
+        about: &About,
+        id: &str,
+        (sql, reason): (&'static str, &str),
+        (act, by): (&str, &str),
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<bool> {
+        let mut tx = self.begin().await?;
+        let halted = sqlx::query(sql)
             .bind(about.environment.as_str())
             .bind(id)
             .bind(millis(now))
-            .bind(plain(&format!("{by} paused it")).as_ref())
+            .bind(plain(reason).as_ref())
             .execute(&mut *tx)
-            .await
-            .context(doing)?;
-        if paused.rows_affected() == 0 {
+            .await?;
+        if halted.rows_affected() == 0 {
             return Ok(false);
         }
-        let entry = about.entry("replay_pause", (by, ""), (id, ""), now);
+        let entry = about.entry(act, (by, ""), (id, ""), now);
         audit::append(&mut tx, entry).await?;
-        tx.commit().await.context(doing)?;
+        tx.commit().await?;
         Ok(true)
     }
 

@@ -3,7 +3,7 @@
     python console.py ROOT FOLDER [SUBJECT...]
 
 ROOT is where the pages are. Pictures go to FOLDER. What the server's side has to do meanwhile is asked for on
-standard output, one word a line: `run` starts another run. The last line is `done`; anything else that
+standard output, one word a line: `arrive` has a recording arrive. The last line is `done`; anything else that
 goes wrong is an error on standard error, and ends it.
 """
 
@@ -67,18 +67,18 @@ def be_refused(people: People) -> None:
     """A move whose preconditions are not met is not made, and what was typed is still there."""
     page = people.page("ola")
     page.goto(MIGRATION)
-    form = page.locator("form", has=page.locator('input[name="to"][value="shadow"]')).first
+    form = page.locator("form", has=page.locator('input[name="to"][value="cutover"]')).first
     percent = form.get_by_label(re.compile("^Percent"))
     if percent.count():
         percent.fill("100")
     form.get_by_label("Reason").fill("the evidence looks fine to me")
     form.get_by_label(re.compile("^Type")).fill(NAME)
-    form.get_by_role("button", name=re.compile("shadow")).click()
+    form.get_by_role("button", name=re.compile("cutover")).click()
     refused = page.get_by_role("alert")
     expect(refused).to_be_visible()
     assert refused.locator("li").count() or "runs" in refused.inner_text(), refused.inner_text()
     expect(form.get_by_label("Reason")).to_have_value("the evidence looks fine to me")
-    expect(page.locator("ol.line [aria-current=step]")).to_contain_text("parallel")
+    expect(page.locator("ol.line [aria-current=step]")).to_contain_text("shadow")
     people.picture(page, "refused")
     page.close()
 
@@ -119,22 +119,22 @@ def move(people: People) -> None:
     """One asks, taking upon themselves what is missing; another approves."""
     page = people.page("apo")
     page.goto(MIGRATION)
-    form = page.locator("form", has=page.locator('input[name="to"][value="shadow"]')).first
+    form = page.locator("form", has=page.locator('input[name="to"][value="cutover"]')).first
     percent = form.get_by_label(re.compile("^Percent"))
     if percent.count():
         percent.fill("100")
-    form.get_by_label("Reason").fill("a rehearsal with synthetic meetings")
+    form.get_by_label("Reason").fill("the reports were read, and nothing is left to ask")
     for box in form.get_by_role("checkbox").all():
         box.check()
     form.get_by_label(re.compile("^Type")).fill(NAME)
-    form.get_by_role("button", name=re.compile("shadow")).click()
-    expect(page.locator("#requests")).to_contain_text("a rehearsal with synthetic meetings")
+    form.get_by_role("button", name=re.compile("cutover")).click()
+    expect(page.locator("#requests")).to_contain_text("the reports were read, and nothing is left to ask")
     assert page.get_by_role("button", name=re.compile("^Approve")).count() == 0, "one's own request"
     people.picture(page, "requested")
     other = people.page("bo")
     other.goto(MIGRATION)
-    other.get_by_role("button", name=re.compile("^Approve the move to shadow")).click()
-    expect(other.locator("ol.line [aria-current=step]")).to_contain_text("shadow")
+    other.get_by_role("button", name=re.compile("^Approve the move to cutover")).click()
+    expect(other.locator("ol.line [aria-current=step]")).to_contain_text("cutover")
     people.picture(other, "approved")
     page.close()
     other.close()
@@ -145,7 +145,7 @@ def watch(people: People) -> None:
     page = people.page("vi")
     page.goto("/runs")
     known = set(page.locator("tbody tr").evaluate_all("rows => rows.map(row => row.id)"))
-    print("run", flush=True)
+    print("arrive", flush=True)
     page.wait_for_function(
         "known => [...document.querySelectorAll('tbody tr')].some(row => !known.includes(row.id))",
         arg=sorted(known),
@@ -166,11 +166,15 @@ def watch(people: People) -> None:
 
 
 def go_back(people: People) -> None:
+    """One press keeps every room from the candidate; another leads back to shadow."""
     page = people.page("ola")
     page.goto(MIGRATION)
     page.locator("#back").get_by_role("button").click()
-    expect(page.locator("ol.line [aria-current=step]")).to_contain_text("parallel")
+    expect(page.locator("body")).to_contain_text("cutover 0%")
     people.picture(page, "back")
+    page.locator("#back").get_by_role("button").click()
+    expect(page.locator("ol.line [aria-current=step]")).to_contain_text("shadow")
+    people.picture(page, "back-in-shadow")
     page.close()
 
 

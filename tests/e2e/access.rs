@@ -4,23 +4,12 @@
 use reqwest::{Client, redirect::Policy};
 use serde_json::Value;
 
-use crate::program::Site;
-
-const PROVIDER_SECRET: (&str, &str) = ("SITE_OIDC_SECRET", "sandbox-secret");
+use crate::program::{PROVIDER_SECRET, Site};
 
 /// Has people sign in at the sandbox's provider, and programs show tokens.
 fn guard(site: &Site) {
-    let (server, sandbox) = (site.server_port, site.sandbox_port);
-    let access = format!(
-        r#"worker.drain_s = 5
-            access.public_url = "http://127.0.0.1:{server}"
-            access.oidc.issuer = "http://127.0.0.1:{sandbox}/oidc"
-            access.oidc.client_id = "switchyard"
-            access.oidc.client_secret = {{ env = "SITE_OIDC_SECRET" }}
-            access.roles = [{{ group = "switchyard-operators", role = "operator", environments = ["test"] }}]
-            "#
-    );
-    site.change("worker.drain_s = 5", &access);
+    site.has_people_sign_in(&["operator"]);
+    let server = site.server_port;
     site.change(
         &format!("127.0.0.1:{server}\""),
         &format!("0.0.0.0:{server}\""),

@@ -8,7 +8,7 @@ use switchyard::{model::RunState, store::Store};
 
 use crate::{
     miniature::{Except, Legacy, recorded},
-    program::{Process, SECRETS, Site, until, way_to},
+    program::{PROVIDER_SECRET, Process, SECRETS, Site, until, way_to},
 };
 
 /// Sends the pipeline's messages to the queue our tap takes from.
@@ -24,7 +24,7 @@ pub struct Beside {
 }
 
 impl Beside {
-    async fn start(legacy: &Legacy) -> Self {
+    pub async fn start(legacy: &Legacy) -> Self {
         Self::with(legacy, |_| {}).await
     }
 
@@ -71,6 +71,7 @@ impl Beside {
             ("SITE_BROKER", place.broker.clone()),
             ("SITE_REDIS", place.redis.clone()),
             ("RUST_LOG", "trace".to_owned()),
+            (PROVIDER_SECRET.0, PROVIDER_SECRET.1.to_owned()),
         ];
         let mut beside = Self {
             _sandbox: site.sandbox().await,
@@ -80,6 +81,14 @@ impl Beside {
         };
         beside.up = Some(beside.up().await);
         beside
+    }
+
+    /// Starts it again, with other settings.
+    pub async fn again(&mut self, change: impl FnOnce(&Site)) {
+        self.up.take().expect("it runs").kill().await;
+        change(&self.site);
+        self.up = Some(self.up().await);
+        self.is_watched().await;
     }
 
     pub fn program(&self, arguments: &[&str]) -> Process {
@@ -319,14 +328,12 @@ async fn in_front_of_workers_on_another_queue_the_tap_changes_nothing_either() {
         return;
     };
     let mut beside = Beside::start(&legacy).await;
-    let up = beside.up.take().expect("it runs");
-    up.kill().await;
     let from_to = [
         "from = \"switchyard\"\n            legacy = \"celery\"",
         "from = \"celery\"\n            legacy = \"legacy\"",
     ];
-    beside.site.change(from_to[0], from_to[1]);
-    beside.up = Some(beside.up().await);
+    let change = |site: &Site| site.change(from_to[0], from_to[1]);
+    beside.again(change).await;
     beside.go("shadow").await;
     legacy.worker(&["-Q", "legacy"]).await;
     legacy.begin_capture().await;

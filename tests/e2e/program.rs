@@ -99,6 +99,9 @@ pub struct Process {
     stderr: watch::Receiver<String>,
 }
 
+/// The variable that `access.oidc.client_secret` names, and what the sandbox's provider takes.
+pub const PROVIDER_SECRET: (&str, &str) = ("SITE_OIDC_SECRET", "sandbox-secret");
+
 /// The commands that lead a migration to a step, whatever is missing; the last one is the step itself,
 /// with its percentage where it has one.
 pub fn way_to(step: &str, percent: &str) -> Vec<Vec<String>> {
@@ -413,6 +416,31 @@ impl Site {
         let text = std::fs::read_to_string(self.settings()).expect("a settings file");
         assert!(text.contains(from), "`{from}` is not in {text}");
         std::fs::write(self.settings(), text.replacen(from, to, 1)).expect("it is written");
+    }
+
+    /// Has people sign in at the sandbox's provider, whose groups have the roles they are called after.
+    pub fn has_people_sign_in(&self, roles: &[&str]) {
+        let (server, sandbox) = (self.server_port, self.sandbox_port);
+        let roles: Vec<String> = roles
+            .iter()
+            .map(|role| {
+                format!(
+                    r#"{{ group = "switchyard-{role}s", role = "{role}", environments = ["test"] }}"#
+                )
+            })
+            .collect();
+        let access = format!(
+            r#"worker.drain_s = 5
+            access.public_url = "http://127.0.0.1:{server}"
+            access.oidc.issuer = "http://127.0.0.1:{sandbox}/oidc"
+            access.oidc.client_id = "switchyard"
+            access.oidc.client_secret = {{ env = "{}" }}
+            access.roles = [{}]
+            "#,
+            PROVIDER_SECRET.0,
+            roles.join(", ")
+        );
+        self.change("worker.drain_s = 5", &access);
     }
 
     /// Starts a command with these settings.

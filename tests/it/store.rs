@@ -20,7 +20,7 @@ mod opening;
 pub mod recordings;
 mod repeats;
 mod replays;
-mod retention;
+pub mod retention;
 mod reviews;
 mod routes;
 mod rules;

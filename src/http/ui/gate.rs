@@ -1,6 +1,7 @@
 //! The gate: what it says, what it asked with each number and its bound, and what is missing.
 
 use axum::extract::State;
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::{
@@ -11,6 +12,7 @@ use super::{
 };
 use crate::{
     access::Caller,
+    controller::Looked,
     gate::{
         Cell, Counts, FieldKind, FieldRow, FieldState, LeftOut, Line, LineState, SoakCounts, Who,
     },
@@ -24,6 +26,8 @@ struct GatePage<'a> {
     frame: Frame<'a>,
     verdict: GateVerdict,
     line: String,
+    /// When it was asked.
+    at: DateTime<Utc>,
     evidence: Evidence,
     counts: Counts,
     left_out: LeftOut,
@@ -134,11 +138,17 @@ struct Soak {
 }
 
 pub(super) async fn show(State(door): State<Door>, caller: Caller) -> Result<Page, PageError> {
-    let (evidence, decision) = door.mover.gate().await?;
+    let looked = door.mover.looked().await?;
+    let Looked {
+        evidence,
+        decision,
+        at,
+    } = (*looked).clone();
     let soak = door.mover.soak().await?;
     let shown = GatePage {
         frame: Frame::at(Place::Evidence, &door, &caller),
         verdict: decision.verdict,
+        at,
         evidence,
         counts: decision.counts,
         left_out: decision.left_out,

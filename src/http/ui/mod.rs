@@ -28,6 +28,8 @@ mod templates;
 mod visitor;
 mod words;
 
+pub(super) use evidence::Rendered;
+
 use axum::{
     http::{HeaderName, header},
     response::Html,

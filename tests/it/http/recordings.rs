@@ -98,17 +98,18 @@ async fn pages_of_fifty_go_on_behind_one_another_for_people_and_programs_alike()
 
     let mut path = "/api/v1/recordings?limit=7".to_owned();
     let mut all = Vec::new();
-    loop {
+    while all.len() < 123 {
         let page = server.get(&path).await.json();
         all.extend(ids(&page));
         let Some(next) = page["next"].as_str() else {
             break;
         };
-        path = format!("/api/v1/recordings?limit=7&before={next}");
+        path = format!("/api/v1/recordings?limit=7&cursor={next}");
     }
-    assert_eq!(all.len(), 123);
+    let last = server.get(&path).await.json();
+    assert_eq!((all.len(), &last["next"]), (123, &Value::Null));
     assert_eq!(all[3], "recording-119");
-    for path in ["/recordings?before=odd", "/api/v1/recordings?before=odd"] {
+    for path in ["/recordings?before=odd", "/api/v1/recordings?cursor=odd"] {
         assert_eq!(server.get(path).await.status, 400, "{path}");
     }
 }

@@ -20,7 +20,7 @@ use switchyard::{
     conductor::{Client, ClientConfig, RetryPolicy},
     config::Config,
     controller::{
-        Mending, Metrics, Mover, Notices, Retention, Reviews, Shadow, Sound,
+        Mending, Metrics, Mover, Notices, Recent, Retention, Reviews, Shadow, Sound,
         access::{Access, SignIn},
         intake::{Budget, Intake, Standing},
     },
@@ -218,6 +218,7 @@ impl Server {
             }),
             prices: Arc::default(),
             clock: Arc::clone(&shadow.clock),
+            looked: Recent::default(),
         };
         let metrics = Metrics::new(mover.clone(), Caps::default());
         let router = http::router(http::State {

@@ -148,9 +148,6 @@ pub async fn write_retention(store: &Store) {
     phases::put(store, "forgotten", Position::Parallel, at(0)).await;
     let gone = store.note_source_gone(&run, at(1)).await;
     gone.expect("it is noted");
-    let answer = json!(1);
-    let kept = store.keep_answer("", "llm", "forgotten", &answer, at(-900_000));
-    kept.await.expect("it is kept");
     let batch = |class: Class| Batch {
         class,
         rule: "for a test",
@@ -168,9 +165,7 @@ pub async fn write_retention(store: &Store) {
     let batch_of = batch(Class::Controls);
     let controls = store.delete_controls(&about, until, 10, &batch_of);
     controls.await.expect("an answer").expect("it is deleted");
-    let batch_of = batch(Class::Answers);
-    let answers = store.delete_answers(&about, until, 10, &batch_of);
-    answers.await.expect("an answer").expect("it is deleted");
+    forget_an_answer(store, &about).await;
     let batch_of = batch(Class::Numbers);
     let numbers = store.delete_numbers(&about, at(9_000_000), 10, &batch_of);
     let (_, left) = numbers.await.expect("an answer").expect("they are deleted");
@@ -183,6 +178,23 @@ pub async fn write_retention(store: &Store) {
     let notices = store.delete_notices(&about, at(9_000_000), 10, &batch_of);
     let (_, left) = notices.await.expect("an answer").expect("they are deleted");
     assert_eq!(left, 0);
+}
+
+/// An answer kept for other runs is deleted, and its proof looked at.
+pub async fn forget_an_answer(store: &Store, about: &About) {
+    let answer = json!(1);
+    let kept = store.keep_answer("", "llm", "forgotten", &answer, at(-900_000));
+    kept.await.expect("it is kept");
+    let batch = Batch {
+        class: Class::Answers,
+        rule: "for a test",
+        by: "ana",
+        now: at(9_500_000),
+    };
+    let answers = store.delete_answers(about, at(-800_000), 10, &batch);
+    let (id, left) = answers.await.expect("an answer").expect("it is deleted");
+    let noted = store.note_left_over(&id, left, at(9_500_001)).await;
+    assert_eq!(noted.expect("it is noted").left_over, Some(0));
 }
 
 pub async fn texts_go_and_every_verdict_and_number_stays(database: &Database) {
