@@ -6,6 +6,9 @@ mod database;
 #[allow(dead_code, reason = "tests use the rest")]
 #[path = "../../tests/it/phases.rs"]
 pub mod phases;
+#[allow(dead_code, reason = "tests use the rest")]
+#[path = "../../tests/it/store/samples.rs"]
+mod samples;
 
 use chrono::{DateTime, Utc};
 use sqlx::Executor;
@@ -33,6 +36,12 @@ fn stored_report(nth: i64) -> String {
     )
 }
 
+/// What the run of a recording is about.
+fn subject(nth: i64) -> String {
+    let subject = samples::subject(&format!("rec_{nth}"));
+    serde_json::to_string(&subject).expect("it is JSON")
+}
+
 /// Compares that many recordings of 23 fields, every ten minutes one; one of twenty with a second run of the
 /// control, one of four with a difference to look at.
 pub async fn fill(database: &Database) {
@@ -44,7 +53,7 @@ pub async fn fill(database: &Database) {
         let (mut of_fields, mut noise, mut items) = (Vec::new(), Vec::new(), Vec::new());
         for n in chunk {
             let at = now().timestamp_millis() - n * 600_000;
-            runs.push(format!("('run_{n}', 'staging', 'daily_diarization_pipeline', 'rec_{n}', 't_{n}', 1, 'candidate', 'shadow', 'completed', '{{}}', '', {at}, {at}, {}, 'arrival')", at + 60_000));
+            runs.push(format!("('run_{n}', 'staging', 'daily_diarization_pipeline', 'rec_{n}', 't_{n}', 1, 'candidate', 'shadow', 'completed', '{}', '', {at}, {at}, {}, 'arrival')", subject(*n), at + 60_000));
             comparisons.push(format!(
                 "('cmp_{n}', 'run_{n}', 'within_noise', 'p', '{}', {at}, 'epoch')",
                 stored_report(*n)

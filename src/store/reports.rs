@@ -41,9 +41,10 @@ pub struct ReportLine {
     pub differs: i64,
 }
 
-/// Runs of a migration by their newest comparison, with what is asked of them.
-const WHICH: &str = "from comparisons c join runs r on r.id = c.run_id
-    where r.environment = $1 and r.flag = $2
+/// Runs of a migration by their newest comparison, with what is asked of them. For SQLite a cross join is
+/// an order: comparisons by their time first, of which a page needs few.
+const WHICH: &str = "from comparisons c cross join runs r
+    where r.id = c.run_id and r.environment = $1 and r.flag = $2
       and ($3 = '' or c.verdict = $3)
       and ($4 = '' or exists (select 1 from comparison_fields f
             where f.comparison_id = c.id and f.field = $4 and f.verdict = 'differs'))

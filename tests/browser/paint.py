@@ -27,7 +27,7 @@ def main() -> None:
             window = browser.new_context(viewport={"width": 1280, "height": 900})
             page = window.new_page()
             page.goto(root + path, wait_until="load")
-            page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length > 0")
+            page.wait_for_function("() => performance.getEntriesByName('first-contentful-paint').length > 0")
             paint, size, requests = page.evaluate(FIGURES)
             print(f"{path:<44}  {paint:>8.0f}  {size / 1024:>6.1f}  {requests:>8}", flush=True)
             window.close()
