@@ -266,6 +266,31 @@ async fn ask(client: reqwest::Client, url: String, asker: usize) -> (Vec<Duratio
     (all, in_doubt)
 }
 
+fn mover(store: &Store) -> Mover {
+    Mover {
+        about: About {
+            environment: environment(),
+            flag: flag(),
+            epoch: String::new(),
+            after: None,
+            gate: switchyard::gate::Rules::default(),
+        },
+        store: store.clone(),
+        bounds: Bounds::default(),
+        around: Arc::new(|| {
+            Box::pin(async {
+                Surroundings {
+                    may_serve: Ok(()),
+                    celery_waiting: None,
+                }
+            })
+        }),
+        prices: Arc::default(),
+        clock: Arc::new(now),
+        looked: Recent::default(),
+    }
+}
+
 fn state(store: &Store, shutdown: CancellationToken) -> http::State {
     let nowhere = "http://127.0.0.1:1/api".parse().expect("a URL");
     let client = Client::new(ClientConfig::new(nowhere)).expect("a client");
@@ -295,28 +320,7 @@ fn state(store: &Store, shutdown: CancellationToken) -> http::State {
         news: Arc::default(),
         standing: Standing::default(),
     };
-    let mover = Mover {
-        about: About {
-            environment: environment(),
-            flag: flag(),
-            epoch: String::new(),
-            after: None,
-            gate: switchyard::gate::Rules::default(),
-        },
-        store: store.clone(),
-        bounds: Bounds::default(),
-        around: Arc::new(|| {
-            Box::pin(async {
-                Surroundings {
-                    may_serve: Ok(()),
-                    celery_waiting: None,
-                }
-            })
-        }),
-        prices: Arc::default(),
-        clock: Arc::new(now),
-        looked: Recent::default(),
-    };
+    let mover = mover(store);
     let reviews = Reviews {
         about: mover.about.clone(),
         store: store.clone(),
