@@ -326,6 +326,7 @@ fn state(store: &Store, shutdown: CancellationToken) -> http::State {
         store: store.clone(),
         salt: String::new(),
         clock: Arc::new(now),
+        recent: Recent::default(),
     };
     // Nobody kept any sound.
     let sound = Sound {

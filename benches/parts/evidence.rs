@@ -58,6 +58,7 @@ pub async fn fill(database: &Database) {
                 "('cmp_{n}', 'run_{n}', 'within_noise', 'p', '{}', {at}, 'epoch')",
                 stored_report(*n)
             ));
+            items.push(format!("('sample_{n}', 'staging', 'daily_diarization_pipeline', 'epoch', 'sample', 'run_{n}', 'cmp_{n}', 'rec_{n}', 'within_noise', 'any', 'd{n}', null, null, null, null, null, null, null, null, 0, 1, {at})"));
             if n % 4 == 0 {
                 items.push(format!("('item_{n}', 'staging', 'daily_diarization_pipeline', 'epoch', 'difference', 'run_{n}', 'cmp_{n}', 'rec_{n}', 'within_noise', 'any', 'd{n}', 'long_summary', 'paraphrase', 'S3', 'soft', 'sig_{}', '/long_summary: text', '/long_summary', 1, 0, 1, {at})", n % 40));
             }

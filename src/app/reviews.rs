@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::App;
-use crate::controller::{Reviews, SelfTests};
+use crate::controller::{Recent, Reviews, SelfTests};
 
 impl App {
     /// Keeps this environment's reviews.
@@ -13,6 +13,7 @@ impl App {
             store: self.store.clone(),
             salt: uuid::Uuid::new_v4().simple().to_string(),
             clock: Arc::clone(&self.clock),
+            recent: Recent::default(),
         })
     }
 

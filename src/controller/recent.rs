@@ -21,7 +21,7 @@ const STALE: Duration = Duration::from_mins(2);
 ///
 /// For what people look at: whoever decides reads for themselves.
 pub struct Recent<T> {
-    last: Arc<Mutex<Option<Reading<T>>>>,
+    last: Arc<Mutex<Last<T>>>,
     /// Held by whoever reads.
     reading: Arc<Mutex<()>>,
 }
@@ -40,6 +40,21 @@ impl<T> Default for Recent<T> {
         Self {
             last: Arc::default(),
             reading: Arc::default(),
+        }
+    }
+}
+
+struct Last<T> {
+    reading: Option<Reading<T>>,
+    /// How often it was forgotten: what was begun before the last time does not count.
+    forgotten: u64,
+}
+
+impl<T> Default for Last<T> {
+    fn default() -> Self {
+        Self {
+            reading: None,
+            forgotten: 0,
         }
     }
 }
@@ -75,7 +90,7 @@ impl<T: Weighty> Recent<T> {
         R: Future<Output = anyhow::Result<T>> + Send,
     {
         let asked = Instant::now();
-        let (what, is_fresh) = match &*self.last.lock().await {
+        let (what, is_fresh) = match &self.last.lock().await.reading {
             Some(last) if last.what.is_weighty() && last.age() < STALE => {
                 (Some(Arc::clone(&last.what)), last.is_fresh())
             }
@@ -84,7 +99,7 @@ impl<T: Weighty> Recent<T> {
         let Some(what) = what else {
             let _reading = self.reading.lock().await;
             // Whoever read while we waited read what we would.
-            if let Some(last) = &*self.last.lock().await
+            if let Some(last) = &self.last.lock().await.reading
                 && last.began >= asked
             {
                 return Ok(Arc::clone(&last.what));
@@ -109,13 +124,24 @@ impl<T: Weighty> Recent<T> {
         R: Future<Output = anyhow::Result<T>>,
     {
         let began = Instant::now();
+        let forgotten = self.last.lock().await.forgotten;
         let what = Arc::new(read().await?);
-        *self.last.lock().await = Some(Reading {
-            what: Arc::clone(&what),
-            began,
-            took: began.elapsed(),
-        });
+        let mut last = self.last.lock().await;
+        if last.forgotten == forgotten {
+            last.reading = Some(Reading {
+                what: Arc::clone(&what),
+                began,
+                took: began.elapsed(),
+            });
+        }
         Ok(what)
+    }
+
+    /// Has whoever looks next wait for a new reading: somebody changed what is read.
+    pub async fn forget(&self) {
+        let mut last = self.last.lock().await;
+        last.reading = None;
+        last.forgotten += 1;
     }
 }
 
@@ -160,7 +186,7 @@ mod tests {
     /// Makes the last reading look older.
     async fn wait(kept: &Recent<Read>, longer: Duration) {
         let mut last = kept.last.lock().await;
-        let last = last.as_mut().expect("there is one");
+        let last = last.reading.as_mut().expect("there is one");
         last.began = last.began.checked_sub(longer).expect("the clock is later");
     }
 
@@ -190,6 +216,23 @@ mod tests {
         assert_eq!(look(&kept, &source, true).await, 0);
         wait(&kept, STALE).await;
         assert_eq!(look(&kept, &source, true).await, 1);
+    }
+
+    #[tokio::test]
+    async fn what_is_forgotten_is_not_shown_even_if_its_reading_ends_later() {
+        let (kept, source) = (Recent::default(), Source::default());
+        let read = {
+            let (kept, source) = (kept.clone(), source.clone());
+            async move || {
+                kept.forget().await;
+                Ok(source.next(true))
+            }
+        };
+        assert_eq!(kept.look(read).await.expect("it is read").number, 0);
+        assert_eq!(look(&kept, &source, true).await, 1);
+        assert_eq!(look(&kept, &source, true).await, 1);
+        kept.forget().await;
+        assert_eq!(look(&kept, &source, true).await, 2);
     }
 
     #[tokio::test]

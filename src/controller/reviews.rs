@@ -1,10 +1,16 @@
 //! Reviews: one set of acts behind the command line, the API and the console.
 
+use std::sync::Arc;
+
 use anyhow::Context;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::shadow::Clock;
+use super::{
+    moving::MANY,
+    recent::{Recent, Weighty},
+    shadow::Clock,
+};
 use crate::{
     compare::{Difference, TextDifference},
     model::Outcome,
@@ -27,6 +33,14 @@ pub struct Reviews {
     pub salt: String,
     /// The time.
     pub clock: Clock,
+    /// The book as it was read last, for whoever only looks.
+    pub recent: Recent<Book>,
+}
+
+impl Weighty for Book {
+    fn is_weighty(&self) -> bool {
+        i64::try_from(self.items.len()).is_ok_and(|items| items >= MANY)
+    }
 }
 
 /// An item with how it stands.
@@ -133,9 +147,25 @@ impl Reviews {
             .await
     }
 
-    async fn book(&self) -> anyhow::Result<Book> {
-        self.refresh().await?;
-        self.store.review_book(&self.about, (self.clock)()).await
+    /// Everything, or as it was a moment ago where it is much: for whoever looks. Whatever is said or chosen
+    /// is decided on everything, in a transaction.
+    async fn book(&self) -> anyhow::Result<Arc<Book>> {
+        let reviews = self.clone();
+        let read = async move || {
+            reviews.refresh().await?;
+            let now = (reviews.clock)();
+            reviews.store.review_book(&reviews.about, now).await
+        };
+        self.recent.look(read).await
+    }
+
+    /// Notes that somebody opened an item.
+    async fn note_opened(&self, id: &str, by: &str) -> anyhow::Result<()> {
+        let is_first = self.store.open_review_item(id, by, (self.clock)()).await?;
+        if is_first {
+            self.recent.forget().await;
+        }
+        Ok(())
     }
 
     /// How the reviews stand.
@@ -189,7 +219,7 @@ impl Reviews {
             return Ok(None);
         };
         let report = self.report_on(item).await?;
-        self.store.open_review_item(id, by, now).await?;
+        self.note_opened(id, by).await?;
         let queue = book.sought(Some(by), sought, now);
         let at = queue.iter().position(|(other, _)| other.id == id);
         let nth = |at: Option<usize>| Some(queue.get(at?)?.0.id.clone());
@@ -279,7 +309,8 @@ impl Reviews {
 
     /// What a verdict would come to.
     pub async fn foresee(&self, wanted: &Wanted) -> anyhow::Result<Result<Foreseen, Refused>> {
-        Ok(foresee(&self.book().await?, wanted, (self.clock)()))
+        let book = self.book().await?;
+        Ok(foresee(&book, wanted, (self.clock)()))
     }
 
     /// The clusters, the highest rank first.
@@ -297,7 +328,7 @@ impl Reviews {
         let standings = book.standings(now);
         let standing = standings.get(id).cloned().unwrap_or(Standing::Open);
         let report = self.report_on(item).await?;
-        self.store.open_review_item(id, by, now).await?;
+        self.note_opened(id, by).await?;
         Ok(Some(shown(item, standing, &report)))
     }
 
@@ -316,9 +347,12 @@ impl Reviews {
     /// Says something of an item or a cluster.
     pub async fn say(&self, wanted: &Wanted) -> anyhow::Result<Result<String, Refused>> {
         self.refresh().await?;
-        self.store
+        let said = self
+            .store
             .say_in_review(&self.about, wanted, (self.clock)())
-            .await
+            .await;
+        self.recent.forget().await;
+        said
     }
 
     /// Chooses a side; whose it was is told only now.
@@ -328,9 +362,12 @@ impl Reviews {
         side: Side,
         by: &str,
     ) -> anyhow::Result<Result<Choice, Refused>> {
-        self.store
+        let chosen = self
+            .store
             .choose_in_review(&self.about, (item, side, by), (self.clock)())
-            .await
+            .await;
+        self.recent.forget().await;
+        chosen
     }
 
     /// What a rule would have done in the last 30 days.
@@ -343,16 +380,22 @@ impl Reviews {
 
     /// Makes a rule.
     pub async fn make_rule(&self, rule: &NewRule) -> anyhow::Result<Result<String, Refused>> {
-        self.store
+        let made = self
+            .store
             .make_review_rule(&self.about, rule, (self.clock)())
-            .await
+            .await;
+        self.recent.forget().await;
+        made
     }
 
     /// Removes a rule. False where there is none of that id.
     pub async fn remove_rule(&self, id: &str, by: &str, reason: &str) -> anyhow::Result<bool> {
-        self.store
+        let removed = self
+            .store
             .remove_review_rule(&self.about, id, (by, reason), (self.clock)())
-            .await
+            .await;
+        self.recent.forget().await;
+        removed
     }
 }
 

@@ -30,14 +30,20 @@ impl Store {
         now: DateTime<Utc>,
     ) -> anyhow::Result<usize> {
         let sql = "-- comparisons_to_review
-            select comparisons.id, comparisons.run_id, comparisons.verdict,
-                items.comparison_id as known
+            select comparisons.id, comparisons.verdict
             from comparisons join runs on runs.id = comparisons.run_id
-            left join review_items items
-                on items.run_id = runs.id and items.kind = 'sample' and items.epoch = $3
             where runs.environment = $1 and runs.flag = $2 and runs.epoch is null
               and runs.origin <> 'rehearsal' and comparisons.epoch = $3
-            order by comparisons.run_id, comparisons.compared_at desc, comparisons.id";
+              and not exists (select 1 from comparisons later
+                    where later.run_id = comparisons.run_id and later.epoch = $3
+                      and (later.compared_at > comparisons.compared_at
+                        or (later.compared_at = comparisons.compared_at
+                            and later.id < comparisons.id)))
+              and not exists (select 1 from review_items items
+                    where items.environment = $1 and items.flag = $2 and items.epoch = $3
+                      and items.run_id = comparisons.run_id and items.kind = 'sample'
+                      and items.comparison_id = comparisons.id)
+            order by comparisons.run_id";
         let rows = sqlx::query(sql)
             .bind(about.environment.as_str())
             .bind(about.flag.as_str())
@@ -45,23 +51,15 @@ impl Store {
             .fetch_all(&self.pool)
             .await
             .context("looking for comparisons to review")?;
-        let mut newest_of: Option<String> = None;
         let mut made = 0;
         for row in rows {
-            let run: String = row.try_get("run_id")?;
-            if newest_of.as_ref() == Some(&run) {
-                continue;
-            }
-            let id: String = row.try_get("id")?;
-            let known: Option<String> = row.try_get("known")?;
             let verdict: String = row.try_get("verdict")?;
             // What says nothing of the candidate leaves nothing to look at.
-            let counts = Verdict::parse(&verdict).is_some_and(Verdict::counts);
-            if counts && known.as_ref() != Some(&id) {
+            if Verdict::parse(&verdict).is_some_and(Verdict::counts) {
+                let id: String = row.try_get("id")?;
                 self.make_items_of(about, &id, salt, now).await?;
                 made += 1;
             }
-            newest_of = Some(run);
         }
         Ok(made)
     }
@@ -147,18 +145,18 @@ impl Store {
         item: &str,
         by: &str,
         now: DateTime<Utc>,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<bool> {
         let sql = "-- open_review_item
             insert into review_opened (item_id, opened_by, opened_at) values ($1, $2, $3)
             on conflict (item_id, opened_by) do nothing";
-        sqlx::query(sql)
+        let noted = sqlx::query(sql)
             .bind(item)
             .bind(plain(by).as_ref())
             .bind(millis(now))
             .execute(&self.pool)
             .await
             .context("noting that an item was opened")?;
-        Ok(())
+        Ok(noted.rows_affected() == 1)
     }
 
     /// Says something of an item or a cluster, if that may be said; the id of what was said.

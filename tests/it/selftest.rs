@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use switchyard::{
     compare::Policy,
-    controller::{Reviews, SelfTests},
+    controller::{Recent, Reviews, SelfTests},
     legacy::recorded,
     model::{HttpRequest, Outcome, OutcomeStatus},
     selftest::{Defect, Tested, compared},
@@ -129,6 +129,7 @@ fn tests(store: &Store, epoch: &str, ms: i64) -> SelfTests {
             store: store.clone(),
             salt: "salt".to_owned(),
             clock: Arc::clone(&clock),
+            recent: Recent::default(),
         },
         holder: format!("{epoch}-{ms}"),
         clock,

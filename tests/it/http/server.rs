@@ -62,6 +62,7 @@ fn reviews(shadow: &Shadow) -> Reviews {
         store: shadow.store.clone(),
         salt: "salt".to_owned(),
         clock: Arc::clone(&shadow.clock),
+        recent: Recent::default(),
     }
 }
 
