@@ -112,7 +112,9 @@ async fn seen_everything() -> String {
     assert!(saved.expect("it is saved"));
     let noted = store.note_probe(&about.environment, &probe, noon()).await;
     noted.expect("it is noted");
-    forget_an_answer(store, &about).await;
+    let (proof, left) = forget_an_answer(store, &about).await;
+    let noted = store.note_left_over(&proof, left, noon()).await;
+    assert_eq!(noted.expect("it is noted").left_over, Some(0));
     server.get("/api/v1/runs").await;
     server.get("/no/such/page/as/run_open").await;
     meters::attempt(TaskName::Finalize, "completed", Duration::from_secs(1));
