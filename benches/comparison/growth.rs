@@ -25,7 +25,7 @@ pub(super) fn drawn(rows: &[Row]) -> String {
         .collect();
     let height = (2 * rows.len() + 4) * LINE;
     let mut svg = format!(
-        "<svg xmlns='http://www.w3.org/2000/svg' width='700' height='{height}' \
+        "<svg xmlns='http://www.w3.org/2000/svg' width='740' height='{height}' \
          font-family='sans-serif' font-size='13'>\n\
          <rect width='100%' height='100%' fill='white'/>\n"
     );
